@@ -1,0 +1,3 @@
+//! heald: takes Alertmanager's webhook, repairs what broke inside hard limits, proves that it did.
+pub mod domain;
+pub mod run;

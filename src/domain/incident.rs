@@ -1,0 +1,554 @@
+//! An incident: one episode of (playbook, host, target), and what happened in it.
+//!
+//! [`Incident::apply`] is the one transition table: it writes the state and it
+//! replays it. It decides nothing; deadlines come inside the events.
+
+use super::alert::AlertContext;
+use super::guard::Guard;
+use super::id::{AttemptId, Fingerprint, IncidentId, PlaybookId, Revision};
+use super::look::{Evidence, Observation};
+use super::notice::{Delivery, NoticeKind};
+use super::outcome::Acted;
+use super::plan::Section;
+use super::target::Target;
+use super::time::Time;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Rebuilt from its events alone; everything volatile (running effects, timers) lives in `run/`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    pub id: IncidentId,
+    pub playbook: PlaybookId,
+    /// The playbook's text at the time of opening; what tightens later holds all the same.
+    pub revision: Revision,
+    pub subject: Subject,
+    /// Of the alert that opened it.
+    pub context: AlertContext,
+    pub alerts: BTreeMap<Fingerprint, AttachedAlert>,
+    pub opened: Time,
+    /// The closed incident that the same alert had before.
+    pub previous: Option<IncidentId>,
+    pub phase: Phase,
+    pub attempts: u32,
+    /// Runs of each rung so far.
+    pub rung_tries: Vec<u32>,
+    pub first_permit: Option<Time>,
+    /// Time on hold since the first permit; it does not count against `within`.
+    pub held: Duration,
+    pub held_since: Option<Time>,
+    pub healed: Option<Time>,
+    /// The target's evidence when the running step was recorded.
+    pub before: Option<Evidence>,
+    /// The state before the running attempt: what was up and what passed then.
+    pub seen_before: Option<Observation>,
+    /// Steps of the running attempt that took effect or may have.
+    pub touched: bool,
+    /// Seen broken in after-care: stands in for a firing alert until healed again.
+    pub relapsed: bool,
+    /// Why heald gives up, while the rollback runs.
+    pub giving_up: Option<(Escalation, String)>,
+    /// Rollback runs once.
+    pub rolled_back: bool,
+    /// Told once each.
+    pub told: Vec<NoticeKind>,
+    /// Decided, with the reason, but not yet taken by any channel.
+    pub untold: Vec<(NoticeKind, String)>,
+    /// No channel took it: when to try again.
+    pub tell_again: Option<Time>,
+}
+
+/// What makes two alerts the same episode.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    Target(Target),
+    /// No target could be made of the alert: recorded and told, nothing runs.
+    Alert(Fingerprint),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachedAlert {
+    pub starts_at: Timestamp,
+    pub firing: bool,
+    /// When its last change arrived.
+    pub at: Time,
+}
+
+/// Where an incident stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// To be looked at before anything is decided.
+    Assessing,
+    /// The alert fires and the probes pass: watched.
+    Watching {
+        until: Time,
+        said: bool,
+    },
+    /// A guard said no, for now.
+    Held {
+        guard: Guard,
+        reason: String,
+        wake: Time,
+    },
+    /// Observe mode said what it would have done.
+    Observed,
+    Acting {
+        attempt: AttemptId,
+        section: Section,
+        step: usize,
+        since: Time,
+    },
+    /// The attempt's steps are through; the probes decide. `doubt`: a step's outcome is unknown.
+    Verifying {
+        attempt: AttemptId,
+        trouble: Option<Trouble>,
+    },
+    /// Verified good; watched until `close_at`, which is set once the alerts have resolved.
+    Healed {
+        since: Time,
+        close_at: Option<Time>,
+    },
+    /// Alerts resolved, probes bad: no further effect; told when `until` passes without a change.
+    ResolvedBad {
+        until: Time,
+    },
+    /// A person's turn.
+    Escalated {
+        since: Time,
+        reason: Escalation,
+    },
+    Closed {
+        outcome: Outcome,
+    },
+}
+
+/// Why an attempt's verification may not be the whole truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    StepFailed,
+    StepUnknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    Healed,
+    NotHealed,
+    Worse,
+    Unknown,
+    /// Ended before its verification: nothing was sent, or somebody else is at it.
+    Interrupted,
+}
+
+/// Why heald stopped trying.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Escalation {
+    /// Attempts, rungs or time used up.
+    NotHealed,
+    BudgetRefused,
+    /// A guard refused for good.
+    Refused,
+    /// An action can't succeed.
+    Impossible,
+    UnknownOutcome,
+    RollbackFailed,
+    Worse,
+    ResolvedButBad,
+    /// No target could be made of the alert, or it is not allowed.
+    NoTarget,
+    /// The playbook holds no automatic repair.
+    RunbookOnly,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Repaired and verified by heald.
+    Healed,
+    /// Good again without an effect of heald's.
+    ResolvedByItself,
+    /// Resolved after people were called.
+    Escalated,
+    /// A repeat of an alert whose incident is over; the probes pass.
+    Stale,
+    /// Healed, and no resolve came within 24 hours.
+    ResolveNeverSeen,
+    /// Resolved; no probe could say more.
+    Unverified,
+    ClosedByPerson,
+}
+
+/// Facts, in the past tense; the journal holds nothing else of an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum IncidentEvent {
+    Opened {
+        playbook: PlaybookId,
+        revision: Revision,
+        subject: Subject,
+        fingerprint: Fingerprint,
+        starts_at: Timestamp,
+        context: AlertContext,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<IncidentId>,
+        rungs: usize,
+    },
+    AlertAttached {
+        fingerprint: Fingerprint,
+        starts_at: Timestamp,
+    },
+    AlertResolved {
+        fingerprint: Fingerprint,
+    },
+    /// The verification was looked at; kept where the look decided something.
+    Looked {
+        seen: Observation,
+        passed: bool,
+    },
+    Watched {
+        until: Time,
+        said: bool,
+    },
+    Held {
+        guard: Guard,
+        reason: String,
+        wake: Time,
+    },
+    WouldAct {
+        text: String,
+    },
+    AttemptStarted {
+        attempt: u32,
+        rung: usize,
+        title: String,
+        locks: Vec<Target>,
+        charged: bool,
+        seen: Observation,
+    },
+    RollbackStarted {
+        attempt: u32,
+        locks: Vec<Target>,
+        reason: Escalation,
+        text: String,
+    },
+    /// On disk before the step is sent.
+    StepStarted {
+        attempt: u32,
+        section: Section,
+        step: usize,
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Evidence>,
+    },
+    StepEnded {
+        attempt: u32,
+        section: Section,
+        step: usize,
+        acted: Acted,
+        took_ms: u64,
+    },
+    /// After a crash: the step's effect was found on the target, or not, without sending it again.
+    StepSettled {
+        attempt: u32,
+        section: Section,
+        step: usize,
+        took_effect: Option<bool>,
+        why: String,
+    },
+    VerifyStarted {
+        attempt: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trouble: Option<Trouble>,
+    },
+    AttemptEnded {
+        attempt: u32,
+        outcome: AttemptOutcome,
+        text: String,
+    },
+    RollbackEnded {
+        ok: bool,
+        text: String,
+    },
+    Healed {
+        after_care_until: Time,
+    },
+    /// When the alerts had resolved: when the after-care will be over.
+    CareScheduled {
+        close_at: Option<Time>,
+    },
+    CareFailed {
+        seen: Observation,
+    },
+    FoundBadAfterResolve {
+        until: Time,
+    },
+    Escalated {
+        reason: Escalation,
+        text: String,
+    },
+    /// An intention to tell; kept until a channel took it.
+    NoticeDue {
+        notice: NoticeKind,
+        reason: String,
+    },
+    Told {
+        notice: NoticeKind,
+        deliveries: Vec<Delivery>,
+    },
+    Retried {
+        by: String,
+    },
+    LateAnswer {
+        attempt: u32,
+        step: usize,
+        text: String,
+    },
+    Closed {
+        outcome: Outcome,
+        note: String,
+    },
+}
+
+// === impl Incident ===
+
+impl Incident {
+    /// The incident that an `Opened` begins; `None` for any other event.
+    pub fn open(id: IncidentId, event: &IncidentEvent, at: Time) -> Option<Self> {
+        let IncidentEvent::Opened { playbook, revision, subject, fingerprint, starts_at, context, previous, rungs } = event
+        else {
+            return None;
+        };
+        Some(Self {
+            id,
+            playbook: playbook.clone(),
+            revision: revision.clone(),
+            subject: subject.clone(),
+            context: context.clone(),
+            alerts: BTreeMap::from([(fingerprint.clone(), AttachedAlert { starts_at: *starts_at, firing: true, at })]),
+            opened: at,
+            previous: *previous,
+            phase: Phase::Assessing,
+            attempts: 0,
+            rung_tries: vec![0; *rungs],
+            first_permit: None,
+            held: Duration::ZERO,
+            held_since: None,
+            healed: None,
+            before: None,
+            seen_before: None,
+            touched: false,
+            relapsed: false,
+            giving_up: None,
+            rolled_back: false,
+            told: Vec::new(),
+            untold: Vec::new(),
+            tell_again: None,
+        })
+    }
+
+    /// The one transition table. Events that don't fit the phase change nothing but their own fields:
+    /// `decide` never makes such, and a journal that holds one is still readable.
+    pub fn apply(&mut self, event: &IncidentEvent, at: Time) {
+        use IncidentEvent as E;
+        if !matches!(
+            event,
+            E::Held { .. }
+                | E::AlertAttached { .. }
+                | E::AlertResolved { .. }
+                | E::NoticeDue { .. }
+                | E::Told { .. }
+                | E::Looked { .. }
+                | E::LateAnswer { .. }
+        ) {
+            self.end_hold(at);
+        }
+        match event {
+            E::Opened { .. } | E::Looked { .. } | E::LateAnswer { .. } => {}
+            E::AlertAttached { fingerprint, starts_at } => {
+                self.alerts.insert(fingerprint.clone(), AttachedAlert { starts_at: *starts_at, firing: true, at });
+                if let Phase::Healed { close_at, .. } = &mut self.phase {
+                    *close_at = None;
+                }
+                if matches!(self.phase, Phase::ResolvedBad { .. }) {
+                    self.phase = Phase::Assessing;
+                }
+            }
+            E::AlertResolved { fingerprint } => {
+                if let Some(alert) = self.alerts.get_mut(fingerprint) {
+                    alert.firing = false;
+                    alert.at = at;
+                }
+            }
+            E::Watched { until, said } => self.phase = Phase::Watching { until: *until, said: *said },
+            E::Held { guard, reason, wake } => {
+                if self.first_permit.is_some() && self.held_since.is_none() {
+                    self.held_since = Some(at);
+                }
+                self.phase = Phase::Held { guard: *guard, reason: reason.clone(), wake: *wake };
+            }
+            E::WouldAct { .. } => self.phase = Phase::Observed,
+            E::AttemptStarted { attempt, rung, charged, seen, .. } => {
+                self.attempts = *attempt;
+                if let Some(tries) = self.rung_tries.get_mut(*rung) {
+                    *tries += 1;
+                }
+                if *charged {
+                    self.first_permit.get_or_insert(at);
+                }
+                self.touched = false;
+                self.seen_before = Some(seen.clone());
+                self.before = seen.evidence.clone();
+                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section: Section::Rung(*rung), step: 0, since: at };
+            }
+            E::RollbackStarted { attempt, reason, text, .. } => {
+                self.rolled_back = true;
+                self.giving_up = Some((*reason, text.clone()));
+                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section: Section::Rollback, step: 0, since: at };
+            }
+            E::StepStarted { attempt, section, step, evidence, .. } => {
+                if evidence.is_some() {
+                    self.before = evidence.clone();
+                }
+                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section: *section, step: *step, since: at };
+            }
+            E::StepEnded { acted, .. } => {
+                use super::outcome::ActOutcome as O;
+                self.touched |= matches!(acted.outcome, O::Done | O::Failed | O::Unknown);
+                if acted.evidence.is_some() {
+                    self.before = acted.evidence.clone();
+                }
+            }
+            E::StepSettled { took_effect, .. } => self.touched |= *took_effect != Some(false),
+            E::VerifyStarted { attempt, trouble } => {
+                self.phase = Phase::Verifying { attempt: self.attempt(*attempt), trouble: *trouble };
+            }
+            E::AttemptEnded { .. } | E::RollbackEnded { .. } => self.phase = Phase::Assessing,
+            E::CareFailed { .. } => {
+                self.relapsed = true;
+                self.phase = Phase::Assessing;
+            }
+            E::Retried { .. } => {
+                self.attempts = 0;
+                self.rung_tries.fill(0);
+                self.first_permit = None;
+                self.held = Duration::ZERO;
+                self.rolled_back = false;
+                self.giving_up = None;
+                self.told.clear();
+                self.phase = Phase::Assessing;
+            }
+            E::Healed { .. } => {
+                self.relapsed = false;
+                self.healed = Some(at);
+                self.seen_before = None;
+                self.phase = Phase::Healed { since: at, close_at: None };
+            }
+            E::CareScheduled { close_at: new } => {
+                if let Phase::Healed { close_at, .. } = &mut self.phase {
+                    *close_at = *new;
+                }
+            }
+            E::FoundBadAfterResolve { until } => self.phase = Phase::ResolvedBad { until: *until },
+            E::Escalated { reason, .. } => {
+                self.seen_before = None;
+                self.relapsed = false;
+                self.giving_up = None;
+                self.phase = Phase::Escalated { since: at, reason: *reason };
+            }
+            E::NoticeDue { notice, reason } => {
+                self.told.push(*notice);
+                self.untold.push((*notice, reason.clone()));
+            }
+            E::Told { notice, deliveries } => {
+                if deliveries.is_empty() || deliveries.iter().any(|delivery| delivery.error.is_none()) {
+                    self.untold.retain(|(due, _)| due != notice);
+                }
+                self.tell_again = (!self.untold.is_empty()).then(|| at + TELL_AGAIN_AFTER);
+            }
+            E::Closed { outcome, .. } => {
+                self.seen_before = None;
+                self.phase = Phase::Closed { outcome: *outcome };
+            }
+        }
+    }
+
+    /// When the incident must be looked at again, come what may. `None`: an effect runs, or an event is waited for.
+    pub fn wake(&self) -> Option<Time> {
+        match (self.phase_wake(), self.tell_again) {
+            (Some(phase), Some(tell)) => Some(phase.min(tell)),
+            (phase, tell) => phase.or(tell),
+        }
+    }
+
+    pub fn phase_wake(&self) -> Option<Time> {
+        match &self.phase {
+            Phase::Watching { until, said: false } | Phase::ResolvedBad { until } => Some(*until),
+            Phase::Held { wake, .. } => Some(*wake),
+            Phase::Healed { since, close_at } => Some(close_at.unwrap_or(if self.told.contains(&NoticeKind::StillFiring) {
+                *since + RESOLVE_WAIT
+            } else {
+                *since + STILL_FIRING_AFTER
+            })),
+            _ => None,
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        !matches!(self.phase, Phase::Closed { .. })
+    }
+
+    pub fn is_firing(&self) -> bool {
+        self.alerts.values().any(|alert| alert.firing)
+    }
+
+    /// Something says that it is broken: an alert, or heald's own look in after-care.
+    pub fn has_cause(&self) -> bool {
+        self.relapsed || self.is_firing()
+    }
+
+    /// Over, and everybody who was to be told has been: nothing is left to do.
+    pub fn is_done(&self) -> bool {
+        !self.is_open() && self.untold.is_empty()
+    }
+
+    /// While an attempt runs nobody else may touch what it locked.
+    pub fn holds_locks(&self) -> bool {
+        matches!(self.phase, Phase::Acting { .. } | Phase::Verifying { .. })
+    }
+
+    pub fn target(&self) -> Option<&Target> {
+        match &self.subject {
+            Subject::Target(target) => Some(target),
+            Subject::Alert(_) => None,
+        }
+    }
+
+    pub fn attempt(&self, number: u32) -> AttemptId {
+        AttemptId { incident: self.id, number }
+    }
+
+    /// How much of `within` is used up: since the first permit, without the time on hold.
+    pub fn spent(&self, now: Time) -> Duration {
+        let Some(first) = self.first_permit else { return Duration::ZERO };
+        let held = self.held + self.held_since.map_or(Duration::ZERO, |since| now.since(since));
+        now.since(first).saturating_sub(held)
+    }
+
+    fn end_hold(&mut self, at: Time) {
+        if let Some(since) = self.held_since.take() {
+            self.held += at.since(since);
+        }
+    }
+}
+
+/// Still firing this long after it was healed: people are told once.
+pub const STILL_FIRING_AFTER: Duration = Duration::from_secs(15 * 60);
+/// After no channel took a message.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// No resolve this long after it was healed: closed as never seen.
+pub const RESOLVE_WAIT: Duration = Duration::from_secs(24 * 3_600);

@@ -1,0 +1,22 @@
+//! DECIDES. Pure: no await, clock, randomness, files, sockets, logging, metrics.
+//!
+//! In reading order: what arrives ([`alert`]), what applies ([`selector`],
+//! [`playbook`], [`plan`]), what heald saw and did ([`look`], [`outcome`]), what
+//! an incident is ([`incident`]), what to do next ([`decide`]), what forbids it
+//! ([`guard`]), whom to tell ([`notice`]).
+
+pub mod alert;
+pub mod decide;
+pub mod guard;
+pub mod house;
+pub mod id;
+pub mod incident;
+pub mod look;
+pub mod notice;
+pub mod outcome;
+pub mod plan;
+pub mod playbook;
+pub mod selector;
+pub mod target;
+pub mod template;
+pub mod time;

@@ -1,0 +1,72 @@
+//! What people are told: facts, not prose. `notify/card.rs` makes the text, once for all channels.
+
+use super::id::{IncidentId, PlaybookId};
+use super::playbook::Severity;
+use super::time::Time;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    pub incident: IncidentId,
+    pub kind: NoticeKind,
+    pub playbook: PlaybookId,
+    pub title: String,
+    pub severity: Option<Severity>,
+    /// `unit web.service`, or what the alert named where no target could be made of it.
+    pub target: String,
+    pub host: String,
+    /// The alert's own words.
+    pub summary: String,
+    pub opened: Time,
+    pub at: Time,
+    /// Why now, in one sentence.
+    pub reason: String,
+    pub attempts: u32,
+    pub manual_fix: Option<String>,
+    pub debug_prompt: Option<String>,
+    pub runbook_url: Option<String>,
+}
+
+/// Each is told at most once per incident and state, but for repeats that its name announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// heald stopped trying; a person is needed.
+    Escalated,
+    /// Verified good again after heald's repair.
+    Healed,
+    /// Observe mode: what would have been done.
+    WouldAct,
+    /// The alert fires and the probes pass.
+    AlertWithoutSymptom,
+    /// systemd, Docker or a probe can't be asked; heald waits.
+    OutOfSight,
+    /// Healed 15 minutes ago and the alert still fires.
+    StillFiring,
+    /// An escalated incident is over.
+    Over,
+}
+
+/// How a channel took it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    pub channel: String,
+    /// The channel's reason when it did not take it.
+    pub error: Option<String>,
+}
+
+// === impl NoticeKind ===
+
+impl NoticeKind {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Escalated => "escalated",
+            Self::Healed => "healed",
+            Self::WouldAct => "would_act",
+            Self::AlertWithoutSymptom => "alert_without_symptom",
+            Self::OutOfSight => "out_of_sight",
+            Self::StillFiring => "still_firing",
+            Self::Over => "over",
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What came of a step. An exit code or a bus reply proves nothing; the probes decide.
+
+use super::look::Evidence;
+use serde::{Deserialize, Serialize};
+
+/// The answer of an action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acted {
+    pub outcome: ActOutcome,
+    /// One line for the timeline: what was answered, or why it was not done.
+    pub detail: String,
+    /// After the action, where the target has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+}
+
+/// What follows differs, so the cases do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActOutcome {
+    /// Carried out as asked.
+    Done,
+    /// Carried out, and it failed: the job ended `failed`, the answer was 500.
+    Failed,
+    /// Somebody else's job is in the way, or cancelled ours. Wait for them.
+    Conflict,
+    /// Can't succeed by repetition. Nothing was done.
+    Impossible(Impossible),
+    /// The way to the target is broken; nothing was sent.
+    NotSent,
+    /// Sent, and no answer in time: it may or may not have happened.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Impossible {
+    NotFound,
+    Masked,
+    StartLimitHit,
+    AccessDenied,
+    /// Not the container that was looked at: removed and made anew under the same name.
+    Replaced,
+    Paused,
+    /// The rendered parameters don't fit, or the allow-list says no.
+    BadParameters,
+}
+
+// === impl Acted ===
+
+impl Acted {
+    pub fn new(outcome: ActOutcome, detail: impl Into<String>) -> Self {
+        Self { outcome, detail: detail.into(), evidence: None }
+    }
+
+    pub fn with(mut self, evidence: Option<Evidence>) -> Self {
+        self.evidence = evidence;
+        self
+    }
+}
+
+impl ActOutcome {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Conflict => "conflict",
+            Self::Impossible(why) => why.label(),
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Impossible {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Masked => "masked",
+            Self::StartLimitHit => "start_limit_hit",
+            Self::AccessDenied => "access_denied",
+            Self::Replaced => "replaced",
+            Self::Paused => "paused",
+            Self::BadParameters => "bad_parameters",
+        }
+    }
+}

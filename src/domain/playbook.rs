@@ -1,0 +1,269 @@
+//! A playbook: when it applies, what it may do, what proves success. What is at stake, not how it is done.
+
+use super::id::{PlaybookId, Revision};
+use super::selector::Selector;
+use super::target::TargetKind;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One runbook, compiled by `book/` with the configuration's overrides applied.
+#[derive(Clone, Debug)]
+pub struct Playbook {
+    pub id: PlaybookId,
+    pub revision: Revision,
+    pub title: String,
+    /// Rows of the failure-mode catalogue that it serves.
+    pub covers: Vec<String>,
+    /// Any of them is enough.
+    pub selectors: Vec<Selector>,
+    pub target: TargetTemplate,
+    pub mode: Mode,
+    pub limits: Limits,
+    pub act_on: ActOn,
+    /// How long what was healed stays watched, at least.
+    pub after_care: Duration,
+    /// The goal for the time from the webhook to a passed verification.
+    pub recovery_time: Option<Duration>,
+    pub severity: Option<Severity>,
+    /// Front matter, under the configuration's.
+    pub vars: BTreeMap<String, Value>,
+    /// Empty: a runbook for people only.
+    pub rungs: Vec<Rung>,
+    pub verify: Verify,
+    pub rollback: Vec<Step>,
+    pub manual_fix: Option<String>,
+    pub debug_prompt: Option<String>,
+}
+
+/// `target: { unit: "{{ labels.target }}" }`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetTemplate {
+    pub kind: TargetKind,
+    pub name: String,
+}
+
+/// What heald may do by itself. Ordered: an alert's label may lower it, never raise it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    Observe,
+    Approve,
+    Auto,
+}
+
+/// `act_on:` — a symptom that no probe sees is acted on although the probes pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActOn {
+    #[default]
+    Probes,
+    Alert,
+}
+
+/// Response times at once, 15 min, 1 h, 24 h.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Severity {
+    P0,
+    P1,
+    P2,
+    P3,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Per incident.
+    pub attempts: u32,
+    /// Counted from the first permit; the time on hold does not count.
+    pub within: Duration,
+    /// Per target, in any window of that length; all of them hold at once.
+    pub budget: Vec<Budget>,
+    pub cooldown: Backoff,
+    /// How long a target may take to start before it counts as broken.
+    pub grace: Duration,
+    /// How long an alert without a symptom is watched before heald says so.
+    pub settle: Duration,
+}
+
+/// `5 per 10m`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    pub count: u32,
+    pub window: Duration,
+}
+
+/// The wait after the n-th counted attempt: `base * factor^(n-1)`, at most `max`, and up to a tenth longer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Backoff {
+    pub base: Duration,
+    pub factor: u32,
+    pub max: Duration,
+}
+
+/// One thing to try, followed by the verification.
+#[derive(Clone, Debug)]
+pub struct Rung {
+    pub title: String,
+    pub steps: Vec<Step>,
+    /// How often, before the next rung.
+    pub times: u32,
+}
+
+/// What a guard may know of a step, and its parameters as the file gave them, templates included.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// `docker.restart`; only `action/` knows what it means.
+    pub kind: &'static str,
+    pub args: Value,
+    pub stake: Stake,
+}
+
+#[derive(Clone, Debug)]
+pub struct Stake {
+    pub object: StepObject,
+    pub risk: Risk,
+    pub reversible: bool,
+    /// How long the target may still change after the call, without showing that it will
+    /// (Docker has no jobs to ask for; systemd has: zero).
+    pub in_flight: Duration,
+    /// The call takes no longer; then its outcome is unknown.
+    pub deadline: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepObject {
+    /// The playbook's target.
+    Default,
+    Other(TargetTemplate),
+    Nothing,
+}
+
+/// What a repetition may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// Reads or waits: no effect, no budget.
+    Read,
+    /// Whether it took effect can be seen on the target.
+    Seen,
+    /// Doing it twice does no more than doing it once.
+    Idempotent,
+    /// Never repeated after a crash: unknown, and a person is told.
+    Once,
+}
+
+/// All probes must pass, and stay passing for `stable`.
+#[derive(Clone, Debug)]
+pub struct Verify {
+    pub within: Duration,
+    pub stable: Duration,
+    pub probes: Vec<Check>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Check {
+    pub kind: &'static str,
+    pub args: Value,
+    pub object: StepObject,
+}
+
+/// The playbooks in force.
+#[derive(Debug, Default)]
+pub struct Library {
+    books: Vec<std::sync::Arc<Playbook>>,
+    /// By the exact `alertname` that a selector asks for; the rest is asked one by one.
+    by_alertname: BTreeMap<String, Vec<usize>>,
+    others: Vec<usize>,
+}
+
+// === impl Limits ===
+
+impl Default for Limits {
+    fn default() -> Self {
+        let secs = Duration::from_secs;
+        Self {
+            attempts: 3,
+            within: secs(300),
+            budget: vec![Budget { count: 5, window: secs(600) }],
+            cooldown: Backoff { base: secs(10), factor: 2, max: secs(300) },
+            grace: secs(30),
+            settle: secs(10),
+        }
+    }
+}
+
+impl Backoff {
+    /// `salt` spreads incidents that failed together; the same salt gives the same wait.
+    pub fn wait(&self, attempts: u32, salt: u64) -> Duration {
+        if attempts == 0 {
+            return Duration::ZERO;
+        }
+        let factor = self.factor.saturating_pow(attempts - 1);
+        let wait = self.base.saturating_mul(factor).min(self.max);
+        // Fibonacci hashing; the top bits are the well mixed ones.
+        let share = salt.wrapping_add(u64::from(attempts)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
+        let jitter = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) / 10 * share / 1024;
+        wait + Duration::from_millis(jitter)
+    }
+}
+
+// === impl Library ===
+
+impl Library {
+    pub fn new(books: Vec<std::sync::Arc<Playbook>>) -> Self {
+        let mut library = Self { books, ..Self::default() };
+        for (index, book) in library.books.iter().enumerate() {
+            if book.selectors.iter().any(|selector| selector.alertname().is_none()) {
+                library.others.push(index);
+                continue;
+            }
+            for name in book.selectors.iter().filter_map(Selector::alertname) {
+                let list = library.by_alertname.entry(name.to_owned()).or_default();
+                if list.last() != Some(&index) {
+                    list.push(index);
+                }
+            }
+        }
+        library
+    }
+
+    /// All playbooks that match, in the order of their files.
+    pub fn matching(&self, labels: &super::alert::Labels) -> Vec<&std::sync::Arc<Playbook>> {
+        let named = labels.get("alertname").and_then(|name| self.by_alertname.get(name));
+        let mut found: Vec<usize> = named
+            .into_iter()
+            .flatten()
+            .chain(&self.others)
+            .copied()
+            .filter(|index| self.books[*index].selectors.iter().any(|selector| selector.matches(labels)))
+            .collect();
+        found.sort_unstable();
+        found.into_iter().map(|index| &self.books[index]).collect()
+    }
+
+    pub fn books(&self) -> &[std::sync::Arc<Playbook>] {
+        &self.books
+    }
+
+    pub fn get(&self, id: &PlaybookId) -> Option<&std::sync::Arc<Playbook>> {
+        self.books.iter().find(|book| book.id == *id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_doubles_up_to_its_cap_with_a_tenth_of_jitter() {
+        let backoff = Limits::default().cooldown;
+        for (attempts, secs) in [(0, 0), (1, 10), (2, 20), (3, 40), (6, 300), (60, 300)] {
+            for salt in 0..200 {
+                let wait = backoff.wait(attempts, salt).as_millis();
+                assert!((secs * 1_000..=secs * 1_100).contains(&wait), "{attempts} {salt}: {wait} ms");
+            }
+        }
+        assert_ne!(backoff.wait(3, 1), backoff.wait(3, 2), "incidents that failed together spread");
+    }
+}

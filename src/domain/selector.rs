@@ -1,0 +1,224 @@
+//! Alertmanager's matchers: `name="value"`, `!=`, `=~`, `!~`; a missing label equals the empty string.
+
+use super::alert::Labels;
+use regex::Regex;
+use std::fmt;
+
+/// All matchers must hold. Never empty: an empty one would match everything.
+#[derive(Clone, Debug)]
+pub struct Selector(Vec<Matcher>);
+
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    pub name: String,
+    pub test: Test,
+    text: String,
+}
+
+#[derive(Clone, Debug)]
+pub enum Test {
+    Equal(String),
+    NotEqual(String),
+    /// Anchored at both ends, as in Prometheus.
+    Matches(Regex),
+    NotMatches(Regex),
+}
+
+// === impl Selector ===
+
+impl Selector {
+    /// # Errors
+    /// Names the matcher that can't be read, or says that there is none.
+    pub fn parse<S: AsRef<str>>(texts: &[S]) -> Result<Self, String> {
+        let mut matchers = Vec::new();
+        for text in texts {
+            matchers.extend(parse_list(text.as_ref())?);
+        }
+        if matchers.is_empty() {
+            return Err("no matcher: it would match every alert".to_owned());
+        }
+        if matchers.iter().all(|matcher| matcher.holds("")) {
+            return Err(format!("{} also matches an alert without labels", Selector(matchers)));
+        }
+        Ok(Self(matchers))
+    }
+
+    pub fn matches(&self, labels: &Labels) -> bool {
+        self.0.iter().all(|matcher| matcher.holds(labels.get(&matcher.name).map_or("", String::as_str)))
+    }
+
+    /// The first matcher that does not hold: the reason why a playbook was not taken.
+    pub fn first_miss(&self, labels: &Labels) -> Option<&Matcher> {
+        self.0.iter().find(|matcher| !matcher.holds(labels.get(&matcher.name).map_or("", String::as_str)))
+    }
+
+    /// The value that `alertname` must have, if one matcher says so: the index over playbooks rests on it.
+    pub fn alertname(&self) -> Option<&str> {
+        self.0.iter().find_map(|matcher| match &matcher.test {
+            Test::Equal(value) if matcher.name == "alertname" => Some(value.as_str()),
+            _ => None,
+        })
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, matcher) in self.0.iter().enumerate() {
+            write!(f, "{}{}", if index == 0 { "" } else { ", " }, matcher.text)?;
+        }
+        Ok(())
+    }
+}
+
+// === impl Matcher ===
+
+impl Matcher {
+    fn holds(&self, value: &str) -> bool {
+        match &self.test {
+            Test::Equal(wanted) => value == wanted,
+            Test::NotEqual(unwanted) => value != unwanted,
+            Test::Matches(regex) => regex.is_match(value),
+            Test::NotMatches(regex) => !regex.is_match(value),
+        }
+    }
+
+    fn new(name: &str, operator: &str, value: &str, text: &str) -> Result<Self, String> {
+        let anchored = |value: &str| {
+            Regex::new(&format!("^(?s:{value})$"))
+                .map_err(|error| format!("matcher {text:?}: the regular expression is wrong: {error}"))
+        };
+        let test = match operator {
+            "=" => Test::Equal(value.to_owned()),
+            "!=" => Test::NotEqual(value.to_owned()),
+            "=~" => Test::Matches(anchored(value)?),
+            _ => Test::NotMatches(anchored(value)?),
+        };
+        Ok(Self { name: name.to_owned(), test, text: text.trim().to_owned() })
+    }
+}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// One matcher, a list `a="b", c=~"d"`, or the same in braces.
+fn parse_list(text: &str) -> Result<Vec<Matcher>, String> {
+    let inner = text.trim();
+    let inner = match (inner.strip_prefix('{'), inner.ends_with('}')) {
+        (Some(rest), true) => &rest[..rest.len() - 1],
+        (None, false) => inner,
+        _ => return Err(format!("matcher {text:?}: a brace is missing")),
+    };
+    let mut matchers = Vec::new();
+    let mut rest = inner.trim_start();
+    while !rest.is_empty() {
+        let (matcher, after) = parse_one(rest, text)?;
+        matchers.push(matcher);
+        rest = after.trim_start();
+        if let Some(after_comma) = rest.strip_prefix(',') {
+            rest = after_comma.trim_start();
+        } else if !rest.is_empty() {
+            return Err(format!("matcher {text:?}: a comma is missing before {rest:?}"));
+        }
+    }
+    Ok(matchers)
+}
+
+fn parse_one<'a>(rest: &'a str, whole: &str) -> Result<(Matcher, &'a str), String> {
+    let start = rest;
+    let (name, rest) = take_word(rest, "=!~,}\" \t", whole)?;
+    if name.is_empty() {
+        return Err(format!("matcher {whole:?}: a label name is missing"));
+    }
+    let rest = rest.trim_start();
+    let operator = ["=~", "!~", "!=", "="]
+        .into_iter()
+        .find(|operator| rest.starts_with(operator))
+        .ok_or_else(|| format!("matcher {whole:?}: after {name:?} one of = != =~ !~ is missing"))?;
+    let rest = rest[operator.len()..].trim_start();
+    let (value, after) = take_word(rest, ",}", whole)?;
+    let matcher = Matcher::new(&name, operator, &value, &start[..start.len() - after.len()])?;
+    Ok((matcher, after))
+}
+
+/// A quoted text with `\"`, `\\` and `\n`, or a bare word up to one of `ends`.
+fn take_word<'a>(rest: &'a str, ends: &str, whole: &str) -> Result<(String, &'a str), String> {
+    let Some(quoted) = rest.strip_prefix('"') else {
+        let end = rest.find(|c| ends.contains(c)).unwrap_or(rest.len());
+        return Ok((rest[..end].trim_end().to_owned(), &rest[end..]));
+    };
+    let mut word = String::new();
+    let mut chars = quoted.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Ok((word, &quoted[at + 1..])),
+            '\\' => match chars.next() {
+                Some((_, 'n')) => word.push('\n'),
+                Some((_, escaped @ ('"' | '\\'))) => word.push(escaped),
+                // Regular expressions are full of backslashes; Alertmanager keeps the unknown ones too.
+                Some((_, other)) => word.extend(['\\', other]),
+                None => break,
+            },
+            other => word.push(other),
+        }
+    }
+    Err(format!("matcher {whole:?}: a closing quote is missing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn matchers_hold_as_in_alertmanager() {
+        let down = labels(&[("alertname", "OllamaDown"), ("reason", "oom")]);
+        for (text, holds) in [
+            (r#"alertname="OllamaDown""#, true),
+            (r#"alertname=OllamaDown"#, true),
+            (r#"alertname="Ollama""#, false),
+            (r#"alertname=~"Ollama""#, false), // anchored
+            (r#"alertname=~"Ollama.*|X""#, true),
+            (r#"alertname=~"(?i)ollamadown""#, true),
+            (r#"{alertname="OllamaDown", reason=~"oom|exit-137"}"#, true),
+            (r#"alertname="OllamaDown",reason!="oom""#, false),
+            (r#"alertname="OllamaDown",team="""#, true), // a missing label is empty
+            (r#"alertname="OllamaDown",team!~".+""#, true),
+            (r#""alertname"="OllamaDown""#, true),
+        ] {
+            assert_eq!(Selector::parse(&[text]).unwrap().matches(&down), holds, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_matches_everything_or_nothing_readable_is_refused() {
+        for text in [
+            "",
+            "{}",
+            r#"a="""#,
+            r#"a!="x""#,
+            r#"a=~".*""#,
+            "a",
+            r#"a="b"#,
+            r#"{a="b""#,
+            r#"a="b" c="d""#,
+            r#"a=~"(""#,
+            r#"="b""#,
+        ] {
+            assert!(Selector::parse(&[text]).is_err(), "{text:?} was taken");
+        }
+        assert!(Selector::parse::<&str>(&[]).is_err());
+    }
+
+    #[test]
+    fn the_first_miss_explains() {
+        let selector = Selector::parse(&[r#"alertname="A""#, r#"host="b""#]).unwrap();
+        let miss = selector.first_miss(&labels(&[("alertname", "A"), ("host", "c")])).unwrap();
+        assert_eq!(miss.to_string(), r#"host="b""#);
+    }
+}

@@ -1,0 +1,46 @@
+//! The outside, as the loop sees it: look, act, tell. Simulated in `tests/sim`, real in `real_world.rs`.
+
+use crate::domain::guard::Permit;
+use crate::domain::look::{LookHow, Observation};
+use crate::domain::notice::{Delivery, Notice};
+use crate::domain::outcome::Acted;
+use crate::domain::plan::{PlannedProbe, PlannedStep};
+use crate::domain::target::Target;
+use std::future::Future;
+
+pub trait World: Send + Sync + 'static {
+    /// Looks at the target's state and asks the probes. Never fails: what can't be asked is `Unknown`.
+    fn look(&self, order: LookOrder) -> impl Future<Output = Observation> + Send;
+
+    /// Carries out one step. The permit is used up. Dropping the future must not undo anything.
+    fn act(&self, order: ActOrder) -> impl Future<Output = Acted> + Send;
+
+    /// Tells people, on every channel.
+    fn tell(&self, notice: Notice) -> impl Future<Output = Vec<Delivery>> + Send;
+
+    /// Whether rendered parameters fit their types, before anything of the plan runs.
+    ///
+    /// # Errors
+    /// What does not fit, and what would.
+    fn admit(&self, step: &PlannedStep) -> Result<(), String>;
+
+    /// As [`World::admit`], for a probe.
+    ///
+    /// # Errors
+    /// What does not fit, and what would.
+    fn admit_probe(&self, probe: &PlannedProbe) -> Result<(), String>;
+}
+
+#[derive(Clone, Debug)]
+pub struct LookOrder {
+    /// Whose state is read besides the probes.
+    pub target: Option<Target>,
+    pub probes: Vec<PlannedProbe>,
+    pub how: LookHow,
+}
+
+#[derive(Debug)]
+pub struct ActOrder {
+    pub step: PlannedStep,
+    pub permit: Permit,
+}
