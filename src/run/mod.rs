@@ -1,1 +1,3 @@
+pub mod handle;
+pub mod view;
 pub mod world;
