@@ -1,3 +1,4 @@
 //! heald: takes Alertmanager's webhook, repairs what broke inside hard limits, proves that it did.
 pub mod domain;
 pub mod run;
+pub mod telemetry;
