@@ -2,3 +2,4 @@
 pub mod domain;
 pub mod run;
 pub mod store;
+pub mod telemetry;
