@@ -11,7 +11,7 @@ use crate::domain::plan::{self, Binding, Section};
 use crate::domain::playbook::Playbook;
 use crate::domain::target::{Target, cut};
 use crate::domain::time::Time;
-use crate::telemetry::Stage;
+use crate::telemetry::{AlertResult, Stage};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +25,6 @@ impl<W: World> Driver<W> {
                 if *self.stop.borrow() {
                     return drop(reply.send(Err(Unavailable::Stopping)));
                 }
-                if let Some(why) = &self.store_trouble
-                    && !round.rows.is_empty()
-                {
-                    return drop(reply.send(Err(Unavailable::Store(why.clone()))));
-                }
                 let receipt = self.deliver(alerts, round);
                 round.replies.push(Reply::Deliver(reply, receipt));
             }
@@ -40,11 +35,12 @@ impl<W: World> Driver<W> {
     fn deliver(&mut self, alerts: Vec<Alert>, round: &mut Round) -> Receipt {
         let now = self.clock.now();
         let mut receipt = Receipt::default();
+        self.telemetry.received(alerts.len());
         for alert in alerts {
             let host = alert.label(&self.config.host_label);
             if !host.is_empty() && host != self.config.host {
                 receipt.other_host += 1;
-                self.telemetry.alert("other_host");
+                self.telemetry.alert(AlertResult::OtherHost, 1);
                 self.remember(&format!("{}: its host is {:?}, this is {:?}", name(&alert), cut(host), self.config.host));
                 continue;
             }
@@ -61,13 +57,13 @@ impl<W: World> Driver<W> {
         match known.and_then(|incident| incident.alerts.get(&alert.fingerprint).map(|attached| (incident.id, attached.clone()))) {
             Some((id, attached)) if attached.firing && attached.starts_at <= alert.starts_at => {
                 receipt.resolved += 1;
-                self.telemetry.alert("resolved");
+                self.telemetry.alert(AlertResult::Resolved, 1);
                 self.signal(id, Signal::Resolved { fingerprint: alert.fingerprint.clone() }, now, round);
             }
             // Out of order, or of an incident that is over: nothing to do.
             _ => {
                 receipt.duplicate += 1;
-                self.telemetry.alert("duplicate");
+                self.telemetry.alert(AlertResult::Duplicate, 1);
             }
         }
     }
@@ -76,13 +72,14 @@ impl<W: World> Driver<W> {
         if let Some(incident) = self.state.open_with(&alert.fingerprint) {
             let id = incident.id;
             let known = incident.alerts.get(&alert.fingerprint);
-            let repeat = known.is_some_and(|attached| attached.starts_at == alert.starts_at || attached.starts_at > alert.starts_at);
+            let repeat =
+                known.is_some_and(|attached| attached.starts_at == alert.starts_at || attached.starts_at > alert.starts_at);
             return self.join(id, alert, repeat, now, receipt, round);
         }
         let books: Vec<Arc<Playbook>> = self.library.matching(&alert.labels).into_iter().cloned().collect();
         let Some(book) = books.first().cloned() else {
             receipt.unmatched += 1;
-            self.telemetry.alert("unmatched");
+            self.telemetry.alert(AlertResult::Unmatched, 1);
             return self.remember(&format!("{}: no playbook matches", name(&alert)));
         };
         let target = if books.len() > 1 {
@@ -104,10 +101,10 @@ impl<W: World> Driver<W> {
     fn join(&mut self, id: IncidentId, alert: Alert, repeat: bool, now: Time, receipt: &mut Receipt, round: &mut Round) {
         if repeat {
             receipt.duplicate += 1;
-            return self.telemetry.alert("duplicate");
+            return self.telemetry.alert(AlertResult::Duplicate, 1);
         }
         receipt.attached += 1;
-        self.telemetry.alert("attached");
+        self.telemetry.alert(AlertResult::Attached, 1);
         self.signal(id, Signal::Fired { fingerprint: alert.fingerprint, starts_at: alert.starts_at }, now, round);
     }
 
@@ -123,7 +120,7 @@ impl<W: World> Driver<W> {
         round: &mut Round,
     ) {
         receipt.opened += 1;
-        self.telemetry.alert("opened");
+        self.telemetry.alert(AlertResult::Opened, 1);
         let waited = self.clock.wall().duration_since(alert.starts_at);
         self.telemetry.stage(Stage::AlertToReceived, Duration::try_from(waited).unwrap_or_default());
         self.keep_edition(&book.revision, round);
@@ -162,7 +159,7 @@ impl<W: World> Driver<W> {
 
     fn keep_edition(&mut self, revision: &Revision, round: &mut Round) {
         if let Some(text) = self.editions.get(revision) {
-            round.editions.push((revision.clone(), text.clone()));
+            round.editions.push((revision.clone(), Arc::clone(text)));
         }
     }
 

@@ -46,7 +46,9 @@ impl Ledger {
                 }
                 self.unlock(incident)
             }
-            IncidentEvent::RollbackEnded { .. } | IncidentEvent::Escalated { .. } | IncidentEvent::Closed { .. } => self.unlock(incident),
+            IncidentEvent::RollbackEnded { .. } | IncidentEvent::Escalated { .. } | IncidentEvent::Closed { .. } => {
+                self.unlock(incident)
+            }
             _ => false,
         }
     }

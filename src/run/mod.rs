@@ -53,7 +53,7 @@ pub struct Config {
     /// Alertmanager's: how long it may keep a second failure to itself.
     pub group_interval: Duration,
     /// The playbooks in force, each with the text that the store keeps of it.
-    pub books: Vec<(Arc<Playbook>, String)>,
+    pub books: Vec<(Arc<Playbook>, Arc<str>)>,
     /// Compiles a text that the store kept, for incidents that are older than the files.
     pub compile: fn(&str) -> Result<Playbook, String>,
     /// Called whenever the loop has done a round of work: feeds the service manager's watchdog.
@@ -68,7 +68,7 @@ pub struct Driver<W> {
     config: Config,
     library: Library,
     /// Texts of the playbooks in force, by revision.
-    editions: HashMap<Revision, String>,
+    editions: HashMap<Revision, Arc<str>>,
     /// Revisions of open incidents that are no longer in force.
     pinned: HashMap<Revision, Arc<Playbook>>,
     state: State,
@@ -82,16 +82,18 @@ pub struct Driver<W> {
     unmatched: VecDeque<String>,
     /// Why the last commit failed, while it does.
     store_trouble: Option<String>,
+    /// To be looked at before anything else is decided about them.
+    unsettled: Vec<IncidentId>,
+    next_chores: Time,
 }
 
 /// Work of one round, committed together.
 #[derive(Default)]
 struct Round {
     rows: Vec<Row>,
-    editions: Vec<(Revision, String)>,
+    editions: Vec<(Revision, Arc<str>)>,
     done: Vec<IncidentId>,
     effects: Vec<(IncidentId, Effect)>,
-    /// Timers that a decision set by itself; the others follow from the state.
     replies: Vec<Reply>,
     /// To be handled again if the commit fails.
     answers: Vec<Answer>,
@@ -107,6 +109,9 @@ enum Reply {
 const ROUND_MAX: usize = 256;
 /// The loop shows that it lives at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long the journal keeps what is over.
+const RETENTION: Duration = Duration::from_secs(90 * 86_400);
+const CHORES_EVERY: Duration = Duration::from_secs(6 * 3_600);
 /// After a failed commit.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
@@ -127,7 +132,7 @@ impl<W: World> Driver<W> {
         let (answer, answers) = mpsc::unbounded_channel();
         let (committed, watch) = watch::channel(Seq(loaded.next_seq.0.saturating_sub(1)));
         let library = Library::new(config.books.iter().map(|(book, _)| Arc::clone(book)).collect());
-        let editions = config.books.iter().map(|(book, text)| (book.revision.clone(), text.clone())).collect();
+        let editions = config.books.iter().map(|(book, text)| (book.revision.clone(), Arc::clone(text))).collect();
         let mut driver = Self {
             performer: Performer::new(Arc::clone(&world), answer, telemetry.clone()),
             world,
@@ -146,27 +151,33 @@ impl<W: World> Driver<W> {
             stop,
             unmatched: VecDeque::new(),
             store_trouble: None,
+            unsettled: Vec::new(),
+            next_chores: Time::default(),
         };
         driver.adopt(&loaded);
+        driver.unsettled = driver.state.incidents.keys().copied().collect();
         (driver, Handle { inbox: sender, committed: watch })
     }
 
     /// Runs until it is told to stop and the running steps have ended.
     pub async fn run(mut self) {
-        let mut round = Round::default();
-        self.recover(&mut round);
-        self.finish(round).await;
         loop {
             (self.config.heartbeat)();
             let mut round = Round::default();
+            self.settle(&mut round);
             self.gather(&mut round).await;
             let now = self.clock.now();
-            for id in self.state.due(now, ROUND_MAX) {
-                self.signal(id, Signal::Wake, now, &mut round);
+            if !*self.stop.borrow() {
+                for id in self.state.due(now, ROUND_MAX) {
+                    self.signal(id, Signal::Wake, now, &mut round);
+                }
             }
             self.finish(round).await;
             if *self.stop.borrow() && self.performer.acting() == 0 {
                 break;
+            }
+            if now >= self.next_chores {
+                self.chores(now).await;
             }
         }
         self.performer.abort_all();
@@ -175,8 +186,12 @@ impl<W: World> Driver<W> {
     /// Waits for the first piece of work, then takes all that is there.
     async fn gather(&mut self, round: &mut Round) {
         let now = self.clock.now();
-        let timer = self.state.next_timer().map_or(HEARTBEAT, |at| at.since(now)).min(HEARTBEAT);
         let stopping = *self.stop.borrow();
+        let timer = match self.state.next_timer() {
+            _ if !round.rows.is_empty() || !round.effects.is_empty() => Duration::ZERO,
+            Some(at) if !stopping => at.since(now).min(HEARTBEAT),
+            _ => HEARTBEAT,
+        };
         tokio::select! {
             biased;
             Some(answer) = self.answers.recv() => self.answer(answer, round),
@@ -195,8 +210,10 @@ impl<W: World> Driver<W> {
     }
 
     fn answer(&mut self, answer: Answer, round: &mut Round) {
-        // A look that was replaced meanwhile answers nobody.
-        if self.performer.settle(&answer) {
+        // A look that was replaced meanwhile answers nobody; and while heald stops, a running
+        // attempt may end, but no look begins a new one.
+        let wanted = self.performer.settle(&answer);
+        if wanted && !(*self.stop.borrow() && matches!(answer.signal, Signal::Looked(_))) {
             let now = self.clock.now();
             self.signal(answer.incident, answer.signal.clone(), now, round);
             round.answers.push(answer);
@@ -298,7 +315,7 @@ impl<W: World> Driver<W> {
             Ok((store, batch, result)) => {
                 self.store = Some(store);
                 result.map_err(|error| error.to_string())?;
-                self.telemetry.committed(batch.rows.len(), started.elapsed());
+                self.telemetry.committed(batch.rows.len(), started.elapsed(), self.clock.now().0);
                 self.store_trouble = None;
                 Ok(batch)
             }
@@ -313,7 +330,6 @@ impl<W: World> Driver<W> {
         }
         if self.store_trouble.as_ref() != Some(&why) {
             tracing::error!(reason = %why, "the journal can't be written: nothing is taken on and nothing is done until it can");
-            self.telemetry.store_failed();
         }
         self.store_trouble = Some(why);
         tokio::time::sleep(STORE_RETRY).await;
@@ -327,12 +343,11 @@ impl<W: World> Driver<W> {
         match loaded {
             Ok(loaded) => {
                 self.adopt(&loaded);
-                // What is under way stays so; what is not is looked at again.
-                let idle: Vec<IncidentId> = self.state.incidents.keys().copied().filter(|id| !self.performer.is_busy(*id)).collect();
-                for id in idle {
-                    self.state.set_timer(id, Some(self.clock.now()));
-                }
-                self.performer.requeue(answers);
+                // What is under way stays so, and so does what only waits for its answer to be heard again.
+                let answered: Vec<IncidentId> = self.performer.requeue(answers);
+                let idle =
+                    self.state.incidents.keys().copied().filter(|id| !self.performer.is_busy(*id) && !answered.contains(id));
+                self.unsettled = idle.collect();
             }
             Err(error) => tracing::error!(reason = %error, "the journal can't be read back"),
         }
@@ -349,17 +364,40 @@ impl<W: World> Driver<W> {
                 Ok(book) => {
                     self.pinned.insert(revision.clone(), Arc::new(book));
                 }
-                Err(why) => tracing::error!(%revision, reason = %why, "a stored playbook can't be read; its incidents use the one in force"),
+                Err(why) => {
+                    tracing::error!(%revision, reason = %why, "a stored playbook can't be read; its incidents use the one in force")
+                }
             }
         }
     }
 
-    /// After a start: heald looks first, then decides.
-    fn recover(&mut self, round: &mut Round) {
+    /// After a start, or after a round that was taken back: heald looks first, then decides.
+    fn settle(&mut self, round: &mut Round) {
         let now = self.clock.now();
-        let open: Vec<IncidentId> = self.state.incidents.keys().copied().collect();
-        for id in open {
+        let batch = self.unsettled.len().min(ROUND_MAX);
+        for id in self.unsettled.drain(..batch).collect::<Vec<_>>() {
             self.signal(id, Signal::Recovered, now, round);
+        }
+    }
+
+    /// Forgets what no budget and no reader needs any more.
+    async fn chores(&mut self, now: Time) {
+        self.next_chores = now + CHORES_EVERY;
+        let windows = self.library.books().iter().flat_map(|book| book.limits.budget.iter().map(|budget| budget.window));
+        let longest = windows.max().unwrap_or_default().max(Duration::from_secs(3_600));
+        self.state.prune(now, longest);
+        let keep = RETENTION.max(longest);
+        let Some(mut store) = self.store.take() else { return };
+        let before = Time(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
+        let task = tokio::task::spawn_blocking(move || {
+            let pruned = store.prune(before);
+            (store, pruned)
+        });
+        if let Ok((store, pruned)) = task.await {
+            self.store = Some(store);
+            if let Err(error) = pruned {
+                tracing::warn!(reason = %error, "old journal records can't be removed");
+            }
         }
     }
 

@@ -17,11 +17,7 @@ impl<W: World> Driver<W> {
                 }
             }
         }
-        let mut open: std::collections::BTreeMap<&'static str, usize> = std::collections::BTreeMap::new();
-        for incident in self.state.incidents.values() {
-            *open.entry(incident.phase.label()).or_default() += 1;
-        }
-        self.telemetry.open(&open);
+        self.telemetry.open_incidents(&self.state.by_phase());
         self.telemetry.paused(self.state.house.paused(self.clock.now()).is_some());
     }
 
@@ -39,7 +35,7 @@ impl<W: World> Driver<W> {
                     self.telemetry.stage(Stage::Recovery, age);
                 }
             }
-            E::Closed { outcome, .. } => self.telemetry.closed(outcome.label()),
+            E::Closed { outcome, .. } => self.telemetry.incident_closed(outcome.label()),
             _ => {}
         }
     }

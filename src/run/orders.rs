@@ -56,7 +56,11 @@ impl<W: World> Driver<W> {
 
     fn order(&mut self, order: PersonOrder, by: &str, round: &mut Round) -> Result<String, OrderError> {
         let now = self.clock.now();
-        let hold = |for_: Option<crate::domain::time::Span>, why: String| Hold { until: for_.map(|span| now + span.0), why, by: by.to_owned() };
+        let hold = |for_: Option<crate::domain::time::Span>, why: String| Hold {
+            until: for_.map(|span| now + span.0),
+            why,
+            by: by.to_owned(),
+        };
         match order {
             PersonOrder::Retry { incident } => {
                 self.person(incident, Signal::Retry { by: by.to_owned() }, now, round)?;
@@ -107,19 +111,38 @@ impl<W: World> Driver<W> {
 
     fn status(&self) -> Status {
         let now = self.clock.now();
-        let mut open: BTreeMap<String, usize> = BTreeMap::new();
-        for incident in self.state.incidents.values() {
-            *open.entry(incident.phase.label().to_owned()).or_default() += 1;
-        }
+        let open = self
+            .state
+            .by_phase()
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(phase, count)| (phase.to_owned(), count))
+            .collect();
         let holds = &self.state.house.holds;
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host: self.config.host.clone(),
-            state: self.store_trouble.as_ref().map_or_else(|| "ok".to_owned(), |why| format!("the journal can't be written: {why}")),
+            state: self
+                .store_trouble
+                .as_ref()
+                .map_or_else(|| "ok".to_owned(), |why| format!("the journal can't be written: {why}")),
             paused: self.state.house.paused(now).map(Hold::text),
-            holds: holds.iter().filter(|(_, hold)| hold.holds(now)).map(|(target, hold)| (target.to_string(), hold.text())).collect(),
+            holds: holds
+                .iter()
+                .filter(|(_, hold)| hold.holds(now))
+                .map(|(target, hold)| (target.to_string(), hold.text()))
+                .collect(),
             open,
-            playbooks: self.library.books().iter().map(|book| PlaybookView { id: book.id.clone(), title: book.title.clone(), mode: format!("{:?}", book.mode).to_lowercase() }).collect(),
+            playbooks: self
+                .library
+                .books()
+                .iter()
+                .map(|book| PlaybookView {
+                    id: book.id.clone(),
+                    title: book.title.clone(),
+                    mode: format!("{:?}", book.mode).to_lowercase(),
+                })
+                .collect(),
             records: Seq(self.next_seq.0.saturating_sub(1)),
             unmatched: self.unmatched.iter().cloned().collect(),
             dependencies: BTreeMap::new(),
@@ -144,7 +167,11 @@ impl<W: World> Driver<W> {
             alerts: incident
                 .alerts
                 .iter()
-                .map(|(fingerprint, alert)| AlertView { fingerprint: fingerprint.clone(), starts_at: alert.starts_at, firing: alert.firing })
+                .map(|(fingerprint, alert)| AlertView {
+                    fingerprint: fingerprint.clone(),
+                    starts_at: alert.starts_at,
+                    firing: alert.firing,
+                })
                 .collect(),
             next: next(incident),
             events: Vec::new(),
@@ -209,7 +236,11 @@ fn from_journal(id: IncidentId, rows: &[Row], host: &str) -> Option<IncidentView
         alerts: incident
             .alerts
             .iter()
-            .map(|(fingerprint, alert)| AlertView { fingerprint: fingerprint.clone(), starts_at: alert.starts_at, firing: alert.firing })
+            .map(|(fingerprint, alert)| AlertView {
+                fingerprint: fingerprint.clone(),
+                starts_at: alert.starts_at,
+                firing: alert.firing,
+            })
             .collect(),
         next: None,
         events: Vec::new(),

@@ -83,14 +83,14 @@ impl<W: World> Performer<W> {
         }
     }
 
-    /// Answers whose round could not be committed.
-    pub fn requeue(&mut self, answers: Vec<Answer>) {
-        for answer in answers {
-            // Looks are made anew; what was done or told is not to be lost.
-            if !matches!(answer.token, Token::Look(_)) {
-                drop(self.answers.send(answer));
-            }
+    /// Answers whose round could not be committed. Looks are made anew; what was done or told is not to be lost.
+    /// Returns the incidents whose step has ended.
+    pub fn requeue(&mut self, answers: Vec<Answer>) -> Vec<IncidentId> {
+        let acted = answers.iter().filter(|answer| answer.token == Token::Act).map(|answer| answer.incident).collect();
+        for answer in answers.into_iter().filter(|answer| !matches!(answer.token, Token::Look(_))) {
+            drop(self.answers.send(answer));
         }
+        acted
     }
 
     pub fn acting(&self) -> usize {
@@ -123,7 +123,11 @@ impl<W: World> Performer<W> {
     }
 
     fn act(&mut self, incident: IncidentId, step: PlannedStep, section: Section, index: usize, permit: Permit) {
-        debug_assert!(step.object.iter().all(|target| step.risk == crate::domain::playbook::Risk::Read || permit.targets().contains(target)));
+        debug_assert!(
+            step.object
+                .iter()
+                .all(|target| step.risk == crate::domain::playbook::Risk::Read || permit.targets().contains(target))
+        );
         self.acts.insert(incident);
         let world = Arc::clone(&self.world);
         self.spawn(incident, Token::Act, async move {

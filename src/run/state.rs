@@ -25,6 +25,7 @@ pub struct State {
     waiting_for_locks: BTreeSet<IncidentId>,
     timers: BTreeSet<(Time, IncidentId)>,
     timer_of: HashMap<IncidentId, Time>,
+    phases: BTreeMap<&'static str, usize>,
 }
 
 /// Bounds the memory for repeats of closed alerts; older ones open a linked-less incident, which looks first too.
@@ -46,7 +47,8 @@ impl State {
         for (at, id, event) in &loaded.attempts {
             state.ledger.apply(*id, event, *at);
         }
-        for closed in &loaded.closed {
+        // The newest come first in `loaded`, and the newest of an alert counts.
+        for closed in loaded.closed.iter().rev() {
             for (fingerprint, starts_at) in &closed.alerts {
                 state.remember_closed(fingerprint.clone(), *starts_at, closed.id);
             }
@@ -74,7 +76,10 @@ impl State {
         }
         let freed = self.ledger.apply(id, event, at);
         let Some(incident) = self.incidents.get_mut(&id) else { return Change { freed } };
+        let before = incident.phase.label();
         incident.apply(event, at);
+        let after = incident.phase.label();
+        self.count(Some(before), Some(after));
         match event {
             IncidentEvent::AlertAttached { fingerprint, .. } => {
                 self.alerts.insert(fingerprint.clone(), id);
@@ -132,8 +137,22 @@ impl State {
         }
     }
 
-    pub fn has_timer(&self, id: IncidentId) -> bool {
-        self.timer_of.contains_key(&id)
+    pub fn prune(&mut self, now: Time, horizon: std::time::Duration) {
+        self.ledger.prune(now, horizon);
+    }
+
+    /// Incidents by phase, for metrics and `status`.
+    pub fn by_phase(&self) -> Vec<(&'static str, usize)> {
+        self.phases.iter().map(|(phase, count)| (*phase, *count)).collect()
+    }
+
+    fn count(&mut self, before: Option<&'static str>, after: Option<&'static str>) {
+        if let Some(count) = before.and_then(|phase| self.phases.get_mut(phase)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(phase) = after {
+            *self.phases.entry(phase).or_default() += 1;
+        }
     }
 
     fn insert(&mut self, incident: Incident) {
@@ -144,6 +163,7 @@ impl State {
                 self.alerts.insert(fingerprint.clone(), id);
             }
         }
+        self.count(None, Some(incident.phase.label()));
         self.incidents.insert(id, incident);
         self.reindex(id);
     }
@@ -157,8 +177,8 @@ impl State {
         }
         let wake = incident.wake();
         let done = incident.is_done();
-        if done {
-            self.incidents.remove(&id);
+        if done && let Some(incident) = self.incidents.remove(&id) {
+            self.count(Some(incident.phase.label()), None);
         }
         self.set_timer(id, if done { None } else { wake });
     }
