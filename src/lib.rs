@@ -2,6 +2,7 @@
 pub mod action;
 pub mod domain;
 pub mod link;
+pub mod probe;
 pub mod run;
 pub mod store;
 pub mod telemetry;
