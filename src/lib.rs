@@ -3,6 +3,7 @@ pub mod action;
 pub mod collect;
 pub mod domain;
 pub mod link;
+pub mod notify;
 pub mod probe;
 pub mod run;
 pub mod store;
