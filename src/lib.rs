@@ -5,6 +5,7 @@ pub mod domain;
 pub mod link;
 pub mod notify;
 pub mod probe;
+pub mod real_world;
 pub mod run;
 pub mod store;
 pub mod telemetry;
