@@ -1,5 +1,6 @@
 //! heald: takes Alertmanager's webhook, repairs what broke inside hard limits, proves that it did.
 pub mod domain;
 pub mod ingest;
+pub mod notify;
 pub mod run;
 pub mod telemetry;
