@@ -2,6 +2,7 @@
 pub mod action;
 pub mod collect;
 pub mod domain;
+pub mod ingest;
 pub mod link;
 pub mod notify;
 pub mod probe;
