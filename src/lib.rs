@@ -1,3 +1,5 @@
 //! heald: takes Alertmanager's webhook, repairs what broke inside hard limits, proves that it did.
+pub mod action;
 pub mod domain;
+pub mod probe;
 pub mod run;
