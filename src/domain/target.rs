@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn hostile_names_are_refused() {
-        let unit = |name| Target::new(TargetKind::Unit, name);
+        let unit = |name: &str| Target::new(TargetKind::Unit, name);
         for name in [
             "",
             "--now",
