@@ -3,3 +3,4 @@ pub mod action;
 pub mod domain;
 pub mod probe;
 pub mod run;
+pub mod yaml;
