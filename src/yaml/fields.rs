@@ -47,7 +47,9 @@ impl<'a> Fields<'a> {
 
     /// The value of a key that has one. `key:` with nothing behind it is refused: it is never what was meant.
     pub fn node(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let (at, node) = self.entries.iter().find_map(|(found, node)| (found.name == key).then_some((found.at, node)))?;
         if matches!(node.kind, Kind::Null) {
             self.file.refuse(at, format!("`{key}` has no value; give it one or remove the line"));

@@ -84,18 +84,31 @@ pub fn parse(file: &File<'_>, chunks: &[Chunk]) -> Option<Node> {
         }
         Err(error) => {
             let at = error.location().map_or(0, |location| offset(&text, &location));
-            let message = error.without_snippet().to_string();
-            file.refuse(in_file(chunks, at), format!("this is no YAML: {}", tidy(&message)));
+            file.refuse(in_file(chunks, at), reason(&error));
             None
         }
     }
 }
 
-/// The parser ends its messages with a place of its own, which counts from the wrong line.
-fn tidy(message: &str) -> &str {
-    let first = message.lines().next().unwrap_or(message);
-    let end = first.find(" at line ").into_iter().chain(first.find(" (line ")).min().unwrap_or(first.len());
-    &first[..end]
+fn reason(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    match error.without_snippet() {
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasExpansionLimitExceeded { .. } => {
+            format!("this YAML is too large: at most {NODES_MAX} values and {ALIASES_MAX} aliases")
+        }
+        Error::AliasError { error, .. } => reason(error),
+        Error::MultipleDocuments { .. } => "a second YAML document (`---`) begins here; one is enough".to_owned(),
+        Error::MergeKeyNotAllowed { .. } => {
+            "`<<` is not supported; repeat the keys, or use an alias for the whole map".to_owned()
+        }
+        other => {
+            // The parser ends its messages with a place of its own, which counts from the wrong line.
+            let message = other.to_string();
+            let first = message.lines().next().unwrap_or_default();
+            let end = first.find(" at line ").into_iter().chain(first.find(" (line ")).min().unwrap_or(first.len());
+            format!("this is no YAML: {}", &first[..end])
+        }
+    }
 }
 
 fn offset(text: &str, location: &serde_saphyr::Location) -> usize {
@@ -129,6 +142,12 @@ impl Node {
             Kind::Map(entries) => entries.iter().for_each(|(_, value)| value.texts(visit)),
             Kind::Null | Kind::Bool(..) | Kind::Number(..) => {}
         }
+    }
+
+    /// Something else at the same place.
+    #[must_use]
+    pub fn with(&self, kind: Kind) -> Self {
+        Self { at: self.at, kind, written: self.written.clone() }
     }
 
     /// `a list`, for messages.
@@ -292,12 +311,12 @@ mod tests {
             ("# only a comment\n", "1:1: no YAML here"),
             ("a: 1\nb: 2\na: 3\n", "3:1: key \"a\" occurs twice; first in line 1"),
             ("a:\n\t- b\n", "2:2: this is no YAML: "),
-            ("a: [1, 2\nb: 3\n", "2:"),
-            ("a: \"open\n", ""),
-            ("<<: {a: 1}\n", "1:1: this is no YAML: "),
+            ("a: [1, 2\nb: 3\n", "2:2: this is no YAML: "),
+            ("a: \"open\n", "2:1: this is no YAML: "),
+            ("<<: {a: 1}\n", "1:1: `<<` is not supported"),
             ("a: *nowhere\n", "1:4: this is no YAML: "),
-            (bomb.as_str(), ""),
-            ("a: 1\n---\nb: 2\n", ""),
+            (bomb.as_str(), "5:15: this YAML is too large"),
+            ("a: 1\n---\nb: 2\n", "3:1: a second YAML document"),
         ] {
             let found = problems(text);
             assert_eq!(found.len(), 1, "{text}: {found:?}");
