@@ -7,14 +7,14 @@
 
 mod commit;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod folder;
 mod history;
 mod load;
 mod lock;
 mod prune;
 mod schema;
-#[cfg(test)]
-mod tests;
 
 pub use error::{CommitError, InitError, OpenError, ReadError};
 pub use history::{Reader, State, Summary, Which};
@@ -99,15 +99,18 @@ pub struct Loaded {
     pub mark: Option<Mark>,
     pub house: Vec<(Time, HouseEvent)>,
     /// Every event of the incidents that are not done, by incident.
-    pub open: Vec<(IncidentId, Vec<(Time, IncidentEvent)>)>,
+    pub open: Vec<Past>,
     /// `AttemptStarted`, `AttemptEnded`, `RollbackStarted` and `RollbackEnded` of all incidents within the horizon,
-    /// and `Opened` nowhere: a budget is charged to the targets that `locks` names.
+    /// in order: what budgets and cooldowns count.
     pub attempts: Vec<(Time, IncidentId, IncidentEvent)>,
     /// Done within the horizon, newest first, at most [`CLOSED_MAX`]: to tell a repeat from a new episode.
     pub closed: Vec<Closed>,
     /// The playbook texts of the incidents in `open`.
     pub editions: HashMap<Revision, String>,
 }
+
+/// An incident and all that happened in it, in order; `Opened` is the first.
+pub type Past = (IncidentId, Vec<(Time, IncidentEvent)>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
