@@ -31,6 +31,9 @@ impl Store {
     }
 
     fn write(&mut self, batch: &Batch) -> Result<(), CommitError> {
+        if let Some(path) = self.files.moved() {
+            return Err(CommitError::Broken { why: format!("{} was moved or removed", path.display()) });
+        }
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (revision, text) in &batch.editions {
             tx.prepare_cached("INSERT OR IGNORE INTO editions (hash, body) VALUES (?1, ?2)")?
@@ -267,12 +270,19 @@ mod tests {
     #[test]
     fn a_broken_handle_takes_nothing_more() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut pen, _) = Pen::open(dir.path());
-        // As if a page had been overwritten under the running heald.
-        pen.store.broken = true;
-        let batch = pen.batch(1, vec![of(IncidentId(1), opened())]);
-        assert!(matches!(pen.store.commit(&batch), Err(CommitError::Broken { .. })));
-        assert!(pen.store.reload().is_err());
+        for file in ["heald.db-wal", "heald.db"] {
+            let (mut pen, _) = Pen::open(dir.path());
+            pen.incident(1);
+            // A person tidies up under the running heald.
+            std::fs::rename(dir.path().join(file), dir.path().join("aside")).unwrap();
+            let batch = pen.batch(1, vec![of(IncidentId(pen.next), opened())]);
+            let error = pen.store.commit(&batch).unwrap_err();
+            assert!(error.to_string().contains(file) && !error.is_passing(), "{error}");
+            std::fs::rename(dir.path().join("aside"), dir.path().join(file)).unwrap();
+            assert!(matches!(pen.store.commit(&batch), Err(CommitError::Broken { .. })));
+            assert!(pen.store.reload().is_err() && pen.store.prune(Time(0)).is_err());
+        }
+        assert_eq!(Pen::open(dir.path()).1.next_seq, Seq(7));
     }
 
     #[test]

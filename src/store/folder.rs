@@ -9,7 +9,7 @@ use super::schema;
 use rusqlite::Connection;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 pub(super) const DATABASE: &str = "heald.db";
@@ -22,6 +22,26 @@ enum Marker {
     Absent,
     Creating,
     Ready,
+}
+
+/// The database and its log as they were opened: SQLite goes on writing to files that somebody removed.
+pub(super) struct Files(Vec<(PathBuf, Option<(u64, u64)>)>);
+
+impl Files {
+    /// Once the log has been opened, which the first read does.
+    pub fn opened(dir: &Path) -> Self {
+        let path = dir.join(DATABASE);
+        Self([with_suffix(&path, "-wal"), path].map(|path| (path.clone(), identity(&path))).into())
+    }
+
+    /// The first that is no longer in its place.
+    pub fn moved(&self) -> Option<&Path> {
+        self.0.iter().find(|(path, opened)| identity(path) != *opened).map(|(path, _)| &**path)
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
 
 /// Creates the folder for heald alone. One that exists keeps its mode, unless others could swap files in it.
@@ -207,7 +227,8 @@ mod tests {
     #[test]
     fn a_damaged_journal_is_corrupt() {
         let zero = |from: usize, to: usize| move |bytes: &mut Vec<u8>| bytes[from..to].fill(0);
-        let damages: Vec<(&str, Box<dyn Fn(&mut Vec<u8>)>)> = vec![
+        type Damage = Box<dyn Fn(&mut Vec<u8>)>;
+        let damages: Vec<(&str, Damage)> = vec![
             ("magic", Box::new(|bytes| bytes[3] ^= 1)),
             ("header", Box::new(zero(0, 100))),
             ("cut in the header", Box::new(|bytes| bytes.truncate(60))),

@@ -24,6 +24,7 @@ use crate::domain::house::HouseEvent;
 use crate::domain::id::{Fingerprint, IncidentId, PlaybookId, Revision, Seq};
 use crate::domain::incident::{IncidentEvent, Subject};
 use crate::domain::time::Time;
+use folder::Files;
 use jiff::Timestamp;
 use lock::Lock;
 use rusqlite::{Connection, OptionalExtension};
@@ -42,6 +43,7 @@ pub struct Store {
     horizon: Horizon,
     /// After an I/O error the handle can't be trusted: what it wrote may or may not be on disk.
     broken: bool,
+    files: Files,
     /// Last, so that the folder is freed after the database is closed.
     _lock: Lock,
 }
@@ -162,7 +164,10 @@ impl Store {
         let conn = folder::connect(dir)?;
         let loaded = load::load(&conn, horizon)?;
         let (next_seq, mark) = (loaded.next_seq, loaded.mark.clone());
-        Ok((Store { conn, dir: dir.to_owned(), next_seq, mark, horizon, broken: false, _lock: lock }, loaded))
+        Ok((
+            Store { conn, dir: dir.to_owned(), next_seq, mark, horizon, broken: false, files: Files::opened(dir), _lock: lock },
+            loaded,
+        ))
     }
 
     /// What is on disk, which after a failed commit is the truth.
