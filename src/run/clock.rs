@@ -4,6 +4,8 @@
 //! reaches a budget or a cooldown. Only a reboot, which ends that count, lets the wall
 //! clock in, and only forwards.
 
+#![expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+
 use crate::domain::time::Time;
 use crate::store::Mark;
 use jiff::Timestamp;
