@@ -4,6 +4,7 @@ pub mod app;
 pub mod book;
 pub mod cli;
 pub mod collect;
+pub mod config;
 pub mod console;
 pub mod domain;
 pub mod ingest;
