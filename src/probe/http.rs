@@ -32,7 +32,8 @@ pub struct Params {
 
 #[derive(Clone, Debug)]
 pub(super) struct Http {
-    call: Call,
+    /// Boxed: a call is far larger than any other kind.
+    call: Box<Call>,
 }
 
 /// Shorter than an action's: a verification asks many times.
@@ -46,7 +47,7 @@ impl Params {
     }
 
     pub(super) fn parse(&self) -> Result<Http, String> {
-        Ok(Http { call: self.call().parse()? })
+        Ok(Http { call: Box::new(self.call().parse()?) })
     }
 
     fn call(&self) -> RawCall {

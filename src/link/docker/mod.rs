@@ -143,13 +143,12 @@ impl Docker {
         };
         fail::fail_point!("after-send");
         // Refused, and it runs on: a later stop of the same run is somebody else's.
-        if matches!(&answer, Err(error) if !error.is_blind()) {
-            if let Ok((after, _)) = self.inspect(name).await
-                && after.status == Status::Running
-                && after.started_at == before.started_at
-            {
-                self.stops().remove(&before.id);
-            }
+        if matches!(&answer, Err(error) if !error.is_blind())
+            && let Ok((after, _)) = self.inspect(name).await
+            && after.status == Status::Running
+            && after.started_at == before.started_at
+        {
+            self.stops().remove(&before.id);
         }
         answer
     }
