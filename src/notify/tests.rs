@@ -84,15 +84,18 @@ fn an_alerts_text_stays_text() {
     assert_eq!(json["text"], text);
 }
 
+/// A status, and a `Retry-After`.
+type Answer = (u16, Option<&'static str>);
+
 /// A receiver that answers with the given statuses and then with 200, and keeps what it got.
 #[derive(Clone, Default)]
 struct Receiver {
-    answers: Arc<Mutex<VecDeque<(u16, Option<&'static str>)>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
     got: Arc<Mutex<Vec<(HeaderMap, serde_json::Value)>>>,
 }
 
 impl Receiver {
-    async fn open(answers: &[(u16, Option<&'static str>)]) -> (Self, String) {
+    async fn open(answers: &[Answer]) -> (Self, String) {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let receiver = Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), ..Self::default() };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -149,14 +152,14 @@ async fn the_webhook_carries_facts_and_text() {
 
 #[tokio::test]
 async fn what_passes_is_tried_again_and_what_does_not_is_not() {
-    let mut cases: Vec<(&[(u16, Option<&'static str>)], usize, Option<&str>)> = vec![
+    let cases: [(&[Answer], usize, Option<&str>); 6] = [
         (&[(500, None), (503, None), (429, Some("0"))], 4, None),
         (&[(502, None); 9], 4, Some("the receiver answered 502 Bad Gateway (after 4 tries)")),
         (&[(404, None)], 1, Some("the receiver answered 404 Not Found")),
         (&[(401, None)], 1, Some("the receiver answered 401")),
         (&[(302, None)], 1, Some("the receiver answered 302 Found")),
+        (&[(429, Some("31"))], 1, Some("the receiver answered 429 Too Many Requests, and asks to wait 31s")),
     ];
-    cases.push((&[(429, Some("31"))], 1, Some("the receiver answered 429 Too Many Requests, and asks to wait 31s")));
     for (answers, tries, error) in cases {
         let (receiver, url) = Receiver::open(answers).await;
         let told = notifier(&url).tell(notice(NoticeKind::Healed)).await;
