@@ -1,10 +1,7 @@
 //! The lab tests itself: a unit dies, the webhook arrives, every way of breaking a part works,
 //! and nothing stays behind.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bollard::Docker;
 
@@ -41,23 +38,29 @@ pub fn run() -> Result<()> {
         rules: vec![RuleFile::new("selftest.yml", RULES).at(&Pace::default())],
         ..Default::default()
     };
-    session::run(options, |handle, stack| handle.block_on(checks(stack)))??;
-    let left = Residue::now().since(&before);
+    let own_engine = session::run(options, |handle, stack| {
+        handle
+            .block_on(checks(&stack))
+            .map(|()| stack.engine().is_own())
+    })??;
+    let mut left = Residue::now().since(&before);
+    if !own_engine {
+        // It lives on, and its own folders may have come with its first container.
+        left.retain(|line| !line.contains(" cgroup ") && !line.contains("/containerd"));
+    }
     if !left.is_empty() {
-        return Err(Error::new(format!(
-            "something stayed behind:\n{}",
-            left.join("\n")
-        )));
+        let left = left.join("\n");
+        return Err(Error::new(format!("something stayed behind:\n{left}")));
     }
     step(start, "nothing stays behind; whole self-test");
     Ok(())
 }
 
-async fn checks(stack: Arc<Stack>) -> Result<()> {
-    webhook(&stack).await?;
-    bus(&stack).await?;
-    containers(&stack).await?;
-    forwarder(&stack).await
+async fn checks(stack: &Stack) -> Result<()> {
+    webhook(stack).await?;
+    bus(stack).await?;
+    containers(stack).await?;
+    forwarder(stack).await
 }
 
 async fn webhook(stack: &Stack) -> Result<()> {
