@@ -8,7 +8,7 @@ use crate::domain::look::{LookHow, Observation, TargetState};
 use crate::domain::notice::NoticeKind;
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{Plan, Section};
-use crate::domain::playbook::{ActOn, Mode, Risk};
+use crate::domain::playbook::{ActOn, Risk};
 use crate::domain::time::{Span, Time};
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl Draft<'_> {
         let attempt = self.incident.attempt(number);
         let proposal = Proposal { ask: Ask::Attempt, incident: &self.incident, attempt, plan: &plan, seen: &seen };
         let judgement = guard::judge(&proposal, self.facts, self.now);
-        let observe = guard::effective_mode(self.facts.mode, &self.incident.context.read().0) != Mode::Auto;
+        let observe = guard::only_reports(self.facts.mode, &self.incident.context.read().0);
         let refusal = judgement.result.as_ref().err().cloned();
         let permit = match judgement.result {
             Ok(permit) => permit,
