@@ -201,14 +201,18 @@ impl Draft<'_> {
         self.resume_at(attempt, &plan, index);
     }
 
-    /// Judges one step of a running attempt and starts it.
-    fn resume_at(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
+    fn judge_step(&self, attempt: AttemptId, plan: &Plan) -> Result<guard::Permit, Refusal> {
         let ask = if plan.section == Section::Rollback { Ask::Rollback } else { Ask::Step };
         let nothing = Observation { probes: Vec::new(), state: TargetState::Stateless, evidence: None };
         let proposal = Proposal { ask, incident: &self.incident, attempt, plan, seen: &nothing };
-        match guard::judge(&proposal, self.facts, self.now).result {
+        guard::judge(&proposal, self.facts, self.now).result
+    }
+
+    /// Judges one step of a running attempt and starts it.
+    fn resume_at(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
+        match self.judge_step(attempt, plan) {
             Ok(permit) => self.start_step(plan, attempt, index, permit, None),
-            Err(refusal) if ask == Ask::Rollback => {
+            Err(refusal) if plan.section == Section::Rollback => {
                 self.rollback_ended(false, format!("the rollback was refused: {}", refusal.reason))
             }
             // What ran so far may have helped: the rest is left out and the probes decide.
@@ -299,8 +303,16 @@ impl Draft<'_> {
             Err(why) => return self.escalate(Escalation::RollbackFailed, why),
         };
         let attempt = self.incident.attempt(self.incident.attempts);
-        self.event(IncidentEvent::RollbackStarted { attempt: attempt.number, locks: plan.objects(), reason, text });
-        self.resume_at(attempt, &plan, 0);
+        match self.judge_step(attempt, &plan) {
+            Ok(permit) => {
+                self.event(IncidentEvent::RollbackStarted { attempt: attempt.number, locks: plan.objects(), reason, text });
+                self.start_step(&plan, attempt, 0, permit, None);
+            }
+            // Its locks are somebody else's: they must not be taken, not even for a moment.
+            Err(refusal) => {
+                self.escalate(Escalation::RollbackFailed, format!("{text}; the rollback was refused: {}", refusal.reason));
+            }
+        }
     }
 
     fn rollback_ended(&mut self, ok: bool, text: String) {
