@@ -295,7 +295,7 @@ impl Draft<'_> {
     /// Rolls back first where that can help, then calls a person.
     pub(super) fn give_up(&mut self, reason: Escalation, text: String) {
         let worth_it = matches!(reason, Escalation::NotHealed | Escalation::Worse | Escalation::BudgetRefused);
-        if !worth_it || self.incident.attempts == 0 || self.incident.rolled_back || self.facts.playbook.rollback.is_empty() {
+        if !worth_it || !self.incident.touched || self.incident.rolled_back || self.facts.playbook.rollback.is_empty() {
             return self.escalate(reason, text);
         }
         let plan = match self.plan(Section::Rollback) {
