@@ -383,7 +383,8 @@ impl Draft<'_> {
                             &format!("a step that was interrupted can't be settled: {}", seen.state.text()),
                         );
                     }
-                    self.look(LookHow::UntilPass { within: SETTLE_LOOK, stable: Duration::ZERO });
+                    // Lasts that long also when the probes pass: they say nothing about the step.
+                    self.look(LookHow::UntilPass { within: SETTLE_LOOK, stable: SETTLE_LOOK });
                 } else {
                     self.event(settled(Some(false), "heald was restarted; the target is untouched, so it is sent now"));
                     self.send_again(attempt, &plan, index);
