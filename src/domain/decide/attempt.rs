@@ -343,13 +343,13 @@ impl Draft<'_> {
         };
         // Evidence is known of the incident's own target only.
         let risk = match step.risk {
-            Risk::Seen if step.object.as_ref() != self.incident.target() => Risk::Once,
+            Risk::Seen if step.object.as_ref() != self.incident.target() || self.incident.before.is_none() => Risk::Once,
             risk => risk,
         };
         match risk {
             Risk::Read | Risk::Idempotent => {
                 self.event(settled(None, "heald was restarted; doing it again does no harm"));
-                self.send_again(attempt, &plan, index);
+                self.send_again(attempt, &plan, index, &seen);
             }
             Risk::Once => {
                 self.event(settled(None, "heald was restarted; whether it took effect is unknown, and it is never repeated"));
@@ -373,7 +373,8 @@ impl Draft<'_> {
                         | TargetState::Starting { .. }
                         | TargetState::Restarting { .. }
                 );
-                if seen.evidence != self.incident.before && !matches!(seen.state, TargetState::Unreachable { .. }) {
+                let pending = matches!(seen.state, TargetState::Unreachable { .. } | TargetState::JobPending { .. });
+                if seen.evidence != self.incident.before && !pending {
                     self.event(settled(Some(true), "heald was restarted; the target was started since the step was recorded"));
                     self.next_step(attempt, section, index + 1);
                 } else if moving || self.now < since + step.in_flight {
@@ -386,14 +387,18 @@ impl Draft<'_> {
                     // Lasts that long also when the probes pass: they say nothing about the step.
                     self.look(LookHow::UntilPass { within: SETTLE_LOOK, stable: SETTLE_LOOK });
                 } else {
-                    self.event(settled(Some(false), "heald was restarted; the target is untouched, so it is sent now"));
-                    self.send_again(attempt, &plan, index);
+                    self.event(settled(Some(false), "heald was restarted; the target is untouched"));
+                    self.send_again(attempt, &plan, index, &seen);
                 }
             }
         }
     }
 
-    fn send_again(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
+    fn send_again(&mut self, attempt: AttemptId, plan: &Plan, index: usize, seen: &Observation) {
+        let stopped = matches!(seen.state, TargetState::StoppedByPerson { .. } | TargetState::Masked);
+        if stopped && plan.section != Section::Rollback {
+            return self.interrupt(attempt, format!("{} meanwhile: left alone", seen.state.text()), CONFLICT_WAIT);
+        }
         if self.incident.has_cause() || plan.section == Section::Rollback {
             self.resume_at(attempt, plan, index);
         } else {
