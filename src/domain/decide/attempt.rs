@@ -188,11 +188,24 @@ impl Draft<'_> {
         self.event(IncidentEvent::Held { guard: Guard::Settling, reason: text, wake: self.now + wait });
     }
 
+    /// The rest can't be bound any more (a name left the allow-list): what holds locks ends before people are called.
+    fn abandon(&mut self, attempt: AttemptId, section: Section, why: String) {
+        if section == Section::Rollback {
+            return self.rollback_ended(false, why);
+        }
+        self.event(IncidentEvent::AttemptEnded {
+            attempt: attempt.number,
+            outcome: AttemptOutcome::Unknown,
+            text: why.clone(),
+        });
+        self.escalate(Escalation::Impossible, why);
+    }
+
     /// The step after one that took effect; none left, or no cause left: the probes decide.
     fn next_step(&mut self, attempt: AttemptId, section: Section, index: usize) {
         let plan = match self.plan(section) {
             Ok(plan) => plan,
-            Err(why) => return self.escalate(Escalation::Impossible, why),
+            Err(why) => return self.abandon(attempt, section, why),
         };
         let rest_is_needed = section == Section::Rollback || self.incident.has_cause();
         if index >= plan.steps.len() || !rest_is_needed {
@@ -329,7 +342,7 @@ impl Draft<'_> {
     pub(super) fn settle(&mut self, attempt: AttemptId, section: Section, index: usize, since: Time, seen: Observation) {
         let plan = match self.plan(section) {
             Ok(plan) => plan,
-            Err(why) => return self.escalate(Escalation::Impossible, why),
+            Err(why) => return self.abandon(attempt, section, why),
         };
         let Some(step) = plan.steps.get(index) else {
             return self.steps_done(attempt, section, None);
