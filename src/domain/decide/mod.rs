@@ -195,6 +195,12 @@ impl Draft<'_> {
     fn escalate(&mut self, reason: Escalation, text: String) {
         self.event(IncidentEvent::Escalated { reason, text: text.clone() });
         self.effect(Effect::StopLooking);
+        if !self.incident.is_firing()
+            && let Ok(probes) = self.binding().probes()
+        {
+            // No resolve will come that could end it.
+            self.effect(Effect::Look { target: self.incident.target().cloned(), probes, how: LookHow::Once });
+        }
         // Each escalation is news, also the second one after a retry.
         self.event(IncidentEvent::NoticeDue { notice: NoticeKind::Escalated, reason: text.clone() });
         self.tell(NoticeKind::Escalated, &text);
