@@ -300,6 +300,11 @@ impl<W: World> Driver<W> {
         }
         fail::fail_point!("after-reply");
         for (id, effect) in effects {
+            if let Effect::Tell(notice) = &effect
+                && !self.state.is_untold(id, notice.kind)
+            {
+                continue; // A channel took it while this round was decided.
+            }
             self.performer.perform(id, effect);
         }
     }

@@ -4,6 +4,7 @@ use super::world::{ActOrder, LookOrder, World};
 use crate::domain::decide::{Effect, Signal};
 use crate::domain::guard::Permit;
 use crate::domain::id::IncidentId;
+use crate::domain::notice::NoticeKind;
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{PlannedStep, Section};
 use crate::telemetry::Telemetry;
@@ -25,7 +26,7 @@ pub struct Answer {
 enum Token {
     Look(u64),
     Act,
-    Tell,
+    Tell(NoticeKind),
 }
 
 pub struct Performer<W> {
@@ -35,6 +36,8 @@ pub struct Performer<W> {
     looks: HashMap<IncidentId, (u64, AbortHandle)>,
     /// Incidents with a step under way. Such a step is never aborted.
     acts: HashSet<IncidentId>,
+    /// Messages under way, or taken and waiting for their commit.
+    tells: HashSet<(IncidentId, NoticeKind)>,
     next_look: u64,
 }
 
@@ -42,7 +45,7 @@ pub struct Performer<W> {
 
 impl<W: World> Performer<W> {
     pub fn new(world: Arc<W>, answers: mpsc::UnboundedSender<Answer>, telemetry: Telemetry) -> Self {
-        Self { world, answers, telemetry, looks: HashMap::new(), acts: HashSet::new(), next_look: 0 }
+        Self { world, answers, telemetry, looks: HashMap::new(), acts: HashSet::new(), tells: HashSet::new(), next_look: 0 }
     }
 
     pub fn perform(&mut self, incident: IncidentId, effect: Effect) {
@@ -51,10 +54,13 @@ impl<W: World> Performer<W> {
             Effect::Look { target, probes, how } => self.look(incident, LookOrder { target, probes, how }),
             Effect::Act { step, section, index, permit } => self.act(incident, step, section, index, permit),
             Effect::Tell(notice) => {
+                if !self.tells.insert((incident, notice.kind)) {
+                    return;
+                }
                 let world = Arc::clone(&self.world);
                 let telemetry = self.telemetry.clone();
-                self.spawn(incident, Token::Tell, async move {
-                    let kind = notice.kind;
+                let kind = notice.kind;
+                self.spawn(incident, Token::Tell(kind), async move {
                     let deliveries = world.tell(notice).await;
                     for delivery in &deliveries {
                         telemetry.notified(&delivery.channel, delivery.error.is_none());
@@ -79,7 +85,10 @@ impl<W: World> Performer<W> {
                 self.acts.remove(&answer.incident);
                 true
             }
-            Token::Tell => true,
+            Token::Tell(kind) => {
+                self.tells.remove(&(answer.incident, kind));
+                true
+            }
         }
     }
 
@@ -88,6 +97,9 @@ impl<W: World> Performer<W> {
     pub fn requeue(&mut self, answers: Vec<Answer>) -> Vec<IncidentId> {
         let acted = answers.iter().filter(|answer| answer.token == Token::Act).map(|answer| answer.incident).collect();
         for answer in answers.into_iter().filter(|answer| !matches!(answer.token, Token::Look(_))) {
+            if let Token::Tell(kind) = answer.token {
+                self.tells.insert((answer.incident, kind));
+            }
             drop(self.answers.send(answer));
         }
         acted

@@ -5,6 +5,7 @@ use crate::domain::guard::Guard;
 use crate::domain::house::{House, HouseEvent};
 use crate::domain::id::{Fingerprint, IncidentId, PlaybookId};
 use crate::domain::incident::{Incident, IncidentEvent, Phase, Subject};
+use crate::domain::notice::NoticeKind;
 use crate::domain::time::Time;
 use crate::store::Loaded;
 use jiff::Timestamp;
@@ -102,6 +103,10 @@ impl State {
     /// The closed incident that had exactly this alert.
     pub fn closed_with(&self, fingerprint: &Fingerprint, starts_at: Timestamp) -> Option<IncidentId> {
         self.closed.get(fingerprint).filter(|(start, _)| *start == starts_at).map(|(_, id)| *id)
+    }
+
+    pub fn is_untold(&self, id: IncidentId, kind: NoticeKind) -> bool {
+        self.incidents.get(&id).is_some_and(|incident| incident.untold.iter().any(|(due, _)| *due == kind))
     }
 
     pub fn waiting_for_locks(&self) -> Vec<IncidentId> {
