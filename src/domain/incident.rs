@@ -466,7 +466,10 @@ impl Incident {
             }
             E::Told { notice, deliveries } => {
                 if deliveries.is_empty() || deliveries.iter().any(|delivery| delivery.error.is_none()) {
-                    self.untold.retain(|(due, _)| due != notice);
+                    // One message took one of them off; the same kind may be due twice, for different reasons.
+                    if let Some(told) = self.untold.iter().position(|(due, _)| due == notice) {
+                        self.untold.remove(told);
+                    }
                 }
                 self.tell_again = (!self.untold.is_empty()).then(|| at + TELL_AGAIN_AFTER);
             }
