@@ -196,7 +196,7 @@ impl<W: World> Driver<W> {
             biased;
             Some(answer) = self.answers.recv() => self.answer(answer, round),
             Some(request) = self.inbox.recv() => self.request(request, round),
-            _ = self.stop.changed(), if !stopping => {}
+            Ok(()) = self.stop.changed(), if !stopping => {}
             () = tokio::time::sleep(timer) => {}
         }
         for _ in 1..ROUND_MAX {

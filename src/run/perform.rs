@@ -4,12 +4,14 @@ use super::world::{ActOrder, LookOrder, World};
 use crate::domain::decide::{Effect, Signal};
 use crate::domain::guard::Permit;
 use crate::domain::id::IncidentId;
+use crate::domain::look::{LookHow, Observation, TargetState};
 use crate::domain::notice::NoticeKind;
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{PlannedStep, Section};
 use crate::telemetry::Telemetry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -40,6 +42,9 @@ pub struct Performer<W> {
     tells: HashSet<(IncidentId, NoticeKind)>,
     next_look: u64,
 }
+
+/// Every probe has a deadline of its own; this one is for a probe that forgets it. An incident must not wait for ever.
+const LOOK_MAX: Duration = Duration::from_secs(60);
 
 // === impl Performer ===
 
@@ -130,7 +135,22 @@ impl<W: World> Performer<W> {
         self.next_look += 1;
         let number = self.next_look;
         let world = Arc::clone(&self.world);
-        let task = self.spawn(incident, Token::Look(number), async move { Signal::Looked(world.look(order).await) });
+        let patience = match order.how {
+            LookHow::Once => Some(LOOK_MAX),
+            LookHow::UntilPass { within, .. } => Some(within + LOOK_MAX),
+            LookHow::UntilFail { .. } => None,
+        };
+        let task = self.spawn(incident, Token::Look(number), async move {
+            let seen = match patience {
+                Some(patience) => tokio::time::timeout(patience, world.look(order)).await,
+                None => Ok(world.look(order).await),
+            };
+            Signal::Looked(seen.unwrap_or_else(|_| Observation {
+                probes: Vec::new(),
+                state: TargetState::Unreachable { detail: "a look did not end in time".to_owned() },
+                evidence: None,
+            }))
+        });
         self.looks.insert(incident, (number, task));
     }
 
