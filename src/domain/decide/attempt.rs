@@ -193,11 +193,7 @@ impl Draft<'_> {
         if section == Section::Rollback {
             return self.rollback_ended(false, why);
         }
-        self.event(IncidentEvent::AttemptEnded {
-            attempt: attempt.number,
-            outcome: AttemptOutcome::Unknown,
-            text: why.clone(),
-        });
+        self.event(IncidentEvent::AttemptEnded { attempt: attempt.number, outcome: AttemptOutcome::Unknown, text: why.clone() });
         self.escalate(Escalation::Impossible, why);
     }
 
