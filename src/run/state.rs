@@ -168,6 +168,12 @@ impl State {
                 self.alerts.insert(fingerprint.clone(), id);
             }
         }
+        if !incident.is_open() {
+            // Closed, and somebody is still to be told.
+            for (fingerprint, alert) in &incident.alerts {
+                self.remember_closed(fingerprint.clone(), alert.starts_at, id);
+            }
+        }
         self.count(None, Some(incident.phase.label()));
         self.incidents.insert(id, incident);
         self.reindex(id);

@@ -25,8 +25,8 @@ impl Draft<'_> {
         }
         let passes = seen.passed() && (self.facts.playbook.act_on == ActOn::Probes || self.incident.attempts > 0);
         match (passes, self.incident.attempts) {
-            (true, 0) => self.watch_first(seen),
-            // An attempt was not verified in time, and now it is good: after-care all the same.
+            (true, 0) if self.incident.is_firing() => self.watch_first(seen),
+            // An attempt was not verified in time, or it failed in after-care, and now it is good: after-care all the same.
             (true, _) => {
                 self.event(IncidentEvent::Looked { seen, passed: true });
                 self.heal();
