@@ -74,10 +74,9 @@ impl Draft<'_> {
             }
         };
         let title = self.facts.playbook.rungs[rung].title.clone();
-        let evidence = seen.evidence.clone();
         let (locks, charged) = (plan.objects(), plan.has_effects());
         self.event(IncidentEvent::AttemptStarted { attempt: number, rung, title, locks, charged, seen });
-        self.start_step(&plan, attempt, 0, permit, evidence);
+        self.start_step(&plan, attempt, 0, permit);
     }
 
     fn refused(&mut self, refusal: Refusal, plan: &Plan, number: u32, observe: bool, seen: Observation) {
@@ -124,14 +123,7 @@ impl Draft<'_> {
         (0..rungs.len()).find(|index| self.incident.rung_tries.get(*index).copied().unwrap_or(0) < rungs[*index].times)
     }
 
-    fn start_step(
-        &mut self,
-        plan: &Plan,
-        attempt: AttemptId,
-        index: usize,
-        permit: guard::Permit,
-        evidence: Option<crate::domain::look::Evidence>,
-    ) {
+    fn start_step(&mut self, plan: &Plan, attempt: AttemptId, index: usize, permit: guard::Permit) {
         let Some(step) = plan.steps.get(index) else {
             return self.steps_done(attempt, plan.section, None);
         };
@@ -140,7 +132,7 @@ impl Draft<'_> {
             section: plan.section,
             step: index,
             text: step.text(),
-            evidence,
+            evidence: self.evidence.clone(),
         });
         self.effect(Effect::StopLooking);
         self.effect(Effect::Act { step: step.clone(), section: plan.section, index, permit });
@@ -220,7 +212,7 @@ impl Draft<'_> {
     /// Judges one step of a running attempt and starts it.
     fn resume_at(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
         match self.judge_step(attempt, plan) {
-            Ok(permit) => self.start_step(plan, attempt, index, permit, None),
+            Ok(permit) => self.start_step(plan, attempt, index, permit),
             Err(refusal) if plan.section == Section::Rollback => {
                 self.rollback_ended(false, format!("the rollback was refused: {}", refusal.reason))
             }
@@ -315,7 +307,7 @@ impl Draft<'_> {
         match self.judge_step(attempt, &plan) {
             Ok(permit) => {
                 self.event(IncidentEvent::RollbackStarted { attempt: attempt.number, locks: plan.objects(), reason, text });
-                self.start_step(&plan, attempt, 0, permit, None);
+                self.start_step(&plan, attempt, 0, permit);
             }
             // Its locks are somebody else's: they must not be taken, not even for a moment.
             Err(refusal) => {
