@@ -93,7 +93,6 @@ fn mistakes_are_named_with_their_place() {
             "heald.yaml:1:17: \"/run/bus\" is not taken: write \"unix:path=/run/dbus/system_bus_socket\"",
         ),
         ("docker: { host: 'tcp://h:1' }", "heald.yaml:1:17: \"tcp://h:1\" is not taken: write \"unix:///var/run/docker.sock\""),
-        ("alertmanager: {}", "heald.yaml:1:15: key `url` is missing"),
         ("alertmanager: { url: 'ftp://h' }", "heald.yaml:1:22: this URL is not taken: it must begin with http:// or https://"),
         (
             "alertmanager: { url: 'http://h', group_interval: 5 }",

@@ -85,11 +85,11 @@ pub fn webhook_router(web: Web) -> Router {
     finish(with_webhook(Router::new()), web)
 }
 
-fn with_webhook(router: Router<Arc<Web>>) -> Router<Arc<Web>> {
+fn with_webhook(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
     router.route(WEBHOOK, post(webhook).put(webhook).fallback(wrong_method))
 }
 
-fn with_pages(router: Router<Arc<Web>>) -> Router<Arc<Web>> {
+fn with_pages(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
     router
         .route("/-/healthy", get(async || "heald is healthy\n"))
         .route("/-/ready", get(ready))
@@ -97,7 +97,7 @@ fn with_pages(router: Router<Arc<Web>>) -> Router<Arc<Web>> {
         .route("/metrics/targets", get(targets))
 }
 
-fn finish(router: Router<Arc<Web>>, web: Web) -> Router {
+fn finish(router: Router<Arc<Shared>>, web: Web) -> Router {
     router
         .fallback(async || (StatusCode::NOT_FOUND, format!("nothing here; the webhook is POST {WEBHOOK}\n")))
         .with_state(Arc::new(Shared { web, room: Semaphore::new(ROOM) }))
