@@ -552,3 +552,65 @@ pub const STILL_FIRING_AFTER: Duration = Duration::from_secs(15 * 60);
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// No resolve this long after it was healed: closed as never seen.
 pub const RESOLVE_WAIT: Duration = Duration::from_secs(24 * 3_600);
+
+// === impl labels ===
+
+impl Phase {
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Assessing => "assessing",
+            Self::Watching { .. } => "watching",
+            Self::Held { .. } => "held",
+            Self::Observed => "observed",
+            Self::Acting { .. } => "acting",
+            Self::Verifying { .. } => "verifying",
+            Self::Healed { .. } => "healed",
+            Self::ResolvedBad { .. } => "resolved_bad",
+            Self::Escalated { .. } => "escalated",
+            Self::Closed { .. } => "closed",
+        }
+    }
+}
+
+impl AttemptOutcome {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Healed => "healed",
+            Self::NotHealed => "not_healed",
+            Self::Worse => "worse",
+            Self::Unknown => "unknown",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl Escalation {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NotHealed => "not_healed",
+            Self::BudgetRefused => "budget_refused",
+            Self::Refused => "refused",
+            Self::Impossible => "impossible",
+            Self::UnknownOutcome => "unknown_outcome",
+            Self::RollbackFailed => "rollback_failed",
+            Self::Worse => "worse",
+            Self::ResolvedButBad => "resolved_but_bad",
+            Self::NoTarget => "no_target",
+            Self::RunbookOnly => "runbook_only",
+        }
+    }
+}
+
+impl Outcome {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Healed => "healed",
+            Self::ResolvedByItself => "resolved_by_itself",
+            Self::Escalated => "escalated",
+            Self::Stale => "stale",
+            Self::ResolveNeverSeen => "resolve_never_seen",
+            Self::Unverified => "unverified",
+            Self::ClosedByPerson => "closed_by_person",
+        }
+    }
+}

@@ -20,3 +20,4 @@ pub mod selector;
 pub mod target;
 pub mod template;
 pub mod time;
+mod wording;

@@ -1,1 +1,463 @@
+//! THE LOOP. Owns every incident: what is waiting → decide → commit → perform.
+//!
+//! ```text
+//!  Handle ──requests──┐                         ┌──> store (one transaction, fsync)
+//!                     ├─> Driver: decide all ───┤         then
+//!  answers, timers ───┘                         └──> replies, effects ──> World
+//! ```
+//!
+//! Only the loop changes an incident, and only through events that it commits
+//! first. `intake.rs` turns alerts into incidents, `orders.rs` serves people,
+//! `perform.rs` runs effects; `state.rs` and `ledger.rs` are folds of the journal.
+
+use crate::domain::decide::{self, Decision, Effect, Signal};
+use crate::domain::guard::{Facts, Guard};
+use crate::domain::house::HouseEvent;
+use crate::domain::id::{IncidentId, Revision, Seq};
+use crate::domain::incident::{Incident, IncidentEvent};
+use crate::domain::playbook::{Library, Mode, Playbook};
+use crate::domain::target::AllowList;
+use crate::domain::time::Time;
+use crate::store::{Batch, CommitError, Loaded, Record, Row, Store};
+use crate::telemetry::Telemetry;
+use clock::Clock;
+use handle::{Handle, Receipt, Request, Unavailable};
+use perform::{Answer, Performer};
+use state::State;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use world::World;
+
+pub mod clock;
+mod escalate_only;
+pub mod handle;
+mod intake;
+mod ledger;
+mod observe;
+mod orders;
+mod perform;
+mod state;
+pub mod view;
 pub mod world;
+
+pub use escalate_only::escalate_only;
+
+/// What the loop is told once, at its start.
+pub struct Config {
+    pub host: String,
+    /// The alert's label that names its host.
+    pub host_label: String,
+    pub allow: AllowList,
+    /// Alertmanager's: how long it may keep a second failure to itself.
+    pub group_interval: Duration,
+    /// The playbooks in force, each with the text that the store keeps of it.
+    pub books: Vec<(Arc<Playbook>, Arc<str>)>,
+    /// Compiles a text that the store kept, for incidents that are older than the files.
+    pub compile: fn(&str) -> Result<Playbook, String>,
+    /// Called whenever the loop has done a round of work: feeds the service manager's watchdog.
+    pub heartbeat: Box<dyn Fn() + Send>,
+    /// What heald stands on, as last seen.
+    pub dependencies: watch::Receiver<std::collections::BTreeMap<String, String>>,
+}
+
+pub struct Driver<W> {
+    world: Arc<W>,
+    /// Taken out while a commit runs on the blocking pool.
+    store: Option<Store>,
+    clock: Clock,
+    config: Config,
+    library: Library,
+    /// Texts of the playbooks in force, by revision.
+    editions: HashMap<Revision, Arc<str>>,
+    /// Revisions of open incidents that are no longer in force.
+    pinned: HashMap<Revision, Arc<Playbook>>,
+    state: State,
+    next_seq: Seq,
+    performer: Performer<W>,
+    telemetry: Telemetry,
+    inbox: mpsc::Receiver<Request>,
+    answers: mpsc::UnboundedReceiver<Answer>,
+    committed: watch::Sender<Seq>,
+    stop: watch::Receiver<bool>,
+    unmatched: VecDeque<String>,
+    /// Why the last commit failed, while it does.
+    store_trouble: Option<String>,
+    /// To be looked at before anything else is decided about them.
+    unsettled: Vec<IncidentId>,
+    next_chores: Time,
+    fatal: Option<String>,
+}
+
+/// Work of one round, committed together.
+#[derive(Default)]
+struct Round {
+    rows: Vec<Row>,
+    editions: Vec<(Revision, Arc<str>)>,
+    done: Vec<IncidentId>,
+    effects: Vec<(IncidentId, Effect)>,
+    replies: Vec<Reply>,
+    /// To be handled again if the commit fails.
+    answers: Vec<Answer>,
+}
+
+/// Sent once the round is on disk, or refused when it is not.
+enum Reply {
+    Deliver(oneshot::Sender<Result<Receipt, Unavailable>>, Receipt),
+    Order(oneshot::Sender<Result<String, handle::OrderError>>, Result<String, handle::OrderError>),
+}
+
+/// More would keep the first of them waiting without a cheaper fsync.
+const ROUND_MAX: usize = 256;
+/// The loop shows that it lives at least this often.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How long the journal keeps what is over.
+const RETENTION: Duration = Duration::from_secs(90 * 86_400);
+const CHORES_EVERY: Duration = Duration::from_secs(6 * 3_600);
+/// After a failed commit.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+// === impl Driver ===
+
+impl<W: World> Driver<W> {
+    pub fn new(
+        world: Arc<W>,
+        store: Store,
+        loaded: Loaded,
+        clock: Clock,
+        config: Config,
+        telemetry: Telemetry,
+        stop: watch::Receiver<bool>,
+    ) -> (Self, Handle) {
+        let (sender, inbox) = mpsc::channel(handle::INBOX);
+        // Unbounded, but each open incident has at most one look, one action and two messages under way.
+        let (answer, answers) = mpsc::unbounded_channel();
+        let (committed, watch) = watch::channel(Seq(loaded.next_seq.0.saturating_sub(1)));
+        let library = Library::new(config.books.iter().map(|(book, _)| Arc::clone(book)).collect());
+        let editions = config.books.iter().map(|(book, text)| (book.revision.clone(), Arc::clone(text))).collect();
+        let mut driver = Self {
+            performer: Performer::new(Arc::clone(&world), answer, telemetry.clone()),
+            world,
+            store: Some(store),
+            clock,
+            config,
+            library,
+            editions,
+            pinned: HashMap::new(),
+            state: State::default(),
+            next_seq: loaded.next_seq,
+            telemetry,
+            inbox,
+            answers,
+            committed,
+            stop,
+            unmatched: VecDeque::new(),
+            store_trouble: None,
+            unsettled: Vec::new(),
+            next_chores: Time::default(),
+            fatal: None,
+        };
+        driver.adopt(&loaded);
+        driver.unsettled = driver.state.incidents.keys().copied().collect();
+        (driver, Handle { inbox: sender, committed: watch })
+    }
+
+    /// Runs until it is told to stop and the running steps have ended.
+    ///
+    /// # Errors
+    /// The journal's file can't be trusted any more: only a new process may.
+    pub async fn run(mut self) -> Result<(), String> {
+        loop {
+            if let Some(why) = self.fatal.take() {
+                self.performer.abort_all();
+                return Err(why);
+            }
+            (self.config.heartbeat)();
+            let mut round = Round::default();
+            self.settle(&mut round);
+            self.gather(&mut round).await;
+            let now = self.clock.now();
+            if !*self.stop.borrow() {
+                for id in self.state.due(now, ROUND_MAX) {
+                    self.signal(id, Signal::Wake, now, &mut round);
+                }
+            }
+            self.finish(round).await;
+            if *self.stop.borrow() && self.performer.acting() == 0 {
+                break;
+            }
+            if now >= self.next_chores {
+                self.chores(now).await;
+            }
+        }
+        self.performer.abort_all();
+        Ok(())
+    }
+
+    /// Waits for the first piece of work, then takes all that is there.
+    async fn gather(&mut self, round: &mut Round) {
+        let now = self.clock.now();
+        let stopping = *self.stop.borrow();
+        let timer = match self.state.next_timer() {
+            _ if !round.rows.is_empty() || !round.effects.is_empty() => Duration::ZERO,
+            Some(at) if !stopping => at.since(now).min(HEARTBEAT),
+            _ => HEARTBEAT,
+        };
+        tokio::select! {
+            biased;
+            Some(answer) = self.answers.recv() => self.answer(answer, round),
+            Some(request) = self.inbox.recv() => self.request(request, round),
+            _ = self.stop.changed(), if !stopping => {}
+            () = tokio::time::sleep(timer) => {}
+        }
+        for _ in 1..ROUND_MAX {
+            let Ok(answer) = self.answers.try_recv() else { break };
+            self.answer(answer, round);
+        }
+        for _ in 1..ROUND_MAX {
+            let Ok(request) = self.inbox.try_recv() else { break };
+            self.request(request, round);
+        }
+    }
+
+    fn answer(&mut self, answer: Answer, round: &mut Round) {
+        // A look that was replaced meanwhile answers nobody; and while heald stops, a running
+        // attempt may end, but no look begins a new one.
+        let wanted = self.performer.settle(&answer);
+        if wanted && !(*self.stop.borrow() && matches!(answer.signal, Signal::Looked(_))) {
+            let now = self.clock.now();
+            self.signal(answer.incident, answer.signal.clone(), now, round);
+            round.answers.push(answer);
+        }
+    }
+
+    /// Decides, and applies what was decided; the events wait in the round for their commit.
+    fn signal(&mut self, id: IncidentId, signal: Signal, now: Time, round: &mut Round) -> Option<String> {
+        let incident = self.state.incidents.get(&id)?;
+        let playbook = self.playbook_of(incident)?;
+        let facts = self.facts(&playbook);
+        let decision = decide::decide(incident, signal, &facts, now);
+        let Decision { events, effects, judged, refused, wake } = decision;
+        if let Some(judgement) = judged
+            && let Err(refusal) = &judgement.result
+            && !events.is_empty()
+        {
+            self.telemetry.refused(refusal.guard.label());
+        }
+        for event in events {
+            self.record(id, event, now, round);
+        }
+        if let Some(wake) = wake {
+            self.state.set_timer(id, Some(wake));
+        }
+        round.effects.extend(effects.into_iter().map(|effect| (id, effect)));
+        refused
+    }
+
+    fn record(&mut self, id: IncidentId, event: IncidentEvent, now: Time, round: &mut Round) {
+        let change = self.state.apply(id, &event, now);
+        if let IncidentEvent::AttemptEnded { attempt: _, outcome, .. } = &event
+            && let Some(incident) = self.state.incidents.get(&id)
+        {
+            self.telemetry.attempt_ended(&incident.playbook.0, outcome.label());
+        }
+        if matches!(event, IncidentEvent::Closed { .. } | IncidentEvent::Told { .. }) && !self.state.incidents.contains_key(&id) {
+            round.done.push(id);
+        }
+        self.push(Record::Incident { id, event }, now, round);
+        if change.freed {
+            for waiting in self.state.waiting_for_locks() {
+                self.signal(waiting, Signal::Unblocked, now, round);
+            }
+        }
+    }
+
+    fn record_house(&mut self, event: HouseEvent, now: Time, round: &mut Round) {
+        let loosens = matches!(event, HouseEvent::Resumed { .. } | HouseEvent::HoldLifted { .. });
+        self.state.apply_house(&event);
+        self.push(Record::House(event), now, round);
+        if loosens {
+            for waiting in self.state.held_by(Guard::KillSwitch) {
+                self.signal(waiting, Signal::Unblocked, now, round);
+            }
+        }
+    }
+
+    fn push(&mut self, record: Record, now: Time, round: &mut Round) -> Seq {
+        let seq = self.next_seq;
+        self.next_seq = Seq(seq.0 + 1);
+        round.rows.push(Row { seq, at: now, wall: self.clock.wall(), record });
+        seq
+    }
+
+    /// Commits the round, then answers and performs; or takes all of it back.
+    async fn finish(&mut self, round: Round) {
+        let Round { rows, editions, done, effects, replies, answers } = round;
+        if !rows.is_empty() || !editions.is_empty() {
+            let batch = Batch { rows, editions, done, mark: self.clock.mark() };
+            match self.commit(batch).await {
+                Ok(batch) => {
+                    let last = batch.rows.last().map(|row| row.seq);
+                    self.observe(&batch.rows);
+                    if let Some(last) = last {
+                        self.committed.send_replace(last);
+                    }
+                }
+                Err(why) => return self.take_back(why, replies, answers).await,
+            }
+        }
+        for reply in replies {
+            reply.send();
+        }
+        fail::fail_point!("after-reply");
+        for (id, effect) in effects {
+            self.performer.perform(id, effect);
+        }
+    }
+
+    async fn commit(&mut self, batch: Batch) -> Result<Batch, String> {
+        let Some(mut store) = self.store.take() else { return Err("the store is gone".to_owned()) };
+        let started = tokio::time::Instant::now();
+        let task = tokio::task::spawn_blocking(move || {
+            let result = store.commit(&batch);
+            (store, batch, result)
+        });
+        match task.await {
+            Ok((store, batch, result)) => {
+                self.store = Some(store);
+                if let Err(error) = result {
+                    if matches!(error, CommitError::Broken { .. }) {
+                        self.fatal = Some(error.to_string());
+                    }
+                    return Err(error.to_string());
+                }
+                self.telemetry.committed(batch.rows.len(), started.elapsed(), self.clock.now().0);
+                self.store_trouble = None;
+                Ok(batch)
+            }
+            Err(error) => Err(format!("the store's thread died: {error}")),
+        }
+    }
+
+    /// Nothing of the round is on disk: what is there is the truth, and the answers are handled again.
+    async fn take_back(&mut self, why: String, replies: Vec<Reply>, answers: Vec<Answer>) {
+        for reply in replies {
+            reply.refuse(&why);
+        }
+        if self.store_trouble.as_ref() != Some(&why) {
+            tracing::error!(reason = %why, "the journal can't be written: nothing is taken on and nothing is done until it can");
+        }
+        self.store_trouble = Some(why);
+        tokio::time::sleep(STORE_RETRY).await;
+        let Some(store) = self.store.take() else { return };
+        let task = tokio::task::spawn_blocking(move || {
+            let loaded = store.reload();
+            (store, loaded)
+        });
+        let Ok((store, loaded)) = task.await else { return };
+        self.store = Some(store);
+        match loaded {
+            Ok(loaded) => {
+                self.adopt(&loaded);
+                // What is under way stays so, and so does what only waits for its answer to be heard again.
+                let answered: Vec<IncidentId> = self.performer.requeue(answers);
+                let idle =
+                    self.state.incidents.keys().copied().filter(|id| !self.performer.is_busy(*id) && !answered.contains(id));
+                self.unsettled = idle.collect();
+            }
+            Err(error) => tracing::error!(reason = %error, "the journal can't be read back"),
+        }
+    }
+
+    fn adopt(&mut self, loaded: &Loaded) {
+        self.state = State::fold(loaded);
+        self.next_seq = loaded.next_seq;
+        for (revision, text) in &loaded.editions {
+            if self.editions.contains_key(revision) || self.pinned.contains_key(revision) {
+                continue;
+            }
+            match (self.config.compile)(text) {
+                Ok(book) => {
+                    self.pinned.insert(revision.clone(), Arc::new(book));
+                }
+                Err(why) => {
+                    tracing::error!(%revision, reason = %why, "a stored playbook can't be read; its incidents use the one in force")
+                }
+            }
+        }
+    }
+
+    /// After a start, or after a round that was taken back: heald looks first, then decides.
+    fn settle(&mut self, round: &mut Round) {
+        let now = self.clock.now();
+        let batch = self.unsettled.len().min(ROUND_MAX);
+        for id in self.unsettled.drain(..batch).collect::<Vec<_>>() {
+            self.signal(id, Signal::Recovered, now, round);
+        }
+    }
+
+    /// Forgets what no budget and no reader needs any more.
+    async fn chores(&mut self, now: Time) {
+        self.next_chores = now + CHORES_EVERY;
+        let windows = self.library.books().iter().flat_map(|book| book.limits.budget.iter().map(|budget| budget.window));
+        let longest = windows.max().unwrap_or_default().max(Duration::from_secs(3_600));
+        self.state.prune(now, longest);
+        let keep = RETENTION.max(longest);
+        let Some(mut store) = self.store.take() else { return };
+        let before = Time(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
+        let task = tokio::task::spawn_blocking(move || {
+            let pruned = store.prune(before);
+            (store, pruned)
+        });
+        if let Ok((store, pruned)) = task.await {
+            self.store = Some(store);
+            if let Err(error) = pruned {
+                tracing::warn!(reason = %error, "old journal records can't be removed");
+            }
+        }
+    }
+
+    /// The pinned revision; failing that, the one in force.
+    fn playbook_of(&self, incident: &Incident) -> Option<Arc<Playbook>> {
+        let in_force = self.library.get(&incident.playbook);
+        match in_force {
+            Some(book) if book.revision == incident.revision => Some(Arc::clone(book)),
+            _ => self.pinned.get(&incident.revision).or(in_force).cloned(),
+        }
+    }
+
+    fn facts<'a>(&'a self, playbook: &'a Playbook) -> Facts<'a> {
+        // What tightens holds at once, also for pinned revisions; a playbook that was removed may do nothing more.
+        let in_force = self.library.get(&playbook.id).map_or(Mode::Observe, |book| book.mode);
+        Facts {
+            playbook,
+            mode: playbook.mode.min(in_force),
+            allow: &self.config.allow,
+            house: &self.state.house,
+            ledger: &self.state.ledger,
+            group_interval: self.config.group_interval,
+            host: &self.config.host,
+        }
+    }
+}
+
+// === impl Reply ===
+
+impl Reply {
+    /// Nobody waits any more: the sender hung up, and will come again.
+    fn send(self) {
+        match self {
+            Self::Deliver(to, receipt) => drop(to.send(Ok(receipt))),
+            Self::Order(to, answer) => drop(to.send(answer)),
+        }
+    }
+
+    fn refuse(self, why: &str) {
+        let error = Unavailable::Store(why.to_owned());
+        match self {
+            Self::Deliver(to, _) => drop(to.send(Err(error))),
+            Self::Order(to, _) => drop(to.send(Err(error.into()))),
+        }
+    }
+}

@@ -31,19 +31,16 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
         S::StartLimitHit => escalate("systemd's start limit was hit: only a person resets it, after finding the cause"),
         S::StoppedUnclear { detail } => escalate(&format!("it may have been stopped on purpose ({detail}): a person must say")),
         S::Missing => escalate("it does not exist: nothing to repair"),
+        S::Up { .. } | S::Failed { .. } | S::Stateless if seen.is_unknown() => {
+            wait(RELOOK_BLIND, format!("the probes can't be asked: {}", seen.summary()))
+        }
         S::Up { for_ms } => {
             let up_for = Duration::from_millis(*for_ms);
-            if up_for < facts.playbook.limits.grace {
-                let rest = facts.playbook.limits.grace - up_for;
-                return wait(
-                    rest.min(RELOOK_MOVING),
-                    format!("it started {:.1} s ago and may still be starting", up_for.as_secs_f32()),
-                );
+            let rest = facts.playbook.limits.grace.saturating_sub(up_for);
+            if rest.is_zero() {
+                return None;
             }
-            None
-        }
-        S::Failed { .. } | S::Stateless if seen.is_unknown() => {
-            wait(RELOOK_BLIND, format!("the probes can't be asked: {}", seen.summary()))
+            wait(rest.min(RELOOK_MOVING), format!("it started {:.1} s ago and may still be starting", up_for.as_secs_f32()))
         }
         S::Failed { .. } | S::Stateless => None,
     }

@@ -1,0 +1,67 @@
+# The project's entry points. `make help` lists them.
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+LAB = $(CARGO) run --quiet --example lab --
+
+.PHONY: help demo test test-unit test-sim test-rules test-live lint bench setup lab-up lab-down build install uninstall clean
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup ## Break a unit and a container, watch heald repair them (ONCE=1: stop when both are healed)
+	@$(CARGO) build --quiet --bin heald
+	@$(CARGO) run --quiet --example demo
+
+test: setup test-unit test-sim test-rules test-live ## Everything; installs what it misses
+
+test-unit: ## The pure core, the files, the wire
+	$(CARGO) test --locked --lib --bins --test it
+
+test-sim: ## Seeded simulation of the core, and of the loop with its store
+	$(CARGO) test --locked --test sim
+
+test-rules: setup ## Alert rules and Alertmanager's configuration, with promtool and amtool
+	tests/rules.sh
+
+test-live: setup ## Real Prometheus, Alertmanager, systemd and Docker
+	$(CARGO) test --locked --features failpoints --test live
+
+lint: ## Format, clippy, rustdoc
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets --features failpoints -- -D warnings
+
+bench: ## Figures beside their references; see docs/performance.md
+	$(CARGO) bench --locked
+
+setup: ## Install what the tests and the demo need (as root; else says what to run)
+	@tests/lab/setup.sh
+
+lab-up: setup ## Start the lab and leave it running
+	@$(LAB) up
+
+lab-down: ## Stop it and leave nothing behind
+	@$(LAB) down
+
+build: ## The release binary
+	$(CARGO) build --locked --release
+
+install: build ## Binary, unit, sample configuration, playbooks, rules under PREFIX and /etc/heald
+	install -D -m 0755 target/release/heald $(DESTDIR)$(PREFIX)/bin/heald
+	install -D -m 0644 dist/heald.service $(DESTDIR)/etc/systemd/system/heald.service
+	install -d -m 0755 $(DESTDIR)/etc/heald/playbooks $(DESTDIR)$(PREFIX)/share/heald/alert-rules $(DESTDIR)$(PREFIX)/share/doc/heald
+	test -e $(DESTDIR)/etc/heald/heald.yaml || install -m 0644 dist/heald.yaml $(DESTDIR)/etc/heald/heald.yaml
+	test -e $(DESTDIR)/etc/heald/webhook-token || (umask 077 && head -c 32 /dev/urandom | base64 >$(DESTDIR)/etc/heald/webhook-token)
+	install -m 0644 playbooks/*.md $(DESTDIR)/etc/heald/playbooks/
+	cp -r alert-rules compose $(DESTDIR)$(PREFIX)/share/heald/
+	install -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/heald/
+	@echo "Next: put your units and containers into /etc/heald/heald.yaml, then: heald check && systemctl enable --now heald"
+
+uninstall: ## What install put there; configuration and journal stay
+	-systemctl disable --now heald.service
+	rm -f $(DESTDIR)$(PREFIX)/bin/heald $(DESTDIR)/etc/systemd/system/heald.service
+	rm -rf $(DESTDIR)$(PREFIX)/share/heald $(DESTDIR)$(PREFIX)/share/doc/heald
+	@echo "Kept: /etc/heald and /var/lib/heald (the journal, with its budgets)"
+
+clean: ## Build output and the lab's data
+	$(CARGO) clean

@@ -1,0 +1,31 @@
+//! `heald serve`: the daemon.
+
+use super::{Failure, check};
+use crate::app;
+use crate::telemetry::log;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Run the daemon: take alerts and repair what they name.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration file.
+    #[arg(long = "config.file", value_name = "FILE", default_value = "/etc/heald/heald.yaml")]
+    pub config_file: PathBuf,
+    /// Where the webhook listens, instead of `web.listen` in the configuration.
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+}
+
+pub async fn run(args: Args) -> Result<(), Failure> {
+    let (mut settings, books) = app::read(&args.config_file).map_err(|problems| check::failure(&problems))?;
+    if let Some(listen) = args.listen {
+        settings.web.listen = listen;
+    }
+    let format = match settings.log.format {
+        crate::config::LogFormat::Text => log::Format::Text,
+        crate::config::LogFormat::Json => log::Format::Json,
+    };
+    log::init(format, settings.log.level.label()).map_err(Failure::Refused)?;
+    app::serve(settings, books).await.map_err(Failure::Refused)
+}

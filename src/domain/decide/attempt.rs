@@ -1,0 +1,396 @@
+//! From a bad look to a verified repair: guards, steps, verification, rollback.
+
+use super::{Draft, Effect, WATCH};
+use crate::domain::guard::{self, Ask, Guard, Proposal, Refusal, Then};
+use crate::domain::id::AttemptId;
+use crate::domain::incident::{AttemptOutcome, Escalation, IncidentEvent, Phase, Trouble};
+use crate::domain::look::{LookHow, Observation, TargetState};
+use crate::domain::notice::NoticeKind;
+use crate::domain::outcome::{ActOutcome, Acted};
+use crate::domain::plan::{Plan, Section};
+use crate::domain::playbook::{ActOn, Mode, Risk};
+use crate::domain::time::{Span, Time};
+use std::time::Duration;
+
+/// How long to wait for a job of somebody else before looking again.
+const CONFLICT_WAIT: Duration = Duration::from_secs(5);
+/// After a restart: how long one look waits for the target to stop changing.
+const SETTLE_LOOK: Duration = Duration::from_secs(2);
+
+impl Draft<'_> {
+    /// A first look, or the look at the end of a hold.
+    pub(super) fn consider(&mut self, seen: Observation) {
+        if !self.incident.has_cause() {
+            return self.watched(seen);
+        }
+        let passes = seen.passed() && (self.facts.playbook.act_on == ActOn::Probes || self.incident.attempts > 0);
+        match (passes, self.incident.attempts) {
+            (true, 0) => self.watch_first(seen),
+            // An attempt was not verified in time, and now it is good: after-care all the same.
+            (true, _) => {
+                self.event(IncidentEvent::Looked { seen, passed: true });
+                self.heal();
+            }
+            (false, _) => self.propose(seen),
+        }
+    }
+
+    /// Asks the guards for the next rung; the first refusal decides.
+    pub(super) fn propose(&mut self, seen: Observation) {
+        let limits = &self.facts.playbook.limits;
+        let Some(rung) = self.next_rung() else {
+            return self.give_up(
+                Escalation::NotHealed,
+                format!("all that the playbook knows was tried: {} attempts", self.incident.attempts),
+            );
+        };
+        if self.incident.attempts >= limits.attempts {
+            return self.give_up(
+                Escalation::NotHealed,
+                format!("{} of {} attempts did not help", self.incident.attempts, limits.attempts),
+            );
+        }
+        if self.incident.spent(self.now) > limits.within {
+            return self.give_up(Escalation::NotHealed, format!("not healed within {}", Span(limits.within)));
+        }
+        let plan = match self.plan(Section::Rung(rung)) {
+            Ok(plan) => plan,
+            Err(why) => return self.escalate(Escalation::Impossible, why),
+        };
+        let number = self.incident.attempts + 1;
+        let attempt = self.incident.attempt(number);
+        let proposal = Proposal { ask: Ask::Attempt, incident: &self.incident, attempt, plan: &plan, seen: &seen };
+        let judgement = guard::judge(&proposal, self.facts, self.now);
+        let observe = guard::effective_mode(self.facts.mode, &self.incident.context.read().0) != Mode::Auto;
+        let refusal = judgement.result.as_ref().err().cloned();
+        let permit = match judgement.result {
+            Ok(permit) => permit,
+            Err(_) => {
+                self.decision.judged = Some(guard::Judgement { verdicts: judgement.verdicts, result: judgement.result });
+                if let Some(refusal) = refusal {
+                    self.refused(refusal, &plan, number, observe, seen);
+                }
+                return;
+            }
+        };
+        let title = self.facts.playbook.rungs[rung].title.clone();
+        let evidence = seen.evidence.clone();
+        let (locks, charged) = (plan.objects(), plan.has_effects());
+        self.event(IncidentEvent::AttemptStarted { attempt: number, rung, title, locks, charged, seen });
+        self.start_step(&plan, attempt, 0, permit, evidence);
+    }
+
+    fn refused(&mut self, refusal: Refusal, plan: &Plan, number: u32, observe: bool, seen: Observation) {
+        match refusal.then {
+            Then::Wait(wake) => {
+                if matches!(seen.state, TargetState::Unreachable { .. }) {
+                    self.tell_once(NoticeKind::OutOfSight, &refusal.reason);
+                }
+                self.hold(refusal.guard, refusal.reason, wake, seen);
+            }
+            Then::Escalate(reason) if !observe => {
+                self.event(IncidentEvent::Looked { seen, passed: false });
+                self.give_up(reason, refusal.reason);
+            }
+            Then::Report | Then::Escalate(_) => {
+                self.event(IncidentEvent::Looked { seen, passed: false });
+                let steps: Vec<String> = plan.steps.iter().map(crate::domain::plan::PlannedStep::text).collect();
+                let what = format!("{}, attempt {number} of {}", steps.join(", then "), self.facts.playbook.limits.attempts);
+                let text = match refusal.then {
+                    Then::Report => format!("would do {what} ({})", refusal.reason),
+                    _ => format!("would not do {what}: refused by {} ({})", refusal.guard.label(), refusal.reason),
+                };
+                self.event(IncidentEvent::WouldAct { text: text.clone() });
+                self.tell_once(NoticeKind::WouldAct, &text);
+            }
+        }
+    }
+
+    /// The same hold again is not written again, only prolonged.
+    fn hold(&mut self, guard: Guard, reason: String, wake: Time, seen: Observation) {
+        let same = matches!(&self.incident.phase, Phase::Held { guard: old, reason: text, .. } if *old == guard && (*text == reason || guard == Guard::Settling && same_words(text, &reason)));
+        if same {
+            self.decision.wake = Some(wake);
+            return;
+        }
+        if !matches!(self.incident.phase, Phase::Held { .. }) {
+            self.event(IncidentEvent::Looked { seen, passed: false });
+        }
+        self.event(IncidentEvent::Held { guard, reason, wake });
+    }
+
+    fn next_rung(&self) -> Option<usize> {
+        let rungs = &self.facts.playbook.rungs;
+        (0..rungs.len()).find(|index| self.incident.rung_tries.get(*index).copied().unwrap_or(0) < rungs[*index].times)
+    }
+
+    fn start_step(
+        &mut self,
+        plan: &Plan,
+        attempt: AttemptId,
+        index: usize,
+        permit: guard::Permit,
+        evidence: Option<crate::domain::look::Evidence>,
+    ) {
+        let Some(step) = plan.steps.get(index) else {
+            return self.steps_done(attempt, plan.section, None);
+        };
+        self.event(IncidentEvent::StepStarted {
+            attempt: attempt.number,
+            section: plan.section,
+            step: index,
+            text: step.text(),
+            evidence,
+        });
+        self.effect(Effect::StopLooking);
+        self.effect(Effect::Act { step: step.clone(), section: plan.section, index, permit });
+    }
+
+    pub(super) fn acted(&mut self, attempt: AttemptId, section: Section, step: usize, acted: Acted, took: Duration) {
+        let current = matches!(self.incident.phase, Phase::Acting { attempt: a, section: s, step: i, .. } if a == attempt && s == section && i == step);
+        if !current {
+            let text = format!("{}: {}", acted.outcome.label(), acted.detail);
+            return self.event(IncidentEvent::LateAnswer { attempt: attempt.number, step, text });
+        }
+        let outcome = acted.outcome;
+        let detail = acted.detail.clone();
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.event(IncidentEvent::StepEnded { attempt: attempt.number, section, step, acted, took_ms });
+        if section == Section::Rollback && outcome != ActOutcome::Done {
+            return self.rollback_ended(false, format!("the rollback failed: {detail}"));
+        }
+        match outcome {
+            ActOutcome::Done => self.next_step(attempt, section, step + 1),
+            ActOutcome::Failed => self.steps_done(attempt, section, Some(Trouble::StepFailed)),
+            ActOutcome::Unknown => self.steps_done(attempt, section, Some(Trouble::StepUnknown)),
+            ActOutcome::Conflict => self.interrupt(attempt, format!("somebody else is at it: {detail}"), CONFLICT_WAIT),
+            ActOutcome::NotSent => {
+                self.tell_once(NoticeKind::OutOfSight, &detail);
+                self.interrupt(attempt, format!("nothing was sent: {detail}"), CONFLICT_WAIT);
+            }
+            ActOutcome::Impossible(why) => {
+                self.event(IncidentEvent::AttemptEnded {
+                    attempt: attempt.number,
+                    outcome: AttemptOutcome::NotHealed,
+                    text: detail.clone(),
+                });
+                self.give_up(Escalation::Impossible, format!("{}: {detail}", why.label()));
+            }
+        }
+    }
+
+    fn interrupt(&mut self, attempt: AttemptId, text: String, wait: Duration) {
+        self.event(IncidentEvent::AttemptEnded {
+            attempt: attempt.number,
+            outcome: AttemptOutcome::Interrupted,
+            text: text.clone(),
+        });
+        self.event(IncidentEvent::Held { guard: Guard::Settling, reason: text, wake: self.now + wait });
+    }
+
+    /// The step after one that took effect; none left, or no cause left: the probes decide.
+    fn next_step(&mut self, attempt: AttemptId, section: Section, index: usize) {
+        let plan = match self.plan(section) {
+            Ok(plan) => plan,
+            Err(why) => return self.escalate(Escalation::Impossible, why),
+        };
+        let rest_is_needed = section == Section::Rollback || self.incident.has_cause();
+        if index >= plan.steps.len() || !rest_is_needed {
+            return self.steps_done(attempt, section, None);
+        }
+        self.resume_at(attempt, &plan, index);
+    }
+
+    /// Judges one step of a running attempt and starts it.
+    fn resume_at(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
+        let ask = if plan.section == Section::Rollback { Ask::Rollback } else { Ask::Step };
+        let nothing = Observation { probes: Vec::new(), state: TargetState::Stateless, evidence: None };
+        let proposal = Proposal { ask, incident: &self.incident, attempt, plan, seen: &nothing };
+        match guard::judge(&proposal, self.facts, self.now).result {
+            Ok(permit) => self.start_step(plan, attempt, index, permit, None),
+            Err(refusal) if ask == Ask::Rollback => {
+                self.rollback_ended(false, format!("the rollback was refused: {}", refusal.reason))
+            }
+            // What ran so far may have helped: the rest is left out and the probes decide.
+            Err(_) => self.steps_done(attempt, plan.section, Some(Trouble::StepFailed)),
+        }
+    }
+
+    fn steps_done(&mut self, attempt: AttemptId, section: Section, trouble: Option<Trouble>) {
+        if section == Section::Rollback {
+            return self.rollback_ended(true, "rolled back".to_owned());
+        }
+        self.event(IncidentEvent::VerifyStarted { attempt: attempt.number, trouble });
+        self.look_to_verify(trouble);
+    }
+
+    /// After a step that said itself that it failed, waiting for a miracle is no use.
+    pub(super) fn look_to_verify(&mut self, trouble: Option<Trouble>) {
+        let verify = &self.facts.playbook.verify;
+        self.look(match trouble {
+            Some(Trouble::StepFailed) => LookHow::Once,
+            _ => LookHow::UntilPass { within: verify.within, stable: verify.stable },
+        });
+    }
+
+    pub(super) fn verified(&mut self, attempt: AttemptId, trouble: Option<Trouble>, seen: Observation) {
+        let number = attempt.number;
+        if !seen.passed() && (seen.is_unknown() || matches!(seen.state, TargetState::Unreachable { .. })) {
+            self.tell_once(NoticeKind::OutOfSight, &format!("the repair can't be verified: {}", seen.summary()));
+            let verify = &self.facts.playbook.verify;
+            return self.look(LookHow::UntilPass { within: verify.within, stable: verify.stable });
+        }
+        let outcome = match (seen.passed(), trouble) {
+            (true, _) => AttemptOutcome::Healed,
+            (false, _) if self.is_worse(&seen) => AttemptOutcome::Worse,
+            (false, Some(Trouble::StepUnknown)) => AttemptOutcome::Unknown,
+            (false, _) => AttemptOutcome::NotHealed,
+        };
+        let text = seen.summary();
+        self.event(IncidentEvent::AttemptEnded { attempt: number, outcome, text: text.clone() });
+        match outcome {
+            AttemptOutcome::Healed => self.heal(),
+            AttemptOutcome::Worse => self.give_up(Escalation::Worse, format!("it got worse: {text}")),
+            AttemptOutcome::Unknown => self.give_up(
+                Escalation::UnknownOutcome,
+                format!("whether the step took effect is unknown, and the probes fail: {text}"),
+            ),
+            AttemptOutcome::NotHealed | AttemptOutcome::Interrupted => {
+                if self.incident.has_cause() {
+                    self.propose(seen);
+                } else {
+                    self.watched(seen);
+                }
+            }
+        }
+    }
+
+    /// A probe that passed before fails now, or what was running is down.
+    fn is_worse(&self, seen: &Observation) -> bool {
+        use crate::domain::look::ProbeVerdict as V;
+        let Some(before) = &self.incident.seen_before else { return false };
+        let lost = before.probes.iter().zip(&seen.probes).any(|(was, is)| was.verdict == V::Pass && is.verdict == V::Fail);
+        let fell = before.state.is_up()
+            && matches!(seen.state, TargetState::Failed { .. } | TargetState::Missing | TargetState::StartLimitHit);
+        lost || fell
+    }
+
+    pub(super) fn heal(&mut self) {
+        let after_care_until = self.now + self.facts.playbook.after_care;
+        self.event(IncidentEvent::Healed { after_care_until });
+        let attempts = self.incident.attempts;
+        let reason = format!("all probes pass after {attempts} {}", if attempts == 1 { "attempt" } else { "attempts" });
+        self.event(IncidentEvent::NoticeDue { notice: NoticeKind::Healed, reason: reason.clone() });
+        self.tell(NoticeKind::Healed, &reason);
+        if !self.incident.is_firing() {
+            self.schedule_close();
+        }
+        self.look(WATCH);
+    }
+
+    /// Rolls back first where that can help, then calls a person.
+    pub(super) fn give_up(&mut self, reason: Escalation, text: String) {
+        let worth_it = matches!(reason, Escalation::NotHealed | Escalation::Worse | Escalation::BudgetRefused);
+        if !worth_it || self.incident.attempts == 0 || self.incident.rolled_back || self.facts.playbook.rollback.is_empty() {
+            return self.escalate(reason, text);
+        }
+        let plan = match self.plan(Section::Rollback) {
+            Ok(plan) => plan,
+            Err(why) => return self.escalate(Escalation::RollbackFailed, why),
+        };
+        let attempt = self.incident.attempt(self.incident.attempts);
+        self.event(IncidentEvent::RollbackStarted { attempt: attempt.number, locks: plan.objects(), reason, text });
+        self.resume_at(attempt, &plan, 0);
+    }
+
+    fn rollback_ended(&mut self, ok: bool, text: String) {
+        let (reason, why) = self.incident.giving_up.clone().unwrap_or((Escalation::NotHealed, String::new()));
+        self.event(IncidentEvent::RollbackEnded { ok, text: text.clone() });
+        if ok {
+            self.escalate(reason, format!("{why}; {text}"));
+        } else {
+            self.escalate(Escalation::RollbackFailed, format!("{why}; {text}"));
+        }
+    }
+
+    /// After a restart in the middle of a step: what is seen says whether it took effect.
+    pub(super) fn settle(&mut self, attempt: AttemptId, section: Section, index: usize, since: Time, seen: Observation) {
+        let plan = match self.plan(section) {
+            Ok(plan) => plan,
+            Err(why) => return self.escalate(Escalation::Impossible, why),
+        };
+        let Some(step) = plan.steps.get(index) else {
+            return self.steps_done(attempt, section, None);
+        };
+        let settled = |took_effect, why: &str| IncidentEvent::StepSettled {
+            attempt: attempt.number,
+            section,
+            step: index,
+            took_effect,
+            why: why.to_owned(),
+        };
+        // Evidence is known of the incident's own target only.
+        let risk = match step.risk {
+            Risk::Seen if step.object.as_ref() != self.incident.target() => Risk::Once,
+            risk => risk,
+        };
+        match risk {
+            Risk::Read | Risk::Idempotent => {
+                self.event(settled(None, "heald was restarted; doing it again does no harm"));
+                self.send_again(attempt, &plan, index);
+            }
+            Risk::Once => {
+                self.event(settled(None, "heald was restarted; whether it took effect is unknown, and it is never repeated"));
+                let text = format!("{} was interrupted by a restart of heald", step.text());
+                if section == Section::Rollback {
+                    return self.rollback_ended(false, text);
+                }
+                self.event(IncidentEvent::AttemptEnded {
+                    attempt: attempt.number,
+                    outcome: AttemptOutcome::Unknown,
+                    text: text.clone(),
+                });
+                self.give_up(Escalation::UnknownOutcome, text);
+            }
+            Risk::Seen => {
+                let moving = matches!(
+                    seen.state,
+                    TargetState::Unreachable { .. }
+                        | TargetState::HostBusy { .. }
+                        | TargetState::JobPending { .. }
+                        | TargetState::Starting { .. }
+                        | TargetState::Restarting { .. }
+                );
+                if seen.evidence != self.incident.before && !matches!(seen.state, TargetState::Unreachable { .. }) {
+                    self.event(settled(Some(true), "heald was restarted; the target was started since the step was recorded"));
+                    self.next_step(attempt, section, index + 1);
+                } else if moving || self.now < since + step.in_flight {
+                    if matches!(seen.state, TargetState::Unreachable { .. }) {
+                        self.tell_once(
+                            NoticeKind::OutOfSight,
+                            &format!("a step that was interrupted can't be settled: {}", seen.state.text()),
+                        );
+                    }
+                    self.look(LookHow::UntilPass { within: SETTLE_LOOK, stable: Duration::ZERO });
+                } else {
+                    self.event(settled(Some(false), "heald was restarted; the target is untouched, so it is sent now"));
+                    self.send_again(attempt, &plan, index);
+                }
+            }
+        }
+    }
+
+    fn send_again(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
+        if self.incident.has_cause() || plan.section == Section::Rollback {
+            self.resume_at(attempt, plan, index);
+        } else {
+            self.steps_done(attempt, plan.section, None);
+        }
+    }
+}
+
+/// The same reason but for the figures in it (`started 2.1 s ago`).
+fn same_words(a: &str, b: &str) -> bool {
+    let words = |text: &str| text.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect::<String>();
+    words(a) == words(b)
+}

@@ -1,0 +1,143 @@
+//! What comes from outside: alerts, time, people, a restart of heald.
+
+use super::{Draft, WATCH};
+use crate::domain::id::Fingerprint;
+use crate::domain::incident::{Escalation, IncidentEvent, Outcome, Phase, RESOLVE_WAIT, Subject};
+use crate::domain::look::LookHow;
+use crate::domain::notice::NoticeKind;
+use crate::domain::time::Span;
+use jiff::Timestamp;
+
+impl Draft<'_> {
+    pub(super) fn opened(&mut self, problem: Option<String>) {
+        if let Some(why) = problem {
+            self.escalate(Escalation::NoTarget, why);
+        } else if self.facts.playbook.rungs.is_empty() {
+            self.escalate(Escalation::RunbookOnly, "the playbook is a runbook for people: nothing runs by itself".to_owned());
+        } else {
+            self.look(LookHow::Once);
+        }
+    }
+
+    pub(super) fn fired(&mut self, fingerprint: Fingerprint, starts_at: Timestamp) {
+        let was_resolved_bad = matches!(self.incident.phase, Phase::ResolvedBad { .. });
+        self.event(IncidentEvent::AlertAttached { fingerprint, starts_at });
+        if was_resolved_bad {
+            self.look(LookHow::Once);
+        }
+    }
+
+    /// Never acts. While others still fire, or while heald is in the middle of it, nothing follows yet.
+    pub(super) fn resolved(&mut self, fingerprint: Fingerprint) {
+        self.event(IncidentEvent::AlertResolved { fingerprint });
+        if self.incident.is_firing() {
+            return;
+        }
+        match self.incident.phase {
+            Phase::Watching { .. } | Phase::Held { .. } | Phase::Observed => self.look(LookHow::Once),
+            Phase::Escalated { .. } => self.resolved_after_escalation(),
+            Phase::Healed { .. } => self.schedule_close(),
+            // A look is under way, or the repair finishes first; then the resolve is seen.
+            Phase::Assessing
+            | Phase::Acting { .. }
+            | Phase::Verifying { .. }
+            | Phase::ResolvedBad { .. }
+            | Phase::Closed { .. } => {}
+        }
+    }
+
+    fn resolved_after_escalation(&mut self) {
+        if self.facts.playbook.verify.probes.is_empty() || matches!(self.incident.subject, Subject::Alert(_)) {
+            self.end(Outcome::Unverified, "the alert resolved; no probe can say more");
+        } else {
+            self.look(LookHow::Once);
+        }
+    }
+
+    pub(super) fn woke(&mut self) {
+        if self.incident.tell_again.is_some_and(|again| again <= self.now) {
+            self.tell_untold();
+        }
+        if self.incident.phase_wake().is_none_or(|wake| wake > self.now) && !matches!(self.incident.phase, Phase::Held { .. }) {
+            return;
+        }
+        match self.incident.phase.clone() {
+            Phase::Held { .. } => self.look(LookHow::Once),
+            Phase::ResolvedBad { .. } => self.look(LookHow::Once),
+            Phase::Watching { until, .. } => {
+                self.event(IncidentEvent::Watched { until, said: true });
+                self.tell_once(
+                    NoticeKind::AlertWithoutSymptom,
+                    "the alert fires and all probes pass: nothing was done, the target stays watched",
+                );
+            }
+            Phase::Healed { close_at: Some(_), .. } => {
+                self.end(Outcome::Healed, "repaired, verified, resolved, and good through its after-care");
+            }
+            Phase::Healed { since, close_at: None } if self.now >= since + RESOLVE_WAIT => {
+                self.end(Outcome::ResolveNeverSeen, "repaired and good; no resolve was seen within 24 h");
+            }
+            Phase::Healed { since, .. } => {
+                let age = Span(self.now.since(since));
+                self.tell_once(
+                    NoticeKind::StillFiring,
+                    &format!("healed {age} ago by all probes, and the alert still fires: does it look at the same thing?"),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// Only a hold waits for others.
+    pub(super) fn unblocked(&mut self) {
+        if matches!(self.incident.phase, Phase::Held { .. }) {
+            self.look(LookHow::Once);
+        }
+    }
+
+    /// heald looks first, then decides; a step that may have been sent is settled by what is seen.
+    pub(super) fn recovered(&mut self) {
+        self.tell_untold();
+        match self.incident.phase.clone() {
+            Phase::Assessing if self.facts.playbook.rungs.is_empty() || self.incident.target().is_none() => self.opened(None),
+            Phase::Assessing | Phase::Held { .. } | Phase::Acting { .. } => self.look(LookHow::Once),
+            Phase::Watching { .. } | Phase::Healed { .. } => self.look(WATCH),
+            Phase::Verifying { trouble, .. } => self.look_to_verify(trouble),
+            Phase::ResolvedBad { until } => {
+                self.look(LookHow::UntilPass { within: until.since(self.now), stable: std::time::Duration::ZERO });
+            }
+            Phase::Observed | Phase::Escalated { .. } if !self.incident.is_firing() => self.look(LookHow::Once),
+            Phase::Observed | Phase::Escalated { .. } | Phase::Closed { .. } => {}
+        }
+    }
+
+    fn tell_untold(&mut self) {
+        for (kind, reason) in self.incident.untold.clone() {
+            self.tell(kind, &reason);
+        }
+    }
+
+    pub(super) fn retry(&mut self, by: String) {
+        match self.incident.phase {
+            Phase::Escalated { .. } | Phase::Held { .. } | Phase::Observed | Phase::ResolvedBad { .. } => {
+                self.event(IncidentEvent::Retried { by });
+                self.opened(None);
+            }
+            _ => self.refuse_person("only an incident that is escalated, held or observed can be tried again"),
+        }
+    }
+
+    pub(super) fn close(&mut self, by: String, note: String) {
+        match self.incident.phase {
+            Phase::Acting { .. } | Phase::Verifying { .. } => {
+                self.refuse_person("a repair is running; close it when that has ended, or pause heald first");
+            }
+            Phase::Closed { .. } => self.refuse_person("it is closed already"),
+            _ => self.end(Outcome::ClosedByPerson, format!("closed by {by}: {note}")),
+        }
+    }
+
+    fn refuse_person(&mut self, why: &str) {
+        self.decision.refused = Some(format!("incident {} is {}: {why}", self.incident.id, self.incident.phase.label()));
+    }
+}

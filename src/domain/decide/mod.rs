@@ -1,0 +1,244 @@
+//! What to do next: (incident, signal, facts, now) → events and effects. Total; no panic, no clock, no I/O.
+//!
+//! `events.rs` handles what comes from outside (alerts, people, time, a restart),
+//! `attempt.rs` the way from a bad look to a verified repair, `care.rs` what follows it.
+
+use super::guard::{Facts, Judgement, Permit};
+use super::id::{AttemptId, Fingerprint};
+use super::incident::{Escalation, Incident, IncidentEvent, Outcome, Phase};
+use super::look::{LookHow, Observation};
+use super::notice::{Delivery, Notice, NoticeKind};
+use super::outcome::Acted;
+use super::plan::{Binding, Plan, PlannedProbe, PlannedStep, Section};
+use super::target::Target;
+use super::time::Time;
+use jiff::Timestamp;
+use std::time::Duration;
+
+mod attempt;
+mod care;
+mod events;
+
+/// What arrived for one incident.
+#[derive(Clone, Debug)]
+pub enum Signal {
+    /// It was just opened. `problem`: why no target could be made of its alert.
+    Opened {
+        problem: Option<String>,
+    },
+    /// An alert of it fires that was not known, or with a new start.
+    Fired {
+        fingerprint: Fingerprint,
+        starts_at: Timestamp,
+    },
+    Resolved {
+        fingerprint: Fingerprint,
+    },
+    /// The answer to the last [`Effect::Look`].
+    Looked(Observation),
+    Acted {
+        attempt: AttemptId,
+        section: Section,
+        step: usize,
+        acted: Acted,
+        took: Duration,
+    },
+    Told {
+        notice: NoticeKind,
+        deliveries: Vec<Delivery>,
+    },
+    /// A deadline of it passed.
+    Wake,
+    /// Something that it may have waited for changed: a lock, a hold, the pause.
+    Unblocked,
+    /// heald was restarted; nothing runs for it any more.
+    Recovered,
+    Retry {
+        by: String,
+    },
+    Close {
+        by: String,
+        note: String,
+    },
+}
+
+/// First the events are committed, only then the effects performed.
+#[derive(Debug, Default)]
+pub struct Decision {
+    pub events: Vec<IncidentEvent>,
+    pub effects: Vec<Effect>,
+    /// Verdicts of all guards, where they were asked: for metrics and `explain`.
+    pub judged: Option<Judgement>,
+    /// For a person who asked: why it can't be done.
+    pub refused: Option<String>,
+    /// Instead of the incident's own next wake: a hold whose reason has not changed is not written again.
+    pub wake: Option<Time>,
+}
+
+#[derive(Debug)]
+pub enum Effect {
+    /// Replaces any look that still runs for the incident.
+    Look {
+        target: Option<Target>,
+        probes: Vec<PlannedProbe>,
+        how: LookHow,
+    },
+    /// Ends a running look.
+    StopLooking,
+    Act {
+        step: PlannedStep,
+        section: Section,
+        index: usize,
+        permit: Permit,
+    },
+    Tell(Notice),
+}
+
+/// How often a healed target is looked at: a direct read costs about half a millisecond.
+const CARE_EVERY: Duration = Duration::from_secs(1);
+/// Two bad looks this far apart stand in for a firing alert.
+const CARE_CONFIRM: Duration = Duration::from_millis(500);
+
+const WATCH: LookHow = LookHow::UntilFail { every: CARE_EVERY, confirm: CARE_CONFIRM };
+
+pub fn decide(incident: &Incident, signal: Signal, facts: &Facts<'_>, now: Time) -> Decision {
+    let mut draft = Draft { incident: incident.clone(), facts, now, decision: Decision::default() };
+    draft.handle(signal);
+    draft.decision
+}
+
+/// The incident as it will be, while the decision grows: what follows an event sees it applied.
+struct Draft<'a> {
+    incident: Incident,
+    facts: &'a Facts<'a>,
+    now: Time,
+    decision: Decision,
+}
+
+// === impl Draft ===
+
+impl Draft<'_> {
+    fn handle(&mut self, signal: Signal) {
+        match signal {
+            Signal::Opened { problem } => self.opened(problem),
+            Signal::Fired { fingerprint, starts_at } => self.fired(fingerprint, starts_at),
+            Signal::Resolved { fingerprint } => self.resolved(fingerprint),
+            Signal::Looked(seen) => self.looked(seen),
+            Signal::Acted { attempt, section, step, acted, took } => self.acted(attempt, section, step, acted, took),
+            Signal::Told { notice, deliveries } => self.event(IncidentEvent::Told { notice, deliveries }),
+            Signal::Wake => self.woke(),
+            Signal::Unblocked => self.unblocked(),
+            Signal::Recovered => self.recovered(),
+            Signal::Retry { by } => self.retry(by),
+            Signal::Close { by, note } => self.close(by, note),
+        }
+    }
+
+    /// A look came back: what it means depends on why it was made, and the phase says that.
+    fn looked(&mut self, seen: Observation) {
+        match self.incident.phase.clone() {
+            Phase::Assessing | Phase::Held { .. } => self.consider(seen),
+            Phase::Watching { .. } | Phase::Observed | Phase::ResolvedBad { .. } => self.watched(seen),
+            Phase::Acting { attempt, section, step, since } => self.settle(attempt, section, step, since, seen),
+            Phase::Verifying { attempt, trouble } => self.verified(attempt, trouble, seen),
+            Phase::Healed { .. } => self.cared(seen),
+            Phase::Escalated { .. } => self.seen_after_escalation(seen),
+            Phase::Closed { .. } => {}
+        }
+    }
+
+    fn event(&mut self, event: IncidentEvent) {
+        self.incident.apply(&event, self.now);
+        self.decision.events.push(event);
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.decision.effects.push(effect);
+    }
+
+    fn look(&mut self, how: LookHow) {
+        match self.binding().probes() {
+            Ok(probes) => {
+                let target = self.incident.target().cloned();
+                self.effect(Effect::Look { target, probes, how });
+            }
+            Err(why) => self.escalate(Escalation::NoTarget, why),
+        }
+    }
+
+    fn binding(&self) -> Binding<'_> {
+        Binding {
+            playbook: self.facts.playbook,
+            target: self.incident.target(),
+            alert: &self.incident.context,
+            allow: self.facts.allow,
+        }
+    }
+
+    fn plan(&self, section: Section) -> Result<Plan, String> {
+        self.binding().plan(section)
+    }
+
+    /// Tells each kind once, until a person asks for a retry.
+    fn tell_once(&mut self, kind: NoticeKind, reason: &str) {
+        if !self.incident.told.contains(&kind) {
+            self.event(IncidentEvent::NoticeDue { notice: kind, reason: reason.to_owned() });
+            self.tell(kind, reason);
+        }
+    }
+
+    fn tell(&mut self, kind: NoticeKind, reason: &str) {
+        let notice = self.notice(kind, reason);
+        self.effect(Effect::Tell(notice));
+    }
+
+    fn escalate(&mut self, reason: Escalation, text: String) {
+        self.event(IncidentEvent::Escalated { reason, text: text.clone() });
+        self.effect(Effect::StopLooking);
+        // Each escalation is news, also the second one after a retry.
+        self.event(IncidentEvent::NoticeDue { notice: NoticeKind::Escalated, reason: text.clone() });
+        self.tell(NoticeKind::Escalated, &text);
+    }
+
+    fn end(&mut self, outcome: Outcome, note: impl Into<String>) {
+        let escalated = matches!(self.incident.phase, Phase::Escalated { .. });
+        let note = note.into();
+        self.event(IncidentEvent::Closed { outcome, note: note.clone() });
+        self.effect(Effect::StopLooking);
+        if escalated {
+            self.tell_once(NoticeKind::Over, &note);
+        }
+    }
+
+    fn notice(&self, kind: NoticeKind, reason: &str) -> Notice {
+        let incident = &self.incident;
+        let playbook = self.facts.playbook;
+        let (labels, annotations) = incident.context.read();
+        let alertname = labels.get("alertname").map_or("an alert without a name", String::as_str);
+        let context = super::template::Context {
+            labels: &labels,
+            annotations: &annotations,
+            vars: &playbook.vars,
+            target: Some(incident.target().map_or(alertname, Target::name)),
+        };
+        // A prompt that can't be filled is sent as it was written: half the help is better than none.
+        let fill = |text: &String| super::template::render(text, &context).unwrap_or_else(|_| text.clone());
+        Notice {
+            incident: incident.id,
+            kind,
+            playbook: playbook.id.clone(),
+            title: playbook.title.clone(),
+            severity: playbook.severity,
+            target: incident.target().map_or_else(|| alertname.to_owned(), ToString::to_string),
+            host: self.facts.host.to_owned(),
+            summary: annotations.get("summary").cloned().unwrap_or_else(|| alertname.to_owned()),
+            opened: incident.opened,
+            at: self.now,
+            reason: reason.to_owned(),
+            attempts: incident.attempts,
+            manual_fix: playbook.manual_fix.as_ref().map(fill),
+            debug_prompt: playbook.debug_prompt.as_ref().map(fill),
+            runbook_url: annotations.get("runbook_url").filter(|url| url.starts_with("https://")).cloned(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! One wording per event: log, message, page and command line print the same.
+
+use super::incident::IncidentEvent as E;
+use super::incident::Subject;
+use super::plan::Section;
+
+impl E {
+    /// As in the journal's `kind`.
+    pub fn label(&self) -> &'static str {
+        match self {
+            E::Opened { .. } => "opened",
+            E::AlertAttached { .. } => "alert_attached",
+            E::AlertResolved { .. } => "alert_resolved",
+            E::Looked { .. } => "looked",
+            E::Watched { .. } => "watched",
+            E::Held { .. } => "held",
+            E::WouldAct { .. } => "would_act",
+            E::AttemptStarted { .. } => "attempt_started",
+            E::RollbackStarted { .. } => "rollback_started",
+            E::StepStarted { .. } => "step_started",
+            E::StepEnded { .. } => "step_ended",
+            E::StepSettled { .. } => "step_settled",
+            E::VerifyStarted { .. } => "verify_started",
+            E::AttemptEnded { .. } => "attempt_ended",
+            E::RollbackEnded { .. } => "rollback_ended",
+            E::Healed { .. } => "healed",
+            E::CareScheduled { .. } => "care_scheduled",
+            E::CareFailed { .. } => "care_failed",
+            E::FoundBadAfterResolve { .. } => "found_bad_after_resolve",
+            E::Escalated { .. } => "escalated",
+            E::NoticeDue { .. } => "notice_due",
+            E::Told { .. } => "told",
+            E::Retried { .. } => "retried",
+            E::LateAnswer { .. } => "late_answer",
+            E::Closed { .. } => "closed",
+        }
+    }
+
+    /// One sentence for people.
+    pub fn text(&self) -> String {
+        match self {
+            E::Opened { playbook, subject, context, previous, .. } => {
+                let (labels, _) = context.read();
+                let alert = labels.get("alertname").map_or("an alert without a name", String::as_str);
+                let of = match subject {
+                    Subject::Target(target) => format!(" for {target}"),
+                    Subject::Alert(_) => String::new(),
+                };
+                let after = previous.map_or(String::new(), |id| format!(", after incident {id}"));
+                format!("{alert} fires{of}: playbook {playbook}{after}")
+            }
+            E::AlertAttached { fingerprint, .. } => format!("alert {fingerprint} joined"),
+            E::AlertResolved { fingerprint } => format!("alert {fingerprint} resolved"),
+            E::Looked { seen, passed: true } => format!("looked, good: {}", seen.summary()),
+            E::Looked { seen, passed: false } => format!("looked, bad: {} [{}]", seen.summary(), seen.state.text()),
+            E::Watched { said: false, until } => format!("the alert fires and the probes pass: watching until {until}"),
+            E::Watched { said: true, .. } => "the alert still fires and the probes still pass: watching on".to_owned(),
+            E::Held { guard, reason, .. } => format!("held by {}: {reason}", guard.label()),
+            E::WouldAct { text } => text.clone(),
+            E::AttemptStarted { attempt, title, seen, .. } => {
+                format!("attempt {attempt} permitted: {title} [target: {}]", seen.state.text())
+            }
+            E::RollbackStarted { text, .. } => format!("rolling back: {text}"),
+            E::StepStarted { section, step, text, .. } => format!("{}step {}: {text}", undo(*section), step + 1),
+            E::StepEnded { section, step, acted, took_ms, .. } => {
+                format!("{}step {} {}: {} ({took_ms} ms)", undo(*section), step + 1, acted.outcome.label(), acted.detail)
+            }
+            E::StepSettled { section, step, why, .. } => format!("{}step {}: {why}", undo(*section), step + 1),
+            E::VerifyStarted { .. } => "verifying".to_owned(),
+            E::AttemptEnded { attempt, outcome, text } => format!("attempt {attempt} ended {}: {text}", outcome.label()),
+            E::RollbackEnded { text, .. } => text.clone(),
+            E::Healed { after_care_until } => format!("healed; watched until {after_care_until} at least"),
+            E::CareScheduled { close_at: Some(at) } => format!("all alerts resolved; closes at {at} if it stays good"),
+            E::CareScheduled { close_at: None } => "watched on".to_owned(),
+            E::CareFailed { seen } => format!("failed again in after-care: {} [{}]", seen.summary(), seen.state.text()),
+            E::FoundBadAfterResolve { until } => format!("the alert resolved, but the probes fail: watching until {until}"),
+            E::Escalated { reason, text } => format!("escalated ({}): {text}", reason.label()),
+            E::NoticeDue { notice, .. } => format!("to be told: {}", notice.label()),
+            E::Told { notice, deliveries } => {
+                let each: Vec<String> = deliveries
+                    .iter()
+                    .map(|delivery| match &delivery.error {
+                        None => delivery.channel.clone(),
+                        Some(error) => format!("{} failed ({error})", delivery.channel),
+                    })
+                    .collect();
+                format!("told {}: {}", notice.label(), each.join(", "))
+            }
+            E::Retried { by } => format!("tried again by {by}: counters start anew, budgets do not"),
+            E::LateAnswer { attempt, step, text } => {
+                format!("late answer of attempt {attempt}, step {}: {text} (recorded, not believed)", step + 1)
+            }
+            E::Closed { outcome, note } => format!("closed, {}: {note}", outcome.label()),
+        }
+    }
+}
+
+fn undo(section: Section) -> &'static str {
+    match section {
+        Section::Rung(_) => "",
+        Section::Rollback => "rollback ",
+    }
+}

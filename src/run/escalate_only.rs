@@ -1,0 +1,50 @@
+//! When the journal is lost or corrupt: nothing is taken on, nothing is done, people are told.
+//!
+//! A fresh, empty journal would refill every budget; so it takes a person to say that this is wanted.
+
+use super::handle::{Handle, INBOX, OrderError, Request, Unavailable};
+use super::view::Status;
+use crate::domain::id::Seq;
+use tokio::sync::{mpsc, watch};
+
+/// A handle behind which every request is refused with the reason. Ends when `stop` says so.
+pub fn escalate_only(reason: String, host: String, mut stop: watch::Receiver<bool>) -> Handle {
+    let (inbox, mut requests) = mpsc::channel(INBOX);
+    let (sender, committed) = watch::channel(Seq(0));
+    tokio::spawn(async move {
+        // Kept so that followers wait instead of ending.
+        let _sender = sender;
+        loop {
+            tokio::select! {
+                Some(request) = requests.recv() => refuse(request, &reason, &host),
+                _ = stop.changed() => break,
+                else => break,
+            }
+        }
+    });
+    Handle { inbox, committed }
+}
+
+/// Whoever asked may have hung up.
+fn refuse(request: Request, reason: &str, host: &str) {
+    let error = || Unavailable::EscalateOnly(reason.to_owned());
+    match request {
+        Request::Deliver { reply, .. } => drop(reply.send(Err(error()))),
+        Request::Order { reply, .. } => drop(reply.send(Err(OrderError::Unavailable(error())))),
+        Request::Incidents { reply } => drop(reply.send(Vec::new())),
+        Request::Incident { reply, .. } => drop(reply.send(None)),
+        Request::Events { reply, .. } => drop(reply.send(Vec::new())),
+        Request::Status { reply } => drop(reply.send(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: host.to_owned(),
+            state: error().to_string(),
+            paused: None,
+            holds: Vec::new(),
+            open: std::collections::BTreeMap::new(),
+            playbooks: Vec::new(),
+            records: Seq(0),
+            unmatched: Vec::new(),
+            dependencies: std::collections::BTreeMap::new(),
+        })),
+    }
+}

@@ -1,0 +1,169 @@
+//! The way into the loop for everybody else: verbs, never its channels.
+
+use super::view::{EventView, IncidentView, Status};
+use crate::domain::alert::Alert;
+use crate::domain::id::{IncidentId, Seq};
+use crate::domain::target::Target;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+#[cfg(test)]
+pub(crate) mod fake;
+
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(super) inbox: mpsc::Sender<Request>,
+    pub(super) committed: watch::Receiver<Seq>,
+}
+
+/// What became of each alert of a delivery. All counts add up to the alerts delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Opened an incident.
+    pub opened: usize,
+    /// Joined an open one.
+    pub attached: usize,
+    /// Known already: nothing written.
+    pub duplicate: usize,
+    pub resolved: usize,
+    /// No playbook matches: counted, and kept in memory for `status`.
+    pub unmatched: usize,
+    /// Its host label names another host.
+    pub other_host: usize,
+}
+
+/// Could not be taken now; the sender is to come again (503).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    #[error("heald is stopping")]
+    Stopping,
+    #[error("heald has too much to do")]
+    Full,
+    #[error("the journal can't be written: {0}")]
+    Store(String),
+    #[error("escalate-only: {0}")]
+    EscalateOnly(String),
+}
+
+/// What a person asks for. Answered with a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum PersonOrder {
+    Retry {
+        incident: IncidentId,
+    },
+    Close {
+        incident: IncidentId,
+        note: String,
+    },
+    /// `for_`: `None` until lifted.
+    Hold {
+        target: Target,
+        #[serde(rename = "for", default)]
+        for_: Option<crate::domain::time::Span>,
+        why: String,
+    },
+    Release {
+        target: Target,
+    },
+    Pause {
+        #[serde(rename = "for", default)]
+        for_: Option<crate::domain::time::Span>,
+        #[serde(default)]
+        why: String,
+    },
+    Resume,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OrderError {
+    /// It can't be done, and why: 409.
+    #[error("{0}")]
+    Refused(String),
+    /// No such incident: 404.
+    #[error("there is no incident {0}")]
+    NotFound(IncidentId),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+#[derive(Debug)]
+pub(super) enum Request {
+    Deliver { alerts: Vec<Alert>, reply: oneshot::Sender<Result<Receipt, Unavailable>> },
+    Order { order: PersonOrder, by: String, reply: oneshot::Sender<Result<String, OrderError>> },
+    Status { reply: oneshot::Sender<Status> },
+    Incidents { reply: oneshot::Sender<Vec<IncidentView>> },
+    Incident { id: IncidentId, reply: oneshot::Sender<Option<IncidentView>> },
+    Events { after: Seq, incident: Option<IncidentId>, limit: usize, reply: oneshot::Sender<Vec<EventView>> },
+}
+
+/// Enough for a burst of one webhook per connection; past that the sender waits, then gets 503.
+pub(super) const INBOX: usize = 1_024;
+/// How long a full inbox is waited for; well inside Alertmanager's own patience.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+// === impl Handle ===
+
+impl Handle {
+    /// Answers once the alerts are on disk.
+    ///
+    /// # Errors
+    /// None of them is on disk then.
+    pub async fn deliver(&self, alerts: Vec<Alert>) -> Result<Receipt, Unavailable> {
+        self.ask(|reply| Request::Deliver { alerts, reply }).await?
+    }
+
+    /// `by`: who asks, for the journal.
+    ///
+    /// # Errors
+    /// Why it can't be done.
+    pub async fn order(&self, order: PersonOrder, by: String) -> Result<String, OrderError> {
+        self.ask(|reply| Request::Order { order, by, reply }).await?
+    }
+
+    /// # Errors
+    /// The loop is gone or does not answer.
+    pub async fn status(&self) -> Result<Status, Unavailable> {
+        self.ask(|reply| Request::Status { reply }).await
+    }
+
+    /// Open incidents, and the last closed ones; oldest first.
+    ///
+    /// # Errors
+    /// The loop is gone or does not answer.
+    pub async fn incidents(&self) -> Result<Vec<IncidentView>, Unavailable> {
+        self.ask(|reply| Request::Incidents { reply }).await
+    }
+
+    /// With its events.
+    ///
+    /// # Errors
+    /// The loop is gone or does not answer.
+    pub async fn incident(&self, id: IncidentId) -> Result<Option<IncidentView>, Unavailable> {
+        self.ask(|reply| Request::Incident { id, reply }).await
+    }
+
+    /// Journal records after `after`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The loop is gone or does not answer.
+    pub async fn events(&self, after: Seq, incident: Option<IncidentId>, limit: usize) -> Result<Vec<EventView>, Unavailable> {
+        self.ask(|reply| Request::Events { after, incident, limit, reply }).await
+    }
+
+    /// The last journal record on disk; changes with every commit.
+    pub fn committed(&self) -> watch::Receiver<Seq> {
+        self.committed.clone()
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.inbox.send_timeout(request(reply), PATIENCE).await.map_err(|error| match error {
+            mpsc::error::SendTimeoutError::Timeout(_) => Unavailable::Full,
+            mpsc::error::SendTimeoutError::Closed(_) => Unavailable::Stopping,
+        })?;
+        answer.await.map_err(|_| Unavailable::Stopping)
+    }
+}

@@ -1,0 +1,179 @@
+//! From alerts to incidents: which are ours, which are known, which open something.
+
+use super::handle::{Receipt, Request, Unavailable};
+use super::world::World;
+use super::{Driver, Reply, Round};
+use crate::domain::alert::{Alert, AlertStatus};
+use crate::domain::decide::Signal;
+use crate::domain::id::{IncidentId, Revision};
+use crate::domain::incident::{IncidentEvent, Subject};
+use crate::domain::plan::{self, Binding, Section};
+use crate::domain::playbook::Playbook;
+use crate::domain::target::{Target, cut};
+use crate::domain::time::Time;
+use crate::telemetry::{AlertResult, Stage};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Alerts that no playbook matches, kept for `heald status`.
+const UNMATCHED_MAX: usize = 100;
+
+impl<W: World> Driver<W> {
+    pub(super) fn request(&mut self, request: Request, round: &mut Round) {
+        match request {
+            Request::Deliver { alerts, reply } => {
+                if *self.stop.borrow() {
+                    return drop(reply.send(Err(Unavailable::Stopping)));
+                }
+                let receipt = self.deliver(alerts, round);
+                round.replies.push(Reply::Deliver(reply, receipt));
+            }
+            other => self.serve(other, round),
+        }
+    }
+
+    fn deliver(&mut self, alerts: Vec<Alert>, round: &mut Round) -> Receipt {
+        let now = self.clock.now();
+        let mut receipt = Receipt::default();
+        self.telemetry.received(alerts.len());
+        for alert in alerts {
+            let host = alert.label(&self.config.host_label);
+            if !host.is_empty() && host != self.config.host {
+                receipt.other_host += 1;
+                self.telemetry.alert(AlertResult::OtherHost, 1);
+                self.remember(&format!("{}: its host is {:?}, this is {:?}", name(&alert), cut(host), self.config.host));
+                continue;
+            }
+            match alert.status {
+                AlertStatus::Firing => self.firing(alert, now, &mut receipt, round),
+                AlertStatus::Resolved => self.resolved(&alert, now, &mut receipt, round),
+            }
+        }
+        receipt
+    }
+
+    fn resolved(&mut self, alert: &Alert, now: Time, receipt: &mut Receipt, round: &mut Round) {
+        let known = self.state.open_with(&alert.fingerprint);
+        match known.and_then(|incident| incident.alerts.get(&alert.fingerprint).map(|attached| (incident.id, attached.clone()))) {
+            Some((id, attached)) if attached.firing && attached.starts_at <= alert.starts_at => {
+                receipt.resolved += 1;
+                self.telemetry.alert(AlertResult::Resolved, 1);
+                self.signal(id, Signal::Resolved { fingerprint: alert.fingerprint.clone() }, now, round);
+            }
+            // Out of order, or of an incident that is over: nothing to do.
+            _ => {
+                receipt.duplicate += 1;
+                self.telemetry.alert(AlertResult::Duplicate, 1);
+            }
+        }
+    }
+
+    fn firing(&mut self, alert: Alert, now: Time, receipt: &mut Receipt, round: &mut Round) {
+        if let Some(incident) = self.state.open_with(&alert.fingerprint) {
+            let id = incident.id;
+            let known = incident.alerts.get(&alert.fingerprint);
+            let repeat =
+                known.is_some_and(|attached| attached.starts_at == alert.starts_at || attached.starts_at > alert.starts_at);
+            return self.join(id, alert, repeat, now, receipt, round);
+        }
+        let books: Vec<Arc<Playbook>> = self.library.matching(&alert.labels).into_iter().cloned().collect();
+        let Some(book) = books.first().cloned() else {
+            receipt.unmatched += 1;
+            self.telemetry.alert(AlertResult::Unmatched, 1);
+            return self.remember(&format!("{}: no playbook matches", name(&alert)));
+        };
+        let target = if books.len() > 1 {
+            let names: Vec<&str> = books.iter().map(|book| &*book.id.0).collect();
+            Err(format!("more than one playbook matches it: {}; make their matchers exclude each other", names.join(", ")))
+        } else {
+            self.target(&book, &alert)
+        };
+        let (subject, problem) = match target {
+            Ok(target) => (Subject::Target(target), None),
+            Err(why) => (Subject::Alert(alert.fingerprint.clone()), Some(why)),
+        };
+        match self.state.open_for(&book.id, &subject) {
+            Some(id) => self.join(id, alert, false, now, receipt, round),
+            None => self.open(&book, subject, problem, &alert, now, receipt, round),
+        }
+    }
+
+    fn join(&mut self, id: IncidentId, alert: Alert, repeat: bool, now: Time, receipt: &mut Receipt, round: &mut Round) {
+        if repeat {
+            receipt.duplicate += 1;
+            return self.telemetry.alert(AlertResult::Duplicate, 1);
+        }
+        receipt.attached += 1;
+        self.telemetry.alert(AlertResult::Attached, 1);
+        self.signal(id, Signal::Fired { fingerprint: alert.fingerprint, starts_at: alert.starts_at }, now, round);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is a different fact of one new incident")]
+    fn open(
+        &mut self,
+        book: &Arc<Playbook>,
+        subject: Subject,
+        problem: Option<String>,
+        alert: &Alert,
+        now: Time,
+        receipt: &mut Receipt,
+        round: &mut Round,
+    ) {
+        receipt.opened += 1;
+        self.telemetry.alert(AlertResult::Opened, 1);
+        let waited = self.clock.wall().duration_since(alert.starts_at);
+        self.telemetry.stage(Stage::AlertToReceived, Duration::try_from(waited).unwrap_or_default());
+        self.keep_edition(&book.revision, round);
+        let id = IncidentId(self.next_seq.0);
+        let event = IncidentEvent::Opened {
+            playbook: book.id.clone(),
+            revision: book.revision.clone(),
+            subject,
+            fingerprint: alert.fingerprint.clone(),
+            starts_at: alert.starts_at,
+            context: alert.context(),
+            previous: self.state.closed_with(&alert.fingerprint, alert.starts_at),
+            rungs: book.rungs.len(),
+        };
+        self.record(id, event, now, round);
+        self.signal(id, Signal::Opened { problem }, now, round);
+    }
+
+    /// The target, when everything that the playbook would do with it fits: nothing is left half-done by a typo.
+    fn target(&self, book: &Playbook, alert: &Alert) -> Result<Target, String> {
+        let target = plan::target_of(book, &alert.labels, &alert.annotations, &self.config.allow)?;
+        let context = alert.context();
+        let binding = Binding { playbook: book, target: Some(&target), alert: &context, allow: &self.config.allow };
+        let rungs = (0..book.rungs.len()).map(Section::Rung);
+        let rollback = (!book.rollback.is_empty()).then_some(Section::Rollback);
+        for section in rungs.chain(rollback) {
+            for step in &binding.plan(section)?.steps {
+                self.world.admit(step)?;
+            }
+        }
+        for probe in &binding.probes()? {
+            self.world.admit_probe(probe)?;
+        }
+        Ok(target)
+    }
+
+    fn keep_edition(&mut self, revision: &Revision, round: &mut Round) {
+        if let Some(text) = self.editions.get(revision) {
+            round.editions.push((revision.clone(), Arc::clone(text)));
+        }
+    }
+
+    fn remember(&mut self, text: &str) {
+        if self.unmatched.len() == UNMATCHED_MAX {
+            self.unmatched.pop_front();
+        }
+        self.unmatched.push_back(text.to_owned());
+    }
+}
+
+fn name(alert: &Alert) -> String {
+    match alert.label("alertname") {
+        "" => "an alert without a name".to_owned(),
+        name => cut(name),
+    }
+}

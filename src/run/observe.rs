@@ -1,0 +1,42 @@
+//! One log line and the metrics for each recorded event, from one place, so that log and journal agree.
+
+use super::Driver;
+use super::world::World;
+use crate::domain::incident::IncidentEvent as E;
+use crate::store::{Record, Row};
+use crate::telemetry::Stage;
+
+impl<W: World> Driver<W> {
+    pub(super) fn observe(&self, rows: &[Row]) {
+        for row in rows {
+            match &row.record {
+                Record::House(event) => tracing::info!(seq = row.seq.0, kind = event.label(), "{}", event.text()),
+                Record::Incident { id, event } => {
+                    tracing::info!(seq = row.seq.0, incident = id.0, kind = event.label(), "{}", event.text());
+                    self.measure(*id, event, row);
+                }
+            }
+        }
+        self.telemetry.open_incidents(&self.state.by_phase());
+        self.telemetry.paused(self.state.house.paused(self.clock.now()).is_some());
+    }
+
+    fn measure(&self, id: crate::domain::id::IncidentId, event: &E, row: &Row) {
+        let incident = self.state.incidents.get(&id);
+        let since_opened = incident.map(|incident| row.at.since(incident.opened));
+        match event {
+            E::AttemptStarted { attempt: 1, .. } => {
+                if let Some(age) = since_opened {
+                    self.telemetry.stage(Stage::ReceivedToDecided, age);
+                }
+            }
+            E::Healed { .. } => {
+                if let Some(age) = since_opened {
+                    self.telemetry.stage(Stage::Recovery, age);
+                }
+            }
+            E::Closed { outcome, .. } => self.telemetry.incident_closed(outcome.label()),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! All that the loop knows, folded from the journal: incidents, their indexes, the ledger, the house.
+
+use super::ledger::Ledger;
+use crate::domain::guard::Guard;
+use crate::domain::house::{House, HouseEvent};
+use crate::domain::id::{Fingerprint, IncidentId, PlaybookId};
+use crate::domain::incident::{Incident, IncidentEvent, Phase, Subject};
+use crate::domain::time::Time;
+use crate::store::Loaded;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+#[derive(Debug, Default)]
+pub struct State {
+    pub incidents: BTreeMap<IncidentId, Incident>,
+    pub house: House,
+    pub ledger: Ledger,
+    /// Open incidents by what they are about.
+    keys: HashMap<(PlaybookId, Subject), IncidentId>,
+    /// Open incidents by alert.
+    alerts: HashMap<Fingerprint, IncidentId>,
+    /// Alerts of incidents that are over, the newest last: their repeats are looked at before anything is done.
+    closed: HashMap<Fingerprint, (Timestamp, IncidentId)>,
+    closed_order: VecDeque<Fingerprint>,
+    waiting_for_locks: BTreeSet<IncidentId>,
+    timers: BTreeSet<(Time, IncidentId)>,
+    timer_of: HashMap<IncidentId, Time>,
+    phases: BTreeMap<&'static str, usize>,
+}
+
+/// Bounds the memory for repeats of closed alerts; older ones open a linked-less incident, which looks first too.
+const CLOSED_MAX: usize = 50_000;
+
+/// What an event changed for others.
+#[derive(Debug, Default)]
+pub struct Change {
+    pub freed: bool,
+}
+
+impl State {
+    /// From the journal, as after any restart.
+    pub fn fold(loaded: &Loaded) -> Self {
+        let mut state = Self::default();
+        for (_, event) in &loaded.house {
+            state.house.apply(event);
+        }
+        for (at, id, event) in &loaded.attempts {
+            state.ledger.apply(*id, event, *at);
+        }
+        // The newest come first in `loaded`, and the newest of an alert counts.
+        for closed in loaded.closed.iter().rev() {
+            for (fingerprint, starts_at) in &closed.alerts {
+                state.remember_closed(fingerprint.clone(), *starts_at, closed.id);
+            }
+        }
+        for (id, events) in &loaded.open {
+            let mut events = events.iter();
+            let Some(mut incident) = events.next().and_then(|(at, event)| Incident::open(*id, event, *at)) else { continue };
+            for (at, event) in events {
+                incident.apply(event, *at);
+            }
+            state.insert(incident);
+        }
+        state
+    }
+
+    pub fn apply_house(&mut self, event: &HouseEvent) {
+        self.house.apply(event);
+    }
+
+    /// Applies an event to its incident and to everything derived from it.
+    pub fn apply(&mut self, id: IncidentId, event: &IncidentEvent, at: Time) -> Change {
+        if let Some(incident) = Incident::open(id, event, at) {
+            self.insert(incident);
+            return Change::default();
+        }
+        let freed = self.ledger.apply(id, event, at);
+        let Some(incident) = self.incidents.get_mut(&id) else { return Change { freed } };
+        let before = incident.phase.label();
+        incident.apply(event, at);
+        let after = incident.phase.label();
+        self.count(Some(before), Some(after));
+        match event {
+            IncidentEvent::AlertAttached { fingerprint, .. } => {
+                self.alerts.insert(fingerprint.clone(), id);
+            }
+            IncidentEvent::Closed { .. } => self.leave_indexes(id),
+            _ => {}
+        }
+        self.reindex(id);
+        Change { freed }
+    }
+
+    pub fn open_for(&self, playbook: &PlaybookId, subject: &Subject) -> Option<IncidentId> {
+        self.keys.get(&(playbook.clone(), subject.clone())).copied()
+    }
+
+    pub fn open_with(&self, fingerprint: &Fingerprint) -> Option<&Incident> {
+        self.alerts.get(fingerprint).and_then(|id| self.incidents.get(id))
+    }
+
+    /// The closed incident that had exactly this alert.
+    pub fn closed_with(&self, fingerprint: &Fingerprint, starts_at: Timestamp) -> Option<IncidentId> {
+        self.closed.get(fingerprint).filter(|(start, _)| *start == starts_at).map(|(_, id)| *id)
+    }
+
+    pub fn waiting_for_locks(&self) -> Vec<IncidentId> {
+        self.waiting_for_locks.iter().copied().collect()
+    }
+
+    pub fn held_by(&self, guard: Guard) -> Vec<IncidentId> {
+        let held = |incident: &&Incident| matches!(&incident.phase, Phase::Held { guard: by, .. } if *by == guard);
+        self.incidents.values().filter(held).map(|incident| incident.id).collect()
+    }
+
+    pub fn next_timer(&self) -> Option<Time> {
+        self.timers.first().map(|(at, _)| *at)
+    }
+
+    pub fn due(&mut self, now: Time, limit: usize) -> Vec<IncidentId> {
+        let due: Vec<(Time, IncidentId)> = self.timers.iter().take_while(|(at, _)| *at <= now).take(limit).copied().collect();
+        for (at, id) in &due {
+            self.timers.remove(&(*at, *id));
+            self.timer_of.remove(id);
+        }
+        due.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Sets when the incident is woken; `None`: by events only.
+    pub fn set_timer(&mut self, id: IncidentId, at: Option<Time>) {
+        if let Some(old) = self.timer_of.remove(&id) {
+            self.timers.remove(&(old, id));
+        }
+        if let Some(at) = at {
+            self.timers.insert((at, id));
+            self.timer_of.insert(id, at);
+        }
+    }
+
+    pub fn prune(&mut self, now: Time, horizon: std::time::Duration) {
+        self.ledger.prune(now, horizon);
+    }
+
+    /// Incidents by phase, for metrics and `status`.
+    pub fn by_phase(&self) -> Vec<(&'static str, usize)> {
+        self.phases.iter().map(|(phase, count)| (*phase, *count)).collect()
+    }
+
+    fn count(&mut self, before: Option<&'static str>, after: Option<&'static str>) {
+        if let Some(count) = before.and_then(|phase| self.phases.get_mut(phase)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(phase) = after {
+            *self.phases.entry(phase).or_default() += 1;
+        }
+    }
+
+    fn insert(&mut self, incident: Incident) {
+        let id = incident.id;
+        if incident.is_open() {
+            self.keys.insert((incident.playbook.clone(), incident.subject.clone()), id);
+            for fingerprint in incident.alerts.keys() {
+                self.alerts.insert(fingerprint.clone(), id);
+            }
+        }
+        self.count(None, Some(incident.phase.label()));
+        self.incidents.insert(id, incident);
+        self.reindex(id);
+    }
+
+    fn reindex(&mut self, id: IncidentId) {
+        let Some(incident) = self.incidents.get(&id) else { return };
+        if matches!(incident.phase, Phase::Held { guard: Guard::Exclusive, .. }) {
+            self.waiting_for_locks.insert(id);
+        } else {
+            self.waiting_for_locks.remove(&id);
+        }
+        let wake = incident.wake();
+        let done = incident.is_done();
+        if done && let Some(incident) = self.incidents.remove(&id) {
+            self.count(Some(incident.phase.label()), None);
+        }
+        self.set_timer(id, if done { None } else { wake });
+    }
+
+    fn leave_indexes(&mut self, id: IncidentId) {
+        let Some(incident) = self.incidents.get(&id) else { return };
+        self.keys.remove(&(incident.playbook.clone(), incident.subject.clone()));
+        let alerts: Vec<(Fingerprint, Timestamp)> =
+            incident.alerts.iter().map(|(fingerprint, alert)| (fingerprint.clone(), alert.starts_at)).collect();
+        for (fingerprint, starts_at) in alerts {
+            self.alerts.remove(&fingerprint);
+            self.remember_closed(fingerprint, starts_at, id);
+        }
+    }
+
+    fn remember_closed(&mut self, fingerprint: Fingerprint, starts_at: Timestamp, id: IncidentId) {
+        if self.closed.insert(fingerprint.clone(), (starts_at, id)).is_none() {
+            self.closed_order.push_back(fingerprint);
+        }
+        if self.closed_order.len() > CLOSED_MAX
+            && let Some(oldest) = self.closed_order.pop_front()
+        {
+            self.closed.remove(&oldest);
+        }
+    }
+}

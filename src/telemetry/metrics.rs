@@ -1,0 +1,359 @@
+//! Every metric of heald, and the verbs that move them.
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry, Unit};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+/// Cheap to clone; one verb per thing that happens.
+#[derive(Clone, Debug)]
+pub struct Telemetry(Arc<Metrics>);
+
+/// What became of an alert. `Refused` are those that `ingest/` could not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertResult {
+    Opened,
+    Attached,
+    Duplicate,
+    Resolved,
+    Unmatched,
+    OtherHost,
+    Refused,
+}
+
+/// Why a whole webhook request was turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookRefusal {
+    Auth,
+    TooLarge,
+    Malformed,
+    Unavailable,
+}
+
+/// The parts of a recovery; `Recovery` is the whole, from the webhook to a passed verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    AlertToReceived,
+    ReceivedToDecided,
+    DecidedToSent,
+    SentToVerified,
+    Recovery,
+}
+
+/// The content type of [`Telemetry::page`].
+pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+type Word = &'static str;
+
+macro_rules! labels {
+    ($($name:ident { $($label:ident: $kind:ty),+ })*) => {$(
+        #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+        struct $name { $($label: $kind),+ }
+    )*};
+}
+labels! {
+    ByResult { result: Word }
+    ByCode { code: u16 }
+    ByReason { reason: Word }
+    ByPlaybook { playbook: String, outcome: Word }
+    ByGuard { guard: Word }
+    ByState { state: Word }
+    ByOutcome { outcome: Word }
+    ByStage { stage: Word }
+    ByChannel { channel: String, outcome: Word }
+    ByDependency { dependency: Word }
+    Build { version: Word }
+}
+
+#[derive(Debug)]
+struct Metrics {
+    registry: Registry,
+    received: Counter,
+    alerts: Family<ByResult, Counter>,
+    webhook_requests: Family<ByCode, Counter>,
+    webhook_refused: Family<ByReason, Counter>,
+    truncated: Counter,
+    attempts: Family<ByPlaybook, Counter>,
+    refusals: Family<ByGuard, Counter>,
+    open: Family<ByState, Gauge>,
+    closed: Family<ByOutcome, Counter>,
+    stages: Family<ByStage, Histogram, fn() -> Histogram>,
+    commit: Histogram,
+    batch: Histogram,
+    notifications: Family<ByChannel, Counter>,
+    dependencies: Family<ByDependency, Gauge>,
+    queue: Gauge,
+    last_commit: Gauge<f64, AtomicU64>,
+    paused: Gauge,
+}
+
+// === impl Telemetry ===
+
+impl Telemetry {
+    /// Series whose labels are known beforehand begin at 0: Prometheus's `increase()` does not see a counter's birth.
+    pub fn new(version: &'static str) -> Self {
+        let metrics = Metrics::registered(version);
+        for result in AlertResult::ALL {
+            let _ = metrics.alerts.get_or_create(&ByResult { result: result.label() });
+        }
+        for reason in WebhookRefusal::ALL {
+            let _ = metrics.webhook_refused.get_or_create(&ByReason { reason: reason.label() });
+        }
+        for code in [200, 400, 401, 405, 408, 413, 415, 503] {
+            let _ = metrics.webhook_requests.get_or_create(&ByCode { code });
+        }
+        for stage in Stage::ALL {
+            let _ = metrics.stages.get_or_create(&ByStage { stage: stage.label() });
+        }
+        Self(Arc::new(metrics))
+    }
+
+    /// Begins the series of a playbook at 0. `outcomes`: how an attempt can end.
+    pub fn playbook(&self, playbook: &str, outcomes: &[Word]) {
+        for outcome in outcomes {
+            let _ = self.0.attempts.get_or_create(&ByPlaybook { playbook: playbook.to_owned(), outcome });
+        }
+    }
+
+    /// Begins the series of the guards at 0.
+    pub fn guards(&self, guards: &[Word]) {
+        for guard in guards {
+            let _ = self.0.refusals.get_or_create(&ByGuard { guard });
+        }
+    }
+
+    /// Alerts of a body that heald could read, or had to refuse.
+    pub fn received(&self, alerts: usize) {
+        self.0.received.inc_by(wide(alerts));
+    }
+
+    pub fn alert(&self, result: AlertResult, alerts: usize) {
+        self.0.alerts.get_or_create(&ByResult { result: result.label() }).inc_by(wide(alerts));
+    }
+
+    pub fn webhook(&self, code: u16) {
+        self.0.webhook_requests.get_or_create(&ByCode { code }).inc();
+    }
+
+    pub fn webhook_refused(&self, reason: WebhookRefusal) {
+        self.0.webhook_refused.get_or_create(&ByReason { reason: reason.label() }).inc();
+    }
+
+    /// Alerts that Alertmanager left out of a body (`truncatedAlerts`).
+    pub fn truncated(&self, alerts: u64) {
+        self.0.truncated.inc_by(alerts);
+    }
+
+    pub fn attempt_ended(&self, playbook: &str, outcome: Word) {
+        self.0.attempts.get_or_create(&ByPlaybook { playbook: playbook.to_owned(), outcome }).inc();
+    }
+
+    pub fn refused(&self, guard: Word) {
+        self.0.refusals.get_or_create(&ByGuard { guard }).inc();
+    }
+
+    /// All states at once, those at 0 too: a state that is left out keeps its value.
+    pub fn open_incidents(&self, by_state: &[(Word, usize)]) {
+        for (state, count) in by_state {
+            self.0.open.get_or_create(&ByState { state }).set(signed(*count));
+        }
+    }
+
+    pub fn incident_closed(&self, outcome: Word) {
+        self.0.closed.get_or_create(&ByOutcome { outcome }).inc();
+    }
+
+    pub fn stage(&self, stage: Stage, took: Duration) {
+        self.0.stages.get_or_create(&ByStage { stage: stage.label() }).observe(took.as_secs_f64());
+    }
+
+    /// A journal transaction is on disk. `at_ms`: the wall clock's milliseconds since 1970.
+    pub fn committed(&self, records: usize, took: Duration, at_ms: i64) {
+        self.0.commit.observe(took.as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "a batch holds some hundred records, the time needs milliseconds")]
+        {
+            self.0.batch.observe(records as f64);
+            self.0.last_commit.set(at_ms as f64 / 1_000.0);
+        }
+    }
+
+    /// `channel`: its name in the configuration.
+    pub fn notified(&self, channel: &str, ok: bool) {
+        let outcome = if ok { "ok" } else { "failed" };
+        self.0.notifications.get_or_create(&ByChannel { channel: channel.to_owned(), outcome }).inc();
+    }
+
+    pub fn dependency(&self, dependency: Word, up: bool) {
+        self.0.dependencies.get_or_create(&ByDependency { dependency }).set(i64::from(up));
+    }
+
+    pub fn queue_depth(&self, waiting: usize) {
+        self.0.queue.set(signed(waiting));
+    }
+
+    pub fn paused(&self, paused: bool) {
+        self.0.paused.set(i64::from(paused));
+    }
+
+    /// The text of `/metrics`, of type [`OPENMETRICS`].
+    pub fn page(&self) -> String {
+        let mut page = String::with_capacity(16 * 1_024);
+        match text::encode(&mut page, &self.0.registry) {
+            Ok(()) => page,
+            // Writing to a String can't fail, and no native histogram is registered.
+            Err(_) => "# EOF\n".to_owned(),
+        }
+    }
+}
+
+impl Metrics {
+    fn registered(version: Word) -> Self {
+        // 1 ms to 35 min, doubling from 4 ms: recoveries take seconds, their stages milliseconds.
+        let stages: fn() -> Histogram = || Histogram::new([0.001].into_iter().chain(exponential_buckets(0.004, 2.0, 20)));
+        let mut page = Registry::with_prefix("heald");
+        page.register("build", "The running version", Info::new(Build { version }));
+        Self {
+            received: plain(&mut page, "alerts_received", "Alerts in webhook bodies"),
+            alerts: plain(&mut page, "alerts", "Alerts by what became of them"),
+            webhook_requests: plain(&mut page, "webhook_requests", "Webhook requests by HTTP status"),
+            webhook_refused: plain(&mut page, "webhook_refused", "Webhook requests turned away, by reason"),
+            truncated: plain(&mut page, "truncated_alerts", "Alerts that Alertmanager left out of its bodies"),
+            attempts: plain(&mut page, "attempts", "Repair attempts by how they ended"),
+            refusals: plain(&mut page, "refusals", "Attempts and steps that a guard refused"),
+            open: plain(&mut page, "incidents_open", "Open incidents by state"),
+            closed: plain(&mut page, "incidents_closed", "Closed incidents by outcome"),
+            stages: seconds(
+                &mut page,
+                "stage_duration",
+                "Time spent in each stage of a recovery",
+                Family::new_with_constructor(stages),
+            ),
+            commit: seconds(
+                &mut page,
+                "journal_commit",
+                "Time until a journal transaction was on disk",
+                Histogram::new(exponential_buckets(0.000_25, 2.0, 14)),
+            ),
+            batch: add(
+                &mut page,
+                "journal_batch_records",
+                "Records per journal transaction",
+                Histogram::new(exponential_buckets(1.0, 2.0, 11)),
+            ),
+            notifications: plain(&mut page, "notifications", "Messages to people by channel and outcome"),
+            dependencies: plain(&mut page, "dependency_up", "What heald stands on: 1 when it answered last"),
+            queue: plain(&mut page, "queue_depth", "Requests waiting for the loop"),
+            last_commit: seconds(&mut page, "last_commit_timestamp", "When the journal was last written", Gauge::default()),
+            paused: plain(&mut page, "paused", "1 while repairs are paused by a person"),
+            registry: page,
+        }
+    }
+}
+
+/// Counters are registered without `_total`: the encoder adds it, as it adds the unit.
+fn plain<M: Metric + Clone + Default>(page: &mut Registry, name: &str, help: &str) -> M {
+    add(page, name, help, M::default())
+}
+
+fn add<M: Metric + Clone>(page: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    page.register(name, help, metric.clone());
+    metric
+}
+
+fn seconds<M: Metric + Clone>(page: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    page.register_with_unit(name, help, Unit::Seconds, metric.clone());
+    metric
+}
+
+macro_rules! words {
+    ($name:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
+        impl $name {
+            pub const ALL: &'static [$name] = &[$(Self::$variant),+];
+
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+    };
+}
+words!(AlertResult {
+    Opened => "opened",
+    Attached => "attached",
+    Duplicate => "duplicate",
+    Resolved => "resolved",
+    Unmatched => "unmatched",
+    OtherHost => "other_host",
+    Refused => "refused",
+});
+words!(WebhookRefusal { Auth => "auth", TooLarge => "too_large", Malformed => "malformed", Unavailable => "unavailable" });
+words!(Stage {
+    AlertToReceived => "alert_to_received",
+    ReceivedToDecided => "received_to_decided",
+    DecidedToSent => "decided_to_sent",
+    SentToVerified => "sent_to_verified",
+    Recovery => "recovery",
+});
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_names_every_series_before_anything_happened() {
+        let page = Telemetry::new("1.2.3").page();
+        for line in [
+            "heald_alerts_total{result=\"other_host\"} 0",
+            "heald_webhook_refused_total{reason=\"too_large\"} 0",
+            "heald_webhook_requests_total{code=\"503\"} 0",
+            "heald_stage_duration_seconds_count{stage=\"recovery\"} 0",
+            "heald_build_info{version=\"1.2.3\"} 1",
+            "heald_journal_commit_seconds_count 0",
+            "heald_last_commit_timestamp_seconds 0.0",
+            "heald_paused 0",
+        ] {
+            assert!(page.contains(line), "no {line:?} in\n{page}");
+        }
+        assert!(page.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn verbs_move_their_series() {
+        let telemetry = Telemetry::new("0");
+        telemetry.playbook("container-down", &["healed", "worse"]);
+        telemetry.attempt_ended("container-down", "healed");
+        telemetry.alert(AlertResult::Opened, 3);
+        telemetry.open_incidents(&[("held", 2)]);
+        telemetry.open_incidents(&[("held", 0), ("acting", 1)]);
+        telemetry.dependency("systemd", false);
+        telemetry.committed(4, Duration::from_millis(2), 1_500);
+        telemetry.notified("webhook", false);
+        let page = telemetry.page();
+        for line in [
+            "heald_attempts_total{playbook=\"container-down\",outcome=\"healed\"} 1",
+            "heald_attempts_total{playbook=\"container-down\",outcome=\"worse\"} 0",
+            "heald_alerts_total{result=\"opened\"} 3",
+            "heald_incidents_open{state=\"acting\"} 1",
+            "heald_incidents_open{state=\"held\"} 0",
+            "heald_dependency_up{dependency=\"systemd\"} 0",
+            "heald_journal_batch_records_sum 4.0",
+            "heald_last_commit_timestamp_seconds 1.5",
+            "heald_notifications_total{channel=\"webhook\",outcome=\"failed\"} 1",
+        ] {
+            assert!(page.contains(line), "no {line:?} in\n{page}");
+        }
+    }
+}
