@@ -1,7 +1,7 @@
 //! The executable sections: a list of rungs, a verification, a rollback.
 
 use super::markdown::{Heading, Page};
-use super::templates::check_text;
+use super::templates::{NAMES, check_text};
 use crate::action;
 use crate::domain::playbook::{Check, Rung, Step, StepObject, Verify};
 use crate::domain::target::TargetKind;
@@ -120,7 +120,7 @@ impl Sections<'_> {
     /// Reads `kind: parameters`, with or without options beside it.
     fn kind<T: for<'de> Deserialize<'de>>(&self, item: &Node, noun: &str) -> Option<(usize, T)> {
         let before = self.file.count();
-        item.texts(&mut |at, text| check_text(self.file, at, text));
+        item.texts(&mut |at, text| check_text(self.file, at, text, &NAMES));
         let is_option = |key: &Key| STEP_OPTIONS.contains(&key.name.as_str());
         let mut at = item.at;
         let mut named = Vec::new();
