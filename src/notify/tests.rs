@@ -190,3 +190,31 @@ async fn the_log_is_a_channel_only_where_there_is_no_other() {
     let told = Notifier::new(Settings::default()).unwrap().tell(notice(NoticeKind::Escalated)).await;
     assert_eq!(told, [Delivery { channel: "log".to_owned(), error: None }]);
 }
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_notice_is_one_line_in_the_log_whatever_it_holds() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let mut hostile = notice(NoticeKind::Escalated);
+    hostile.target = "unit a\n2026-11-22T00:00:00Z ERROR forged\u{1b}[2J".to_owned();
+    tracing::subscriber::with_default(log, || log::tell(&hostile));
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains("ERROR") && text.contains("needs a person incident=17 kind=\"escalated\""), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+}
