@@ -576,6 +576,8 @@ impl Phase {
 }
 
 impl AttemptOutcome {
+    pub const ALL: [Self; 5] = [Self::Healed, Self::NotHealed, Self::Worse, Self::Unknown, Self::Interrupted];
+
     pub fn label(self) -> &'static str {
         match self {
             Self::Healed => "healed",

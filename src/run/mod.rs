@@ -18,7 +18,7 @@ use crate::domain::incident::{Incident, IncidentEvent};
 use crate::domain::playbook::{Library, Mode, Playbook};
 use crate::domain::target::AllowList;
 use crate::domain::time::Time;
-use crate::store::{Batch, CommitError, Loaded, Record, Row, Store};
+use crate::store::{Batch, Loaded, Record, Row, Store};
 use crate::telemetry::Telemetry;
 use clock::Clock;
 use handle::{Handle, Receipt, Request, Unavailable};
@@ -332,7 +332,7 @@ impl<W: World> Driver<W> {
             Ok((store, batch, result)) => {
                 self.store = Some(store);
                 if let Err(error) = result {
-                    if matches!(error, CommitError::Broken { .. }) {
+                    if !error.is_passing() {
                         self.fatal = Some(error.to_string());
                     }
                     return Err(error.to_string());
@@ -417,8 +417,11 @@ impl<W: World> Driver<W> {
         });
         if let Ok((store, pruned)) = task.await {
             self.store = Some(store);
-            if let Err(error) = pruned {
-                tracing::warn!(reason = %error, "old journal records can't be removed");
+            match pruned {
+                // A bounded piece at a time; the loop goes on in between.
+                Ok(pruned) if pruned.more => self.next_chores = now,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(reason = %error, "old journal records can't be removed"),
             }
         }
     }

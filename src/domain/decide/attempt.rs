@@ -82,10 +82,11 @@ impl Draft<'_> {
     fn refused(&mut self, refusal: Refusal, plan: &Plan, number: u32, observe: bool, seen: Observation) {
         match refusal.then {
             Then::Wait(wake) => {
-                if matches!(seen.state, TargetState::Unreachable { .. }) {
+                let blind = matches!(seen.state, TargetState::Unreachable { .. });
+                self.hold(refusal.guard, refusal.reason.clone(), wake, seen);
+                if blind {
                     self.tell_once(NoticeKind::OutOfSight, &refusal.reason);
                 }
-                self.hold(refusal.guard, refusal.reason, wake, seen);
             }
             Then::Escalate(reason) if !observe => {
                 self.event(IncidentEvent::Looked { seen, passed: false });
