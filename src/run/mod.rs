@@ -208,7 +208,7 @@ impl<W: World> Driver<W> {
             biased;
             Some(answer) = self.answers.recv() => self.answer(answer, round),
             Some(request) = self.inbox.recv() => self.request(request, round),
-            _ = self.stop.changed(), if !stopping => {}
+            Ok(()) = self.stop.changed(), if !stopping => {}
             () = tokio::time::sleep(timer) => {}
         }
         for _ in 1..ROUND_MAX {
@@ -312,6 +312,11 @@ impl<W: World> Driver<W> {
         }
         fail::fail_point!("after-reply");
         for (id, effect) in effects {
+            if let Effect::Tell(notice) = &effect
+                && !self.state.is_untold(id, notice.kind)
+            {
+                continue; // A channel took it while this round was decided.
+            }
             self.performer.perform(id, effect);
         }
     }

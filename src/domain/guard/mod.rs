@@ -21,7 +21,7 @@ mod kill_switch;
 mod mode;
 mod settling;
 
-pub use mode::effective as effective_mode;
+pub use mode::only_reports;
 
 /// In the order in which they are asked; the first refusal decides, all are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
