@@ -156,11 +156,11 @@ fn executable_sections_are_checked_at_their_place() {
     for (new, expected) in [
         ("- systemd.restrat: {}", "x.md:12:3: unknown step `systemd.restrat`; did you mean `systemd.restart`?"),
         ("- docker.restart: {}", "x.md:12:3: `docker.restart` needs a container, and the target is a unit"),
-        ("- systemd.restart: { force: 1 }", "x.md:12:22: unknown key `force`; there is none"),
+        ("- systemd.restart: { force: 1 }", "x.md:12:22: unknown key `force`; known are unit"),
         ("- systemd.restart: {}\n  optional: true", "x.md:13:3: `optional` is not supported by this version"),
         ("- http: { get: x, retry: 3 }", "x.md:12:19: `retry` is not supported by this version"),
         ("- http: { get: x, jsn: 3 }", "x.md:12:19: unknown key `jsn`; did you mean `json`?"),
-        ("- http: {}", "x.md:12:3: one of `get` and `post` is needed"),
+        ("- http: {}", "x.md:12:3: it names no URL: give one of get, head, post, put, patch, delete"),
         (
             "- http: { get: \"{{ x\" }",
             "x.md:12:16: template \"{{ x\": syntax error: unexpected end of input, expected end of variable block",
@@ -177,7 +177,7 @@ fn executable_sections_are_checked_at_their_place() {
         ("- wait: 5", "x.md:12:9: \"5\" is no duration: it lacks a unit (write 30s, 5m or 1h30m)"),
         (
             "- systemctl restart web",
-            "x.md:12:3: unknown step `systemctl restart web`; known are systemd.restart, docker.restart, http, wait",
+            "x.md:12:3: unknown step `systemctl restart web`; known are systemd.restart, systemd.start, systemd.stop, systemd.reset_failed, docker.restart, docker.start, docker.stop, http, wait",
         ),
         ("systemd.restart: {}", "x.md:12:1: a map where a list is expected"),
         ("[]", "x.md:12:1: an empty list"),
@@ -198,7 +198,7 @@ fn executable_sections_are_checked_at_their_place() {
         ("all:\n", "x.md:19:1: `all` has no value; give it one or remove the line"),
         ("all:\n  - docker.running: {}\n", "x.md:20:5: `docker.running` needs a container, and the target is a unit"),
         ("all:\n  - systemd.actve: {}\n", "x.md:20:5: unknown probe `systemd.actve`; did you mean `systemd.active`?"),
-        ("all:\n  - http: { get: x, status: OK }\n", "x.md:20:29: \"OK\" where u16 is expected"),
+        ("all:\n  - http: { get: x, status: OK }\n", "x.md:20:29: expected a status code as in 200, or a list as in [200, 204]"),
         (
             "stable: 10s\nall:\n  - systemd.active: {}\n",
             "x.md:19:9: `stable` must be shorter than `within`, or no verification ever passes",
@@ -246,7 +246,7 @@ fn sections_must_make_sense_together() {
 fn all_problems_are_reported_at_once() {
     let text = SOUND
         .replace("severity: P1", "severity: P9\nmoed: auto\nlimits: { attempts: 0, within: 0s }")
-        .replace("- systemd.restart: {}", "- wait: 0\n- wiat: 1s\n- wait: x")
+        .replace("- systemd.restart: {}", "- wait: 1s\n- wiat: 1s\n- wait: x")
         .replace("within: 10s", "within: 10");
     let problems = edition(&text).compile().unwrap_err();
     let places: Vec<String> = problems.iter().map(Problem::place).collect();
