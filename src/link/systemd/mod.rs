@@ -23,9 +23,9 @@ pub use state::{UnitState, unit_state};
 pub struct Systemd {
     address: String,
     line: tokio::sync::Mutex<Option<Line>>,
-    /// Units that this heald stopped, with the moment of that stop on systemd's clock:
-    /// such a stop is no person's wish. At most one entry per allowed unit.
-    stops: Mutex<HashMap<String, u64>>,
+    /// Units that this heald stopped, and when: such a stop is no person's wish. systemd itself
+    /// forgets all about a unit that is inactive. At most one entry per allowed unit.
+    stops: Mutex<HashMap<String, Instant>>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +61,10 @@ pub enum JobResult {
 const READ_MAX: Duration = Duration::from_secs(3);
 /// For one call and its reply. Authorisation by polkit and a busy PID 1 take their time.
 const CALL_MAX: Duration = Duration::from_secs(25);
+/// A playbook that stops a unit starts it again soon after.
+const STOP_REMEMBERED: Duration = Duration::from_secs(600);
+/// Between asking for a stop and its job the unit is still up.
+const STOP_BEGINS: Duration = Duration::from_secs(5);
 
 // === impl Systemd ===
 
@@ -88,12 +92,20 @@ impl Systemd {
     /// [`LinkError::NotSent`] when the bus is away or hung, [`LinkError::Denied`] when it may not be read.
     pub async fn unit(&self, name: &str) -> Result<UnitState, LinkError> {
         let mut unit = self.read(|line| async move { read::unit(&line, name).await }).await?;
-        let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
-        unit.stopped_by_heald = unit.active == "inactive" && stops.get(&unit.id) == Some(&unit.changed_us);
+        let mut stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stopped) = stops.get(&unit.id).map(Instant::elapsed) {
+            // Up again, or long ago: the next stop is somebody else's.
+            if stopped > STOP_REMEMBERED || (unit.is_up() && stopped > STOP_BEGINS) {
+                stops.remove(&unit.id);
+            } else {
+                unit.stopped_by_heald = unit.active == "inactive";
+            }
+        }
         Ok(unit)
     }
 
     /// Asks for a job in mode `fail`, which never throws out somebody else's, and waits for its end.
+    /// `unit` is the canonical name, [`UnitState::id`].
     ///
     /// # Errors
     /// [`LinkError::NotSent`] before the call, [`LinkError::Unknown`] once it may have been received.
@@ -103,18 +115,15 @@ impl Systemd {
             Ok(ready) => ready?,
             Err(_) => return Err(LinkError::NotSent(format!("{}: no answer in time", self.address))),
         };
+        self.remember(unit, verb == Verb::Stop);
         let result = match timeout_at(deadline, watch(&line, removed, verb, unit)).await {
-            Ok(result) => result?,
-            Err(_) => return Err(LinkError::Unknown(format!("{unit}: the job was asked for and has not ended yet"))),
+            Ok(result) => result,
+            Err(_) => Err(LinkError::Unknown(format!("{unit}: the job was asked for and has not ended yet"))),
         };
-        if verb == Verb::Stop
-            && result == JobResult::Done
-            && let Ok(after) = self.unit(unit).await
-            && after.active == "inactive"
-        {
-            self.stops.lock().unwrap_or_else(PoisonError::into_inner).insert(after.id, after.changed_us);
+        if !matches!(&result, Ok(JobResult::Done | JobResult::Timeout) | Err(LinkError::Unknown(_))) {
+            self.remember(unit, false);
         }
-        Ok(result)
+        result
     }
 
     /// Clears the failed state and the start limit's counter.
@@ -131,6 +140,14 @@ impl Systemd {
             Ok(answer) => answer.map_err(|error| from_call(error, unit)),
             Err(_) => Err(LinkError::Unknown(format!("{unit}: reset-failed was sent and not answered"))),
         }
+    }
+
+    fn remember(&self, unit: &str, stopped: bool) {
+        let mut stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
+        match stopped {
+            true => stops.insert(unit.to_owned(), Instant::now()),
+            false => stops.remove(unit),
+        };
     }
 
     async fn line(&self) -> Result<Line, LinkError> {

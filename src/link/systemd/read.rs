@@ -1,4 +1,4 @@
-//! One reading of a unit: only the properties that matter, all asked for at once.
+//! One reading of a unit: only the properties that matter, asked for all at once.
 //!
 //! `GetAll` would bring 401 of them and take ten times as long.
 
@@ -22,7 +22,7 @@ enum Kind {
 const BOOT_MAX: Duration = Duration::from_secs(300);
 const SERVICE: &str = "org.freedesktop.systemd1";
 
-/// Two round trips: the path, then everything else at once.
+/// Two round trips where it is up, which is what is asked most often; a third where it is not.
 pub(super) async fn unit(line: &Line, name: &str) -> zbus::Result<UnitState> {
     let path = match line.manager.load_unit(name).await {
         Ok(path) => path,
@@ -44,56 +44,50 @@ pub(super) async fn unit(line: &Line, name: &str) -> zbus::Result<UnitState> {
             .build()
             .await
     };
-    let kind = Kind::of(name);
     let unit = at(format!("{SERVICE}.Unit")).await?;
-    let own = at(format!("{SERVICE}.{}", kind.interface())).await?;
-    let service = async {
-        if kind != Kind::Service {
-            return Ok((0, 0, 0));
-        }
-        tokio::try_join!(
-            own.get_property::<u32>("NRestarts"),
-            own.get_property::<i32>("ExecMainCode"),
-            own.get_property::<i32>("ExecMainStatus"),
-        )
-    };
-    let (id, load, active, sub, job, invocation, file, active_since, changed_us, result, service, system) = tokio::try_join!(
+    let (id, load, active, sub, job, invocation, active_since) = tokio::try_join!(
         unit.get_property::<String>("Id"),
         unit.get_property::<String>("LoadState"),
         unit.get_property::<String>("ActiveState"),
         unit.get_property::<String>("SubState"),
         unit.get_property::<(u32, zbus::OwnedObjectPath)>("Job"),
         unit.get_property::<Vec<u8>>("InvocationID"),
-        unit.get_property::<String>("UnitFileState"),
         unit.get_property::<u64>("ActiveEnterTimestampMonotonic"),
-        unit.get_property::<u64>("StateChangeTimestampMonotonic"),
-        own.get_property::<String>("Result"),
-        service,
-        line.manager.system_state(),
     )?;
     let now_us = clock::monotonic_us();
-    let booting = matches!(system.as_str(), "initializing" | "starting") && {
-        let began_us = line.manager.userspace_timestamp_monotonic().await?;
-        Duration::from_micros(now_us.saturating_sub(began_us)) < BOOT_MAX
-    };
-    Ok(UnitState {
+    let state = UnitState {
         active_for: (active == "active").then(|| Duration::from_micros(now_us.saturating_sub(active_since))),
         id,
         load,
         active,
         sub,
-        result,
         job: (job.0 != 0).then_some(job.0),
         invocation: (!invocation.is_empty()).then(|| invocation.iter().map(|byte| format!("{byte:02x}")).collect()),
-        restarts: service.0,
-        file,
-        exec_main_code: service.1,
-        exec_main_status: service.2,
-        ever_started: active_since != 0,
-        changed_us,
-        stopped_by_heald: false,
-        booting,
-    })
+        ..UnitState::default()
+    };
+    if state.active == "active" {
+        return Ok(state);
+    }
+    // Only what is down needs a reason.
+    let kind = Kind::of(name);
+    let own = at(format!("{SERVICE}.{}", kind.interface())).await?;
+    let exec = async {
+        if kind != Kind::Service {
+            return Ok((0, 0));
+        }
+        tokio::try_join!(own.get_property::<i32>("ExecMainCode"), own.get_property::<i32>("ExecMainStatus"))
+    };
+    let (result, file, exec, system) = tokio::try_join!(
+        own.get_property::<String>("Result"),
+        unit.get_property::<String>("UnitFileState"),
+        exec,
+        line.manager.system_state(),
+    )?;
+    let booting = matches!(system.as_str(), "initializing" | "starting") && {
+        let began_us = line.manager.userspace_timestamp_monotonic().await?;
+        Duration::from_micros(now_us.saturating_sub(began_us)) < BOOT_MAX
+    };
+    Ok(UnitState { result, file, exec_main_code: exec.0, exec_main_status: exec.1, booting, ..state })
 }
 
 // === impl Kind ===
