@@ -209,6 +209,7 @@ mod tests {
             r#"{a="b""#,
             r#"a="b" c="d""#,
             r#"a=~"(""#,
+            r#"a=~"x)|(y""#,
             r#"="b""#,
         ] {
             assert!(Selector::parse(&[text]).is_err(), "{text:?} was taken");
