@@ -23,9 +23,10 @@ impl Draft<'_> {
         if !self.incident.has_cause() {
             return self.watched(seen);
         }
-        let passes = seen.passed() && (self.facts.playbook.act_on == ActOn::Probes || self.incident.attempts > 0);
-        match (passes, self.incident.attempts) {
-            (true, 0) if self.incident.is_firing() => self.watch_first(seen),
+        let touched = self.incident.touched;
+        let passes = seen.passed() && (self.facts.playbook.act_on == ActOn::Probes || touched);
+        match (passes, touched) {
+            (true, false) if self.incident.is_firing() => self.watch_first(seen),
             // An attempt was not verified in time, or it failed in after-care, and now it is good: after-care all the same.
             (true, _) => {
                 self.event(IncidentEvent::Looked { seen, passed: true });

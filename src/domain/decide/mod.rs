@@ -18,6 +18,8 @@ use std::time::Duration;
 mod attempt;
 mod care;
 mod events;
+#[cfg(test)]
+mod tests;
 
 /// What arrived for one incident.
 #[derive(Clone, Debug)]
