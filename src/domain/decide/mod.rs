@@ -1,7 +1,8 @@
 //! What to do next: (incident, signal, facts, now) → events and effects. Total; no panic, no clock, no I/O.
 //!
 //! `events.rs` handles what comes from outside (alerts, people, time, a restart),
-//! `attempt.rs` the way from a bad look to a verified repair, `care.rs` what follows it.
+//! `attempt.rs` the way from a bad look to a verified repair, `care.rs` what follows it,
+//! `recovery.rs` a step that a restart of heald cut short.
 
 use super::guard::{Facts, Judgement, Permit};
 use super::id::{AttemptId, Fingerprint};
@@ -18,6 +19,7 @@ use std::time::Duration;
 mod attempt;
 mod care;
 mod events;
+mod recovery;
 #[cfg(test)]
 mod tests;
 
