@@ -1,0 +1,43 @@
+//! The lab: real Prometheus, Alertmanager, node_exporter, a systemd as PID 1 and a Docker engine,
+//! started from nothing, torn down to nothing. The live tests and `make demo` share it.
+//!
+//! [`session::run`] brings a [`Stack`] up, hands it to a closure, and takes it down whatever
+//! happens: success, error, panic or Ctrl-C. Everything listens on loopback or on Unix sockets.
+//! Only processes the lab started are ever signalled.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each crate that includes this uses its own part"
+)]
+
+mod container;
+mod engine;
+mod error;
+mod forwarder;
+mod host;
+mod inbox;
+mod monitoring;
+mod mounts;
+mod port;
+mod process;
+pub mod residue;
+mod run;
+pub mod session;
+mod stack;
+mod wait;
+
+pub use container::{Container, Victim};
+pub use engine::{Engine, Output, Recipe, sweep_own};
+pub use error::{Context, Error, Result};
+pub use forwarder::Forwarder;
+pub use host::Host;
+pub use inbox::Inbox;
+pub use monitoring::{
+    Monitoring, MonitoringOptions, Pace, Receiver, RuleFile, Scrape, Service, shipped_rules,
+};
+pub use port::free_port;
+pub use process::{Process, ProcessId, tail};
+pub use run::{Run, RunFiles, base, cache, sweep};
+pub use stack::{Stack, StackOptions};
+pub use wait::{NotYet, wait_for};
