@@ -1,5 +1,14 @@
 //! heald: takes Alertmanager's webhook, repairs what broke inside hard limits, proves that it did.
+pub mod action;
+pub mod book;
+pub mod collect;
 pub mod domain;
+pub mod ingest;
+pub mod link;
+pub mod notify;
+pub mod probe;
+pub mod real_world;
 pub mod run;
 pub mod store;
 pub mod telemetry;
+pub mod yaml;

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
+#[cfg(test)]
+pub(crate) mod fake;
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {

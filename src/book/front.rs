@@ -1,0 +1,159 @@
+//! The front matter: when a playbook applies, and inside which limits.
+
+use super::limits::{LimitsPatch, YEAR, read_mode};
+use super::templates::check_text;
+use crate::domain::id::PlaybookId;
+use crate::domain::playbook::{ActOn, Mode, Severity, TargetTemplate};
+use crate::domain::selector::Selector;
+use crate::domain::target::{Target, TargetKind};
+use crate::domain::template;
+use crate::yaml::{Fields, File, Node, nearest, quote, text};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What was written; defaults come later, because the configuration may speak in between.
+#[derive(Debug)]
+pub struct Front {
+    pub id: PlaybookId,
+    pub covers: Vec<String>,
+    pub selector: Selector,
+    pub target: TargetTemplate,
+    /// Where the target's kind is named.
+    pub target_at: usize,
+    pub mode: Option<Mode>,
+    pub limits: LimitsPatch,
+    pub act_on: ActOn,
+    pub after_care: Option<Duration>,
+    pub recovery_time: Option<Duration>,
+    pub severity: Option<Severity>,
+    pub vars: BTreeMap<String, Value>,
+}
+
+const ID_MAX: usize = 64;
+
+// === impl Front ===
+
+impl Front {
+    /// None, and problems, when something that everything else rests on is missing.
+    pub fn read(file: &File<'_>, node: &Node) -> Option<Self> {
+        let mut fields = Fields::of(file, node)?;
+        let id = read_id(&mut fields);
+        let covers = fields.texts("covers").unwrap_or_default().into_iter().map(|(_, row)| row).collect();
+        let selector = read_selector(&mut fields);
+        let target = read_target(&mut fields);
+        let mode = read_mode(&mut fields);
+        let limits = fields.fields("limits").map(LimitsPatch::read).unwrap_or_default();
+        let act_on = fields.word("act_on", &[("probes", ActOn::Probes), ("alert", ActOn::Alert)]).unwrap_or_default();
+        let second = Duration::from_secs(1);
+        let after_care = fields.span("after_care", Duration::ZERO..=YEAR);
+        let recovery_time = fields.span("recovery_time", second..=YEAR);
+        let severity = read_severity(&mut fields);
+        let vars = fields.values("vars").unwrap_or_default();
+        fields.unsupported(&["after", "owner", "earn", "trust", "priority"]);
+        fields.end();
+        let (target, target_at) = target?;
+        Some(Self {
+            id: id?,
+            covers,
+            selector: selector?,
+            target,
+            target_at,
+            mode,
+            limits,
+            act_on,
+            after_care,
+            recovery_time,
+            severity,
+            vars,
+        })
+    }
+}
+
+fn read_id(fields: &mut Fields<'_>) -> Option<PlaybookId> {
+    let file = fields.file();
+    if !fields.has("playbook") {
+        fields.missing("playbook", "name the playbook: `playbook: web-is-down`");
+    }
+    let node = fields.node("playbook")?;
+    let name = text(file, node)?;
+    let sound = name.len() <= ID_MAX
+        && name.split('-').all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()));
+    if sound {
+        return Some(PlaybookId::from(name.as_str()));
+    }
+    let what = format!("{} is no playbook name: lower-case words joined by hyphens, at most {ID_MAX} characters", quote(&name));
+    file.refuse(node.at, what);
+    None
+}
+
+/// All entries must hold. Each is looked at alone first, so that a mistake is placed at its entry.
+fn read_selector(fields: &mut Fields<'_>) -> Option<Selector> {
+    let file = fields.file();
+    if !fields.has("match") {
+        fields.missing("match", "say which alerts it is for: `match: ['alertname=\"WebIsDown\"']`");
+    }
+    let at = fields.node("match")?.at;
+    let entries = fields.texts("match")?;
+    let before = file.count();
+    for (at, entry) in &entries {
+        // A matcher beside it: alone, `team!="x"` would be refused for matching alerts without labels.
+        if let Err(why) = Selector::parse(&[entry.as_str(), "x=\"x\""]) {
+            // The regex crate draws a picture; its last line says it all.
+            let why = match (why.split_once(": regex parse error:"), why.rsplit_once("error: ")) {
+                (Some((head, _)), Some((_, reason))) => format!("{head}: {reason}"),
+                _ => why,
+            };
+            file.refuse(*at, why);
+        } else if entry.trim_matches(['{', '}', ' ']).is_empty() {
+            file.refuse(*at, "no matcher: it would match every alert");
+        }
+    }
+    if file.count() > before {
+        return None;
+    }
+    let texts: Vec<&str> = entries.iter().map(|(_, entry)| entry.as_str()).collect();
+    Selector::parse(&texts).map_err(|why| file.refuse(at, why)).ok()
+}
+
+fn read_target(fields: &mut Fields<'_>) -> Option<(TargetTemplate, usize)> {
+    let file = fields.file();
+    if !fields.has("target") {
+        fields.missing("target", "say what is to be repaired: `target: { unit: \"{{ labels.target }}\" }`");
+    }
+    let fields = fields.fields("target")?;
+    let [(key, node)] = fields.entries() else {
+        file.refuse(fields.at(), "a target is one kind and one name: `{ unit: \"{{ labels.target }}\" }`");
+        return None;
+    };
+    let Some(kind) = TargetKind::ALL.into_iter().find(|kind| kind.label() == key.name) else {
+        let known = TargetKind::ALL.map(TargetKind::label);
+        let hint = nearest(&key.name, &known)
+            .map_or_else(|| format!("known are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+        file.refuse(key.at, format!("unknown kind of target {}; {hint}", quote(&key.name)));
+        return None;
+    };
+    let name = text(file, node)?;
+    if !template::is_template(&name)
+        && let Err(why) = Target::new(kind, &name)
+    {
+        file.refuse(node.at, why);
+        return None;
+    }
+    check_text(file, node.at, &name);
+    Some((TargetTemplate { kind, name }, key.at))
+}
+
+/// The words of foreign rules stand for the nearest of ours.
+fn read_severity(fields: &mut Fields<'_>) -> Option<Severity> {
+    let words = [
+        ("P0", Severity::P0),
+        ("P1", Severity::P1),
+        ("P2", Severity::P2),
+        ("P3", Severity::P3),
+        ("critical", Severity::P0),
+        ("warning", Severity::P2),
+        ("info", Severity::P3),
+    ];
+    fields.word("severity", &words)
+}

@@ -1,0 +1,21 @@
+//! Playbook files: Markdown for the person on call, compiled for heald.
+//!
+//! [`load`] is called at start, on reload and by `heald check`; [`Edition::compile`]
+//! also by a restart that finds an incident whose playbook has changed since.
+//! What a file says is checked here once: after this, a [`crate::domain::playbook::Playbook`]
+//! has only parts that make sense together. Nothing here runs, asks or connects.
+
+mod compile;
+mod front;
+mod limits;
+mod load;
+mod markdown;
+mod sections;
+mod templates;
+#[cfg(test)]
+mod tests;
+
+pub use crate::yaml::Problem;
+pub use compile::{Edition, Source};
+pub use limits::{Cooldown, LimitsPatch, Override};
+pub use load::load;

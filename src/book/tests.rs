@@ -1,0 +1,334 @@
+//! What people get wrong, and what they are told.
+
+use super::*;
+use crate::domain::playbook::{Mode, Playbook, Severity};
+use crate::domain::time::Span;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A sound playbook. A case replaces its front matter's last line, `severity: P1`, or one of the sections.
+const SOUND: &str = r#"---
+playbook: web-is-down
+match: ['alertname="WebIsDown"']
+target: { unit: "{{ labels.target }}" }
+severity: P1
+---
+# The web is down
+
+## Auto-recovery
+
+```yaml
+- systemd.restart: {}
+```
+
+## Verify
+
+```yaml
+within: 10s
+all:
+  - systemd.active: {}
+```
+"#;
+
+fn edition(text: &str) -> Edition {
+    let source = Source { path: PathBuf::from("x.md"), text: text.to_owned() };
+    Edition { source, changes: Override::default(), vars: BTreeMap::new() }
+}
+
+fn compile(text: &str) -> Playbook {
+    edition(text).compile().unwrap_or_else(|problems| panic!("{}", problems[0]))
+}
+
+/// Puts `new` where `old` stands in the sound playbook and compares everything that is reported.
+#[track_caller]
+fn check(old: &str, new: &str, expected: &[&str]) {
+    assert!(SOUND.contains(old), "{old:?} is not in the sound playbook");
+    let found: Vec<String> = match edition(&SOUND.replacen(old, new, 1)).compile() {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(|problem| format!("{}: {}", problem.place(), problem.what)).collect(),
+    };
+    assert_eq!(found, expected, "for {new:?}");
+}
+
+#[test]
+fn front_matter_is_strict() {
+    let severity = "severity: P1\n";
+    for (new, expected) in [
+        (
+            "retries: 3\n",
+            "x.md:5:1: unknown key `retries`; known are playbook, covers, match, target, mode, limits, act_on, after_care, recovery_time, severity, vars",
+        ),
+        ("limts: {}\n", "x.md:5:1: unknown key `limts`; did you mean `limits`?"),
+        ("limits: { atempts: 3 }\n", "x.md:5:11: unknown key `atempts`; did you mean `attempts`?"),
+        ("limits: { attempts: 0 }\n", "x.md:5:21: 0 is out of range: a whole number from 1 to 100"),
+        ("limits: { attempts: -1 }\n", "x.md:5:21: -1 is out of range: a whole number from 1 to 100"),
+        ("limits: { attempts: many }\n", "x.md:5:21: a text where a whole number from 1 to 100 is expected"),
+        ("limits: { within: 5 }\n", "x.md:5:19: \"5\" is no duration: it lacks a unit (write 30s, 5m or 1h30m)"),
+        ("limits: { within: -1s }\n", "x.md:5:19: \"-1s\" is no duration: a number is missing (write 30s, 5m or 1h30m)"),
+        ("limits: { within: 10000h }\n", "x.md:5:19: \"10000h\" is no duration: at most 366 days (write 30s, 5m or 1h30m)"),
+        ("limits: { within: 0s }\n", "x.md:5:19: 0s is out of range: from 1s to 366d"),
+        ("limits: { budget: [] }\n", "x.md:5:19: an empty budget would be no limit at all"),
+        ("limits: { budget: unlimited }\n", "x.md:5:19: \"unlimited\" is no budget: write `5 per 10m`"),
+        (
+            "limits: { budget: [5 per 10m, 5 per 0s] }\n",
+            "x.md:5:31: \"5 per 0s\" is no budget: the window is out of range: from 1s to 366d",
+        ),
+        ("limits: { cooldown: 0s }\n", "x.md:5:21: 0s is out of range: from 1s to 1d"),
+        ("limits: { cooldown: { base: 2m, max: 1m } }\n", "x.md:5:21: `base` 2m is longer than `max` 1m"),
+        ("limits: { cooldown: { faktor: 2 } }\n", "x.md:5:23: unknown key `faktor`; did you mean `factor`?"),
+        ("limits:\n", "x.md:5:1: `limits` has no value; give it one or remove the line"),
+        ("limits: 3\n", "x.md:5:9: a number where a map of keys is expected"),
+        ("mode: automatic\n", "x.md:5:7: \"automatic\" is none of observe, approve, auto"),
+        ("mode: Auto\n", "x.md:5:7: \"Auto\" is none of observe, approve, auto; did you mean `auto`?"),
+        ("mode: approve\n", "x.md:5:7: `mode: approve` is not supported by this version"),
+        ("after: [valkey]\n", "x.md:5:1: `after` is not supported by this version"),
+        ("owner: me\n", "x.md:5:1: `owner` is not supported by this version"),
+        ("earn: 10\n", "x.md:5:1: `earn` is not supported by this version"),
+        ("severity: P4\n", "x.md:5:11: \"P4\" is none of P0, P1, P2, P3, critical, warning, info; did you mean `P0`?"),
+        ("recovery_time: 0s\n", "x.md:5:16: 0s is out of range: from 1s to 366d"),
+        ("act_on: alerts\n", "x.md:5:9: \"alerts\" is none of probes, alert; did you mean `alert`?"),
+        ("playbook: other\n", "x.md:5:1: key \"playbook\" occurs twice; first in line 2"),
+        ("\tmode: auto\n", "x.md:5:2: this is no YAML: while parsing a block mapping, did not find expected key"),
+    ] {
+        check(severity, new, &[expected]);
+    }
+}
+
+#[test]
+fn names_matchers_and_targets_are_checked() {
+    for (old, new, expected) in [
+        (
+            "web-is-down",
+            "Web Is Down",
+            "x.md:2:11: \"Web Is Down\" is no playbook name: lower-case words joined by hyphens, at most 64 characters",
+        ),
+        ("web-is-down", "\"\"", "x.md:2:11: an empty text"),
+        ("playbook: web-is-down\n", "", "x.md:2:1: key `playbook` is missing"),
+        ("match: ['alertname=\"WebIsDown\"']\n", "", "x.md:2:1: key `match` is missing"),
+        ("target: { unit: \"{{ labels.target }}\" }\n", "", "x.md:2:1: key `target` is missing"),
+        ("['alertname=\"WebIsDown\"']", "[]", "x.md:3:8: no matcher: it would match every alert"),
+        ("['alertname=\"WebIsDown\"']", "'{}'", "x.md:3:8: no matcher: it would match every alert"),
+        ("['alertname=\"WebIsDown\"']", "['team!=\"a\"']", "x.md:3:8: team!=\"a\" also matches an alert without labels"),
+        (
+            "['alertname=\"WebIsDown\"']",
+            "['a=\"b\"', 'reason=~\"(\"']",
+            "x.md:3:18: matcher \"reason=~\\\"(\\\"\": the regular expression is wrong: unclosed group",
+        ),
+        (
+            "['alertname=\"WebIsDown\"']",
+            "[alertname]",
+            "x.md:3:9: matcher \"alertname\": after \"alertname\" one of = != =~ !~ is missing",
+        ),
+        (
+            "{ unit: \"{{ labels.target }}\" }",
+            "{}",
+            "x.md:4:9: a target is one kind and one name: `{ unit: \"{{ labels.target }}\" }`",
+        ),
+        (
+            "{ unit: \"{{ labels.target }}\" }",
+            "{ unti: a.service }",
+            "x.md:4:11: unknown kind of target \"unti\"; did you mean `unit`?",
+        ),
+        (
+            "{ unit: \"{{ labels.target }}\" }",
+            "{ unit: web }",
+            "x.md:4:17: \"web\" is no unit: it must end in .service, .timer, .socket, .path or .mount",
+        ),
+        (
+            "{ unit: \"{{ labels.target }}\" }",
+            "{ unit: \"{{ labels.\" }",
+            "x.md:4:17: template \"{{ labels.\": syntax error: unexpected end of input, expected identifier or integer",
+        ),
+    ] {
+        check(old, new, &[expected]);
+    }
+}
+
+#[test]
+fn executable_sections_are_checked_at_their_place() {
+    let step = "- systemd.restart: {}";
+    for (new, expected) in [
+        ("- systemd.restrat: {}", "x.md:12:3: unknown step `systemd.restrat`; did you mean `systemd.restart`?"),
+        ("- docker.restart: {}", "x.md:12:3: `docker.restart` needs a container, and the target is a unit"),
+        ("- systemd.restart: { force: 1 }", "x.md:12:22: unknown key `force`; there is none"),
+        ("- systemd.restart: {}\n  optional: true", "x.md:13:3: `optional` is not supported by this version"),
+        ("- http: { get: x, retry: 3 }", "x.md:12:19: `retry` is not supported by this version"),
+        ("- http: { get: x, jsn: 3 }", "x.md:12:19: unknown key `jsn`; did you mean `json`?"),
+        ("- http: {}", "x.md:12:3: one of `get` and `post` is needed"),
+        (
+            "- http: { get: \"{{ x\" }",
+            "x.md:12:16: template \"{{ x\": syntax error: unexpected end of input, expected end of variable block",
+        ),
+        ("- systemd.restart: {}\n  wait: 5s", "x.md:13:3: a second key \"wait\" in one step"),
+        ("- wait: 5", "x.md:12:9: \"5\" is no duration: it lacks a unit (write 30s, 5m or 1h30m)"),
+        (
+            "- systemctl restart web",
+            "x.md:12:3: unknown step `systemctl restart web`; known are systemd.restart, docker.restart, http, wait",
+        ),
+        ("systemd.restart: {}", "x.md:12:1: a map where a list is expected"),
+        ("[]", "x.md:12:1: an empty list"),
+        ("- try: x", "x.md:12:3: key `do` is missing"),
+        ("- try: x\n  do: []", "x.md:13:7: an empty list"),
+        ("- try: x\n  times: 0\n  do: [wait: 1s]", "x.md:13:10: 0 is out of range: a whole number from 1 to 100"),
+        ("- try: x\n  do: [wait: 1s]\n- wait: 1s", "x.md:14:3: a step beside rungs"),
+        ("- try: x\n  doo: [wait: 1s]\n  do: [wait: 1s]", "x.md:13:3: unknown key `doo`; did you mean `do`?"),
+        ("# nothing", "x.md:12:1: no YAML here: it is empty"),
+        ("- {a: [b}", "x.md:12:7: this is no YAML: mismatched bracket '[' closed by '}'"),
+    ] {
+        check(step, new, &[expected]);
+    }
+    let all = "all:\n  - systemd.active: {}\n";
+    for (new, expected) in [
+        ("", "x.md:18:1: key `all` is missing"),
+        ("all: []\n", "x.md:19:6: an empty list"),
+        ("all:\n", "x.md:19:1: `all` has no value; give it one or remove the line"),
+        ("all:\n  - docker.running: {}\n", "x.md:20:5: `docker.running` needs a container, and the target is a unit"),
+        ("all:\n  - systemd.actve: {}\n", "x.md:20:5: unknown probe `systemd.actve`; did you mean `systemd.active`?"),
+        ("all:\n  - http: { get: x, status: OK }\n", "x.md:20:29: \"OK\" where u16 is expected"),
+        (
+            "stable: 10s\nall:\n  - systemd.active: {}\n",
+            "x.md:19:9: `stable` must be shorter than `within`, or no verification ever passes",
+        ),
+        ("any: []\nall:\n  - systemd.active: {}\n", "x.md:19:1: unknown key `any`; known are within, stable, all"),
+    ] {
+        check(all, new, &[expected]);
+    }
+}
+
+#[test]
+fn sections_must_make_sense_together() {
+    let verify = &SOUND[SOUND.find("## Verify").unwrap()..];
+    check(verify, "", &["x.md:9:1: Auto-recovery without Verify: nothing would prove the repair"]);
+    check(verify, "## Verify\n", &["x.md:15:1: section `Verify` has no block that begins with ```yaml"]);
+    check("## Verify", "## Afterwards\n\n## Verify", &["x.md:15:1: `Afterwards` is not supported by this version"]);
+    check(
+        "## Verify",
+        "```yaml\n- wait: 1s\n```\n\n## Verify",
+        &["x.md:15:1: a second YAML block in section `Auto-recovery`; it has one"],
+    );
+    check(
+        "## Verify",
+        "## Debug prompt\n\nSee {{ target }}.\nWhat {{ is this?\n\n## Verify",
+        &["x.md:18:6: template: syntax error: unexpected identifier, expected end of variable block"],
+    );
+    check("## Auto-recovery", "## Rollback", &["x.md:9:1: Rollback without Auto-recovery: there is nothing to roll back"]);
+    check(
+        "unit: \"{{ labels.target }}\"",
+        "path: \"{{ labels.target }}\"",
+        &[
+            "x.md:4:11: `target: path` is not supported by this version",
+            "x.md:12:3: `systemd.restart` needs a unit, and the target is a path",
+            "x.md:20:5: `systemd.active` needs a unit, and the target is a path",
+        ],
+    );
+    check(
+        "---\nplaybook",
+        "\u{feff}---\nplaybook",
+        &["x.md:1:1: the file begins with a byte order mark; save it as UTF-8 without one"],
+    );
+}
+
+#[test]
+fn all_problems_are_reported_at_once() {
+    let text = SOUND
+        .replace("severity: P1", "severity: P9\nmoed: auto\nlimits: { attempts: 0, within: 0s }")
+        .replace("- systemd.restart: {}", "- wait: 0\n- wiat: 1s\n- wait: x")
+        .replace("within: 10s", "within: 10");
+    let problems = edition(&text).compile().unwrap_err();
+    let places: Vec<String> = problems.iter().map(Problem::place).collect();
+    assert_eq!(
+        places,
+        ["x.md:5:11", "x.md:6:1", "x.md:7:21", "x.md:7:32", "x.md:15:3", "x.md:16:9", "x.md:22:9"],
+        "{problems:#?}"
+    );
+    assert_eq!(problems[1].to_string(), "x.md:6:1: unknown key `moed`; did you mean `mode`?\n 6 | moed: auto\n   | ^");
+}
+
+#[test]
+fn a_sound_playbook_has_the_documented_defaults() {
+    let book = compile(SOUND);
+    assert_eq!((book.mode, book.severity, book.title.as_str()), (Mode::Observe, Some(Severity::P1), "The web is down"));
+    assert_eq!((book.rungs[0].times, book.rungs[0].title.as_str()), (3, "systemd.restart"));
+    assert_eq!((book.verify.within, book.verify.stable), (Duration::from_secs(10), Duration::from_secs(2)));
+    assert_eq!(book.after_care, Duration::from_secs(300));
+    let ladder = "- try: a\n  do: [wait: 1s]\n- try: b\n  times: 2\n  do: [wait: 1s]";
+    let book = compile(&SOUND.replace("- systemd.restart: {}", ladder));
+    assert_eq!(book.rungs.iter().map(|rung| rung.times).collect::<Vec<_>>(), [1, 2]);
+    let runbook = &SOUND[..SOUND.find("## Auto-recovery").unwrap()];
+    assert!(compile(&format!("{runbook}## Manual fix\n\nDo `x`.\n")).rungs.is_empty());
+    let twice = compile(&SOUND.replace("['alertname=\"WebIsDown\"']", "['alertname=\"A\"', 'b!=\"c\"']"));
+    assert_eq!(twice.selectors.len(), 1, "entries are ANDed");
+}
+
+#[test]
+fn the_configuration_adapts_a_playbook_and_its_revision() {
+    let plain = edition(&SOUND.replace("severity: P1", "vars: { a: 1, b: 1, c: 1 }\nlimits: { attempts: 4 }"));
+    let mut adapted = plain.clone();
+    adapted.vars = BTreeMap::from([("b".to_owned(), 2.into()), ("c".to_owned(), 2.into())]);
+    adapted.changes = Override {
+        mode: Some(Mode::Auto),
+        limits: LimitsPatch { attempts: Some(2), ..LimitsPatch::default() },
+        after_care: Some(Span(Duration::from_secs(60))),
+        vars: BTreeMap::from([("c".to_owned(), 3.into())]),
+    };
+    assert_ne!(plain.revision(), adapted.revision());
+    let stored = Edition::from_json(&adapted.to_json()).unwrap();
+    assert_eq!((stored.revision(), &stored), (adapted.revision(), &adapted));
+    let book = stored.compile().unwrap();
+    assert_eq!(book.revision, adapted.revision());
+    assert_eq!((book.mode, book.limits.attempts, book.rungs[0].times), (Mode::Auto, 2, 2));
+    assert_eq!(book.after_care, Duration::from_secs(60));
+    assert_eq!(serde_json::to_string(&book.vars).unwrap(), r#"{"a":1,"b":2,"c":3}"#);
+    let mut moved = plain.clone();
+    moved.source.path = PathBuf::from("elsewhere.md");
+    assert_eq!(moved.revision(), plain.revision());
+}
+
+#[test]
+fn the_shipped_playbooks_load() {
+    let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks"));
+    let books = load(&[dir], &BTreeMap::new(), &BTreeMap::new()).unwrap_or_else(|problems| panic!("{}", problems[0]));
+    assert!(books.len() >= 2);
+    for (_, book) in &books {
+        assert!(book.manual_fix.is_some() && book.debug_prompt.is_some(), "{}", book.id);
+    }
+}
+
+#[test]
+fn folders_are_read_as_a_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let run = |overrides: &[&str]| {
+        let overrides = overrides.iter().map(|name| ((*name).to_owned(), Override::default())).collect();
+        load(&[dir.path().to_owned()], &overrides, &BTreeMap::new()).map_err(|problems| {
+            let text: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.place(), problem.what)).collect();
+            text.join("\n").replace(&format!("{}/", dir.path().display()), "")
+        })
+    };
+    write("b.md", SOUND);
+    write("README.md", "no playbook");
+    write("notes.txt", "no playbook");
+    write(".hidden/x.md", "no playbook");
+    write("deep/er/a.md", &SOUND.replace("web-is-down", "other"));
+    let found: Vec<String> = run(&["other"]).unwrap().iter().map(|(_, book)| book.id.to_string()).collect();
+    assert_eq!(found, ["web-is-down", "other"]);
+    assert_eq!(
+        run(&["web-is-dwn"]).unwrap_err(),
+        "configuration: `overrides:` names the playbook `web-is-dwn`, and there is none; did you mean `web-is-down`?"
+    );
+    write("c.md", SOUND);
+    write("d.md", "");
+    assert_eq!(
+        run(&[]).unwrap_err(),
+        "c.md:2:1: playbook `web-is-down` also stands in b.md\n\
+         d.md:1:1: the front matter is missing\n\
+         d.md:1:1: the title is missing"
+    );
+    let missing = load(&[PathBuf::from("/nowhere/at/all")], &BTreeMap::new(), &BTreeMap::new()).unwrap_err();
+    assert!(missing[0].to_string().starts_with("/nowhere/at/all: playbooks can't be read: "), "{}", missing[0]);
+}

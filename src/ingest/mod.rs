@@ -1,0 +1,19 @@
+//! IN: Alertmanager's webhook, and the pages that Prometheus and load balancers ask for.
+//!
+//! [`server`] keeps slow and silent peers from holding a slot, [`routes`] decides
+//! the status code, [`auth`] who may speak, [`wire`] turns a body into alerts. A 2xx
+//! is sent only after the loop has them on disk; what can't be taken now is a
+//! 503, never a 429, which Alertmanager would not retry.
+
+mod auth;
+mod routes;
+mod server;
+mod wire;
+
+pub use auth::{Auth, Secrets};
+pub use routes::{Pages, Web, router};
+pub use server::{Limits, Server};
+pub use wire::{Batch, Refused, read};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,324 @@
+//! The Docker engine over its Unix socket.
+//!
+//! The engine has no jobs to wait for: a call returns when it is done, and one that is given up may
+//! still be carried out. Errors are told apart by status code, never by text.
+
+use super::{LinkError, clock};
+use bollard::errors::Error;
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummaryStateEnum, HealthStatusEnum};
+use bollard::query_parameters::{
+    EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, RestartContainerOptionsBuilder,
+    StartContainerOptions, StopContainerOptionsBuilder,
+};
+use futures_util::StreamExt;
+use state::{Event, may_be_stopping, who_stopped};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::{Instant, timeout, timeout_at};
+
+mod state;
+
+pub use state::{ContainerState, Health, Status, Stop, container_state};
+
+/// One engine.
+#[derive(Debug)]
+pub struct Docker {
+    socket: String,
+    /// Stops that this heald asked for: the container's id, and the `StartedAt` that they ended.
+    /// Such a stop is no person's wish. At most one entry per allowed container.
+    stops: Mutex<HashMap<String, String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    Restart { grace: Duration },
+    Start,
+    Stop { grace: Duration },
+}
+
+/// A line of `docker ps -a`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub id: String,
+    pub name: String,
+    /// Compose's name for it; empty for others.
+    pub service: String,
+    pub status: Status,
+    /// `Exited (137) 4 minutes ago`; for comparing only.
+    pub text: String,
+}
+
+/// The engine is on the same machine: an inspection takes milliseconds.
+const READ_MAX: Duration = Duration::from_secs(3);
+/// The `stop` event follows the container's end by a few milliseconds, a restart's start by some more.
+const STORY: Duration = Duration::from_millis(500);
+/// What the engine itself remembers (`eventsLimit`, daemon/events/events.go in moby).
+const EVENTS_MAX: usize = 256;
+
+// === impl Docker ===
+
+impl Docker {
+    /// `unix:///var/run/docker.sock`, or the path alone. Connects at the first call.
+    pub fn new(host: &str) -> Self {
+        let socket = host.strip_prefix("unix://").unwrap_or(host).to_owned();
+        Self { socket, stops: Mutex::new(HashMap::new()) }
+    }
+
+    pub fn socket(&self) -> &str {
+        &self.socket
+    }
+
+    /// Whether the engine answers.
+    ///
+    /// # Errors
+    /// [`LinkError::NotSent`] says why it does not.
+    pub async fn reach(&self) -> Result<(), LinkError> {
+        let client = self.client(READ_MAX)?;
+        self.read("ping", client.ping()).await.map(drop)
+    }
+
+    /// Reads a container and, where it is down, who ended it.
+    ///
+    /// # Errors
+    /// [`LinkError::Missing`]; [`LinkError::NotSent`] when the engine is away or hung.
+    pub async fn container(&self, name: &str) -> Result<ContainerState, LinkError> {
+        let (mut container, finished) = self.inspect(name).await?;
+        if !matches!(container.status, Status::Exited | Status::Dead) {
+            return Ok(container);
+        }
+        let mut events = self.events(&container).await;
+        // An end this young may be half of a `docker stop` or `docker restart`: wait for the other half.
+        let age = finished.map_or(STORY, clock::since);
+        if age < STORY && may_be_stopping(&events) {
+            tokio::time::sleep(STORY - age).await;
+            (container, _) = self.inspect(name).await?;
+            if !matches!(container.status, Status::Exited | Status::Dead) {
+                return Ok(container);
+            }
+            events = self.events(&container).await;
+        }
+        container.stop = match who_stopped(&events) {
+            Stop::Person | Stop::Unseen if self.is_ours(&container) => Stop::Heald,
+            other => other,
+        };
+        Ok(container)
+    }
+
+    /// Restarts, starts or stops it; already started or stopped is success.
+    ///
+    /// The call goes on when this future is dropped: engines before 24.0.7 leave a container stopped
+    /// when the client hangs up in the middle of a restart (moby issue 46688).
+    ///
+    /// # Errors
+    /// [`LinkError::Unknown`] when the engine may still be carrying it out.
+    pub async fn act(&self, verb: Verb, name: &str, deadline: Instant) -> Result<(), LinkError> {
+        let limit = deadline.saturating_duration_since(Instant::now());
+        // Whole seconds, so rounded up; the engine's grace lies within.
+        let client = self.client(limit + Duration::from_secs(1))?;
+        let before = self.inspect(name).await.map_err(LinkError::before_sending)?.0;
+        if before.status == Status::Running && verb != Verb::Start {
+            self.stops().insert(before.id.clone(), before.started_at.clone());
+        }
+        let subject = name.to_owned();
+        let call = tokio::spawn(async move {
+            let seconds = |grace: Duration| i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
+            let answer = match verb {
+                Verb::Restart { grace } => {
+                    let options = RestartContainerOptionsBuilder::default().t(seconds(grace)).build();
+                    client.restart_container(&subject, Some(options)).await
+                }
+                Verb::Start => client.start_container(&subject, None::<StartContainerOptions>).await,
+                Verb::Stop { grace } => {
+                    let options = StopContainerOptionsBuilder::default().t(seconds(grace)).build();
+                    client.stop_container(&subject, Some(options)).await
+                }
+            };
+            answer.map_err(|error| from_engine(&error, &subject))
+        });
+        let answer = match timeout_at(deadline, call).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => Err(LinkError::Unknown(format!("{name}: the call broke off: {error}"))),
+            Err(_) => Err(LinkError::Unknown(format!("{name}: the engine has not answered within {limit:?}"))),
+        };
+        fail::fail_point!("after-send");
+        // Refused, and it runs on: a later stop of the same run is somebody else's.
+        if matches!(&answer, Err(error) if !error.is_blind()) {
+            if let Ok((after, _)) = self.inspect(name).await
+                && after.status == Status::Running
+                && after.started_at == before.started_at
+            {
+                self.stops().remove(&before.id);
+            }
+        }
+        answer
+    }
+
+    /// All containers, running or not.
+    ///
+    /// # Errors
+    /// [`LinkError::NotSent`] when the engine is away or hung.
+    pub async fn list(&self) -> Result<Vec<Listed>, LinkError> {
+        let client = self.client(READ_MAX)?;
+        let options = ListContainersOptionsBuilder::default().all(true).build();
+        let containers = self.read("list", client.list_containers(Some(options))).await?;
+        Ok(containers
+            .into_iter()
+            .filter_map(|container| {
+                Some(Listed {
+                    id: container.id?,
+                    name: container.names?.first()?.trim_start_matches('/').to_owned(),
+                    service: container.labels.and_then(|mut all| all.remove("com.docker.compose.service")).unwrap_or_default(),
+                    status: summary_status(container.state?)?,
+                    text: container.status.unwrap_or_default(),
+                })
+            })
+            .collect())
+    }
+
+    /// The last exit code of a container, by its id.
+    ///
+    /// # Errors
+    /// As [`Docker::container`].
+    pub async fn exit_code(&self, id: &str) -> Result<i64, LinkError> {
+        self.inspect(id).await.map(|(container, _)| container.exit_code)
+    }
+
+    async fn inspect(&self, name: &str) -> Result<(ContainerState, Option<jiff::Timestamp>), LinkError> {
+        let client = self.client(READ_MAX)?;
+        let found = self.read(name, client.inspect_container(name, None::<InspectContainerOptions>)).await?;
+        // The engine also takes the first digits of an id for a name.
+        let is_it =
+            found.name.as_deref().is_some_and(|other| other.trim_start_matches('/') == name) || found.id.as_deref() == Some(name);
+        if !is_it {
+            return Err(LinkError::Missing(format!("{name}: no container of that name")));
+        }
+        read_container(found).ok_or_else(|| LinkError::Refused(format!("{name}: the engine's answer lacks the state")))
+    }
+
+    /// What the engine remembers of the container since its last start. Where it can't be asked
+    /// (a socket proxy that refuses), nothing is known, which is an answer too.
+    async fn events(&self, container: &ContainerState) -> Vec<Event> {
+        let Ok(client) = self.client(READ_MAX) else { return Vec::new() };
+        let Ok(since) = container.started_at.parse::<jiff::Timestamp>() else { return Vec::new() };
+        let stamp = |at: jiff::Timestamp| format!("{}.{:09}", at.as_second(), at.subsec_nanosecond());
+        let only = HashMap::from([
+            ("type", vec!["container".to_owned()]),
+            ("container", vec![container.id.clone()]),
+            ("event", ["start", "kill", "die", "stop"].map(str::to_owned).to_vec()),
+        ]);
+        let options = EventsOptionsBuilder::default().since(&stamp(since)).until(&stamp(clock::wall())).filters(&only).build();
+        let stream = client.events(Some(options)).take(EVENTS_MAX);
+        let all = stream.filter_map(|event| async { Event::of(event.ok()?.action.as_deref()?) }).collect();
+        timeout(READ_MAX, all).await.unwrap_or_default()
+    }
+
+    fn is_ours(&self, container: &ContainerState) -> bool {
+        self.stops().get(&container.id) == Some(&container.started_at)
+    }
+
+    fn stops(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Cheap: nothing is connected before the first request.
+    fn client(&self, limit: Duration) -> Result<bollard::Docker, LinkError> {
+        let seconds = limit.as_secs() + u64::from(limit.subsec_nanos() > 0);
+        bollard::Docker::connect_with_unix(&self.socket, seconds, bollard::API_DEFAULT_VERSION)
+            .map_err(|error| LinkError::NotSent(format!("{}: {error}", self.socket)))
+    }
+
+    /// The client's own limit ends at the headers; this one includes the body.
+    async fn read<T>(&self, subject: &str, call: impl Future<Output = Result<T, Error>>) -> Result<T, LinkError> {
+        match timeout(READ_MAX, call).await {
+            Ok(answer) => answer.map_err(|error| from_engine(&error, subject).before_sending()),
+            Err(_) => Err(LinkError::NotSent(format!("{}: no answer within {READ_MAX:?}", self.socket))),
+        }
+    }
+}
+
+fn from_engine(error: &Error, subject: &str) -> LinkError {
+    match error {
+        Error::DockerResponseServerError { status_code, message } => {
+            let why = format!("{subject}: {message} ({status_code})");
+            match status_code {
+                404 => LinkError::Missing(why),
+                401 | 403 => LinkError::Denied(why),
+                409 => LinkError::Conflict(why),
+                // A proxy in front of the engine; the engine itself never says so.
+                502 | 503 => LinkError::NotSent(why),
+                504 => LinkError::Unknown(why),
+                _ => LinkError::Refused(why),
+            }
+        }
+        Error::SocketNotFoundError(path) => LinkError::NotSent(format!("{path}: no such socket")),
+        Error::HyperLegacyError { err } if err.is_connect() => {
+            LinkError::NotSent(format!("the engine can't be reached: {}", super::http::root(err)))
+        }
+        Error::RequestTimeoutError => LinkError::Unknown(format!("{subject}: the engine has not answered in time")),
+        other => LinkError::Unknown(format!("{subject}: {}", super::http::root(other))),
+    }
+}
+
+fn read_container(found: ContainerInspectResponse) -> Option<(ContainerState, Option<jiff::Timestamp>)> {
+    let state = found.state?;
+    let started_at = state.started_at.unwrap_or_default();
+    let status = status(state.status?)?;
+    let container = ContainerState {
+        id: found.id?,
+        status,
+        health: state.health.and_then(|health| health.status).and_then(|status| match status {
+            HealthStatusEnum::STARTING => Some(Health::Starting),
+            HealthStatusEnum::HEALTHY => Some(Health::Healthy),
+            HealthStatusEnum::UNHEALTHY => Some(Health::Unhealthy),
+            HealthStatusEnum::EMPTY | HealthStatusEnum::NONE => None,
+        }),
+        exit_code: state.exit_code.unwrap_or_default(),
+        oom_killed: state.oom_killed.unwrap_or_default(),
+        error: state.error.unwrap_or_default(),
+        running_for: started_at.parse().ok().filter(|_| status == Status::Running).map(clock::since),
+        started_at,
+        stop: Stop::Unseen,
+    };
+    Some((container, state.finished_at.and_then(|at| at.parse().ok())))
+}
+
+fn status(status: ContainerStateStatusEnum) -> Option<Status> {
+    use ContainerStateStatusEnum as S;
+    match status {
+        S::CREATED => Some(Status::Created),
+        // On its way down, and still running (Podman's engine says so).
+        S::RUNNING | S::STOPPING => Some(Status::Running),
+        S::PAUSED => Some(Status::Paused),
+        S::RESTARTING => Some(Status::Restarting),
+        S::REMOVING => Some(Status::Removing),
+        S::EXITED => Some(Status::Exited),
+        S::DEAD => Some(Status::Dead),
+        S::EMPTY => None,
+    }
+}
+
+fn summary_status(status: ContainerSummaryStateEnum) -> Option<Status> {
+    use ContainerSummaryStateEnum as S;
+    match status {
+        S::CREATED => Some(Status::Created),
+        S::RUNNING | S::STOPPING => Some(Status::Running),
+        S::PAUSED => Some(Status::Paused),
+        S::RESTARTING => Some(Status::Restarting),
+        S::REMOVING => Some(Status::Removing),
+        S::EXITED => Some(Status::Exited),
+        S::DEAD => Some(Status::Dead),
+        S::EMPTY => None,
+    }
+}
+
+// === impl Verb ===
+
+impl Verb {
+    pub fn grace(self) -> Duration {
+        match self {
+            Self::Restart { grace } | Self::Stop { grace } => grace,
+            Self::Start => Duration::ZERO,
+        }
+    }
+}

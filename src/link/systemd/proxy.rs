@@ -1,0 +1,45 @@
+//! The part of `org.freedesktop.systemd1` that heald speaks.
+
+use zbus::OwnedObjectPath;
+
+/// systemd's own error names. What it does not name ends in `ZBus`.
+#[derive(Debug, zbus::DBusError)]
+#[zbus(prefix = "org.freedesktop.systemd1")]
+pub(super) enum SdError {
+    #[zbus(error)]
+    ZBus(zbus::Error),
+    NoSuchUnit(String),
+    LoadFailed(String),
+    BadUnitSetting(String),
+    UnitMasked(String),
+    OnlyByDependency(String),
+    JobTypeNotApplicable(String),
+    TransactionIsDestructive(String),
+    TransactionJobsConflicting(String),
+    TransactionOrderIsCyclic(String),
+    ShuttingDown(String),
+    AlreadySubscribed(String),
+}
+
+#[zbus::proxy(
+    interface = "org.freedesktop.systemd1.Manager",
+    default_service = "org.freedesktop.systemd1",
+    default_path = "/org/freedesktop/systemd1"
+)]
+pub(super) trait Manager {
+    fn subscribe(&self) -> Result<(), SdError>;
+    fn load_unit(&self, name: &str) -> Result<OwnedObjectPath, SdError>;
+    fn restart_unit(&self, name: &str, mode: &str) -> Result<OwnedObjectPath, SdError>;
+    fn start_unit(&self, name: &str, mode: &str) -> Result<OwnedObjectPath, SdError>;
+    fn stop_unit(&self, name: &str, mode: &str) -> Result<OwnedObjectPath, SdError>;
+    fn reset_failed_unit(&self, name: &str) -> Result<(), SdError>;
+
+    #[zbus(signal)]
+    fn job_removed(&self, id: u32, job: zbus::ObjectPath<'_>, unit: &str, result: &str) -> zbus::Result<()>;
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn system_state(&self) -> zbus::Result<String>;
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn userspace_timestamp_monotonic(&self) -> zbus::Result<u64>;
+}

@@ -1,0 +1,80 @@
+//! The World as it is: systemd, Docker and HTTP services of this host, and the channels to people.
+
+use crate::action::Action;
+use crate::domain::look::{Observation, ProbeResult, ProbeVerdict, TargetState};
+use crate::domain::notice::{Delivery, Notice};
+use crate::domain::outcome::{ActOutcome, Acted, Impossible};
+use crate::domain::plan::{PlannedProbe, PlannedStep};
+use crate::link::Tools;
+use crate::notify::Notifier;
+use crate::probe::{self, Probe};
+use crate::run::world::{ActOrder, LookOrder, World};
+use tokio::time::Instant;
+
+#[derive(Debug)]
+pub struct RealWorld {
+    tools: Tools,
+    notifier: Notifier,
+}
+
+// === impl RealWorld ===
+
+impl RealWorld {
+    pub fn new(tools: Tools, notifier: Notifier) -> Self {
+        Self { tools, notifier }
+    }
+
+    /// For what else reads from systemd and Docker: the status page, the collectors.
+    pub fn tools(&self) -> &Tools {
+        &self.tools
+    }
+}
+
+impl World for RealWorld {
+    async fn look(&self, order: LookOrder) -> Observation {
+        let LookOrder { target, probes, how } = order;
+        match probes.iter().map(Probe::parse).collect::<Result<Vec<_>, _>>() {
+            Ok(probes) => probe::look(target.as_ref(), &probes, how, &self.tools).await,
+            Err(why) => unasked(&probes, &why),
+        }
+    }
+
+    async fn act(&self, order: ActOrder) -> Acted {
+        let ActOrder { step, permit } = order;
+        // The permit names whom it allows to touch; a step that touches somebody else is a fault of ours.
+        if let Some(object) = &step.object
+            && step.risk != crate::domain::playbook::Risk::Read
+            && !permit.targets().contains(object)
+        {
+            let why = format!("the permit does not name {object}");
+            return Acted::new(ActOutcome::Impossible(Impossible::BadParameters), why);
+        }
+        match Action::parse(&step) {
+            Ok(action) => action.run(&self.tools, Instant::now() + step.deadline).await,
+            Err(why) => Acted::new(ActOutcome::Impossible(Impossible::BadParameters), why),
+        }
+    }
+
+    async fn tell(&self, notice: Notice) -> Vec<Delivery> {
+        self.notifier.tell(notice).await
+    }
+
+    fn admit(&self, step: &PlannedStep) -> Result<(), String> {
+        Action::parse(step)?.admit(&self.tools.allow)
+    }
+
+    fn admit_probe(&self, probe: &PlannedProbe) -> Result<(), String> {
+        Probe::parse(probe)?.admit(&self.tools.allow)
+    }
+}
+
+/// Probes that don't fit were refused by `admit_probe`; should one get here all the same, nothing is known.
+fn unasked(probes: &[PlannedProbe], why: &str) -> Observation {
+    let unknown =
+        |probe: &PlannedProbe| ProbeResult { probe: probe.text(), verdict: ProbeVerdict::Unknown, detail: why.to_owned() };
+    Observation {
+        probes: probes.iter().map(unknown).collect(),
+        state: TargetState::Unreachable { detail: why.to_owned() },
+        evidence: None,
+    }
+}

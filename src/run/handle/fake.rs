@@ -1,0 +1,97 @@
+//! A loop for the tests of those who only know the [`Handle`]: it remembers what it was given and answers what it was told to.
+
+use super::{Handle, INBOX, OrderError, PersonOrder, Receipt, Request, Unavailable};
+use crate::domain::alert::Alert;
+use crate::domain::id::Seq;
+use crate::run::view::{EventView, IncidentView, Status};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::{mpsc, watch};
+
+#[derive(Debug)]
+pub(crate) struct FakeLoop {
+    pub handle: Handle,
+    state: Arc<Mutex<FakeState>>,
+    committed: watch::Sender<Seq>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FakeState {
+    pub delivered: Vec<Alert>,
+    pub orders: Vec<(PersonOrder, String)>,
+    pub incidents: Vec<IncidentView>,
+    pub events: Vec<EventView>,
+    pub unavailable: Option<Unavailable>,
+    /// Answers orders with this instead of yes.
+    pub order_error: Option<OrderError>,
+}
+
+impl FakeLoop {
+    /// Runs until its handles are gone. Needs a tokio runtime.
+    pub fn start() -> Self {
+        let (inbox, mut requests) = mpsc::channel(INBOX);
+        let (committed, watching) = watch::channel(Seq(0));
+        let state = Arc::new(Mutex::new(FakeState::default()));
+        let shared = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Some(request) = requests.recv().await {
+                answer(&mut shared.lock().unwrap(), request);
+            }
+        });
+        Self { handle: Handle { inbox, committed: watching }, state, committed }
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, FakeState> {
+        self.state.lock().unwrap()
+    }
+
+    /// As a commit of the real loop does.
+    pub fn commit(&self, event: EventView) {
+        let seq = event.seq;
+        self.state().events.push(event);
+        self.committed.send_replace(seq);
+    }
+}
+
+fn answer(state: &mut FakeState, request: Request) {
+    // Whoever asked may have gone.
+    match request {
+        Request::Deliver { alerts, reply } => {
+            let _ = reply.send(match &state.unavailable {
+                Some(why) => Err(why.clone()),
+                None => {
+                    let opened = alerts.len();
+                    state.delivered.extend(alerts);
+                    Ok(Receipt { opened, ..Receipt::default() })
+                }
+            });
+        }
+        Request::Order { order, by, reply } => {
+            state.orders.push((order, by));
+            let _ = reply.send(state.order_error.clone().map_or_else(|| Ok("done".to_owned()), Err));
+        }
+        Request::Status { reply } => {
+            let _ = reply.send(Status {
+                version: "0".to_owned(),
+                host: "web-1".to_owned(),
+                state: state.unavailable.as_ref().map_or_else(|| "ok".to_owned(), ToString::to_string),
+                paused: None,
+                holds: Vec::new(),
+                open: [("held".to_owned(), 2)].into(),
+                playbooks: Vec::new(),
+                records: state.events.last().map_or(Seq(0), |event| event.seq),
+                unmatched: Vec::new(),
+                dependencies: [("systemd".to_owned(), "up".to_owned())].into(),
+            });
+        }
+        Request::Incidents { reply } => {
+            let _ = reply.send(state.incidents.clone());
+        }
+        Request::Incident { id, reply } => {
+            let _ = reply.send(state.incidents.iter().find(|incident| incident.id == id).cloned());
+        }
+        Request::Events { after, incident, limit, reply } => {
+            let fits = |event: &&EventView| event.seq > after && (incident.is_none() || event.incident == incident);
+            let _ = reply.send(state.events.iter().filter(fits).take(limit).cloned().collect());
+        }
+    }
+}
