@@ -37,12 +37,24 @@ pub struct Process {
 
 impl ProcessId {
     pub fn of(pid: i32) -> Option<Self> {
-        let (_, started) = stat(pid)?;
+        let Stat { started, .. } = stat(pid)?;
         Some(Self { pid, started })
     }
 
     pub fn me() -> Self {
         Self::of(std::process::id().cast_signed()).expect("/proc shows this process")
+    }
+
+    /// All that run now and are no zombies.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        entries
+            .filter_map(|entry| Self::of(entry.file_name().to_str()?.parse().ok()?))
+            .filter(|process| process.is_alive())
+    }
+
+    pub fn children(self) -> impl Iterator<Item = Self> {
+        Self::all().filter(move |child| stat(child.pid).is_some_and(|stat| stat.parent == self.pid))
     }
 
     pub fn pid(self) -> i32 {
@@ -51,7 +63,7 @@ impl ProcessId {
 
     /// Neither gone nor replaced nor a zombie.
     pub fn is_alive(self) -> bool {
-        stat(self.pid).is_some_and(|(state, started)| started == self.started && state != 'Z')
+        stat(self.pid).is_some_and(|now| now.started == self.started && now.state != 'Z')
     }
 
     pub fn signal(self, signal: Signal) -> Result<()> {
@@ -79,12 +91,21 @@ impl ProcessId {
     }
 }
 
-fn stat(pid: i32) -> Option<(char, u64)> {
+struct Stat {
+    state: char,
+    parent: i32,
+    started: u64,
+}
+
+fn stat(pid: i32) -> Option<Stat> {
     let line = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The command name may hold spaces and brackets; the fields start behind its last bracket.
     let mut fields = line.rsplit_once(')')?.1.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some((state, fields.nth(18)?.parse().ok()?))
+    Some(Stat {
+        state: fields.next()?.chars().next()?,
+        parent: fields.next()?.parse().ok()?,
+        started: fields.nth(17)?.parse().ok()?,
+    })
 }
 
 impl fmt::Display for ProcessId {
@@ -125,14 +146,16 @@ impl Process {
                 "start {program} (tests/lab/setup.sh installs what is missing)"
             ))?;
         let id = ProcessId::of(child.id().cast_signed()).expect("an unreaped child is in /proc");
-        run.record(id)?;
-        Ok(Self {
+        let process = Self {
             name: name.to_owned(),
             id,
             child: Mutex::new(child),
             log,
             grace: Duration::from_secs(5),
-        })
+        };
+        // Dropping it on an error ends it.
+        run.record(id)?;
+        Ok(process)
     }
 
     /// How long it may take to end by itself before it is killed.

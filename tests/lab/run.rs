@@ -6,11 +6,14 @@ use std::{
     io::Write as _,
     ops::Deref,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
-use super::{Context as _, ProcessId, Result};
+use super::{Context as _, Error, ProcessId, Result};
 
 /// `BASE/runs/ID` holds sockets and records (short paths: a Unix socket's is limited to 107
 /// bytes); `PROJECT/target/lab/run-ID` holds data folders and logs.
@@ -27,6 +30,8 @@ pub struct RunFiles {
     id: String,
     dir: PathBuf,
     files: PathBuf,
+    /// No more processes: the run is being taken down.
+    closed: Arc<AtomicBool>,
 }
 
 impl Run {
@@ -45,9 +50,36 @@ impl Run {
         fs::create_dir_all(&dir).context(format!("create {}", dir.display()))?;
         fs::write(dir.join("files"), files.as_os_str().as_encoded_bytes())?;
         Ok(Self {
-            files: RunFiles { id, dir, files },
+            files: RunFiles {
+                id,
+                dir,
+                files,
+                closed: Arc::default(),
+            },
             keep: false.into(),
         })
+    }
+
+    /// Ends every process started on behalf of this run, and lets no other start. For the case
+    /// that the holders of the processes are on a thread which can't be told to drop them.
+    pub(super) fn close(&self) -> Result<()> {
+        self.files.closed.store(true, Ordering::SeqCst);
+        end_processes(&self.files.dir)
+    }
+
+    /// Removes its files. A second time it does nothing.
+    pub(super) fn remove(&self) {
+        if fs::remove_dir_all(&self.files.dir).is_err() {
+            return;
+        }
+        let last = cache().join("last-failure");
+        if self.keep.load(Ordering::Relaxed) {
+            let _ = fs::remove_dir_all(&last);
+            let _ = fs::rename(&self.files.files, &last);
+            eprintln!("lab: logs and data are kept in {}", last.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.files.files);
+        }
     }
 
     /// Leaves logs and data behind for a look after a failure; only the latest are kept.
@@ -80,27 +112,24 @@ impl RunFiles {
         &self.files
     }
 
+    /// The file is written first and the flag read second; [`Run::close`] does the opposite, so
+    /// one of the two sees the other.
     pub(super) fn record(&self, process: ProcessId) -> Result<()> {
         let mut list = fs::File::options()
             .create(true)
             .append(true)
             .open(self.dir.join("processes"))?;
         writeln!(list, "{process}")?;
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Error::new("the lab is being taken down"));
+        }
         Ok(())
     }
 }
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.dir);
-        let last = cache().join("last-failure");
-        if self.keep.load(Ordering::Relaxed) {
-            let _ = fs::remove_dir_all(&last);
-            let _ = fs::rename(&self.files.files, &last);
-            eprintln!("lab: logs and data are kept in {}", last.display());
-        } else {
-            let _ = fs::remove_dir_all(&self.files.files);
-        }
+        self.remove();
     }
 }
 
@@ -146,17 +175,22 @@ pub fn sweep() -> Result<()> {
         {
             continue;
         }
-        let processes = fs::read_to_string(dir.join("processes")).unwrap_or_default();
-        for process in processes
-            .lines()
-            .filter_map(|line| line.parse::<ProcessId>().ok())
-        {
-            process.end(Duration::from_secs(5))?;
-        }
+        end_processes(&dir)?;
         if let Ok(files) = fs::read_to_string(dir.join("files")) {
             let _ = fs::remove_dir_all(files);
         }
         fs::remove_dir_all(&dir).context(format!("remove {}", dir.display()))?;
+    }
+    Ok(())
+}
+
+fn end_processes(dir: &Path) -> Result<()> {
+    let recorded = fs::read_to_string(dir.join("processes")).unwrap_or_default();
+    for process in recorded
+        .lines()
+        .filter_map(|line| line.parse::<ProcessId>().ok())
+    {
+        process.end(Duration::from_secs(5))?;
     }
     Ok(())
 }

@@ -8,9 +8,12 @@ use std::{
 
 use bollard::Docker;
 
-use crate::lab::{
-    Error, Forwarder, Inbox, Pace, Receiver, Result, RuleFile, Stack, StackOptions, Victim,
-    residue::Residue, session, wait_for,
+use crate::{
+    lab::{
+        Error, Forwarder, Inbox, Pace, Receiver, Result, RuleFile, Stack, StackOptions, Victim,
+        residue::Residue, session, wait_for,
+    },
+    standing,
 };
 
 const SOON: Duration = Duration::from_secs(20);
@@ -30,6 +33,8 @@ const RULES: &str = r#"groups:
 "#;
 
 pub fn run() -> Result<()> {
+    // What a killed run left must not count as ours.
+    standing::sweep()?;
     let before = Residue::now();
     let start = Instant::now();
     let options = StackOptions {

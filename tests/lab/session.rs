@@ -24,19 +24,28 @@ pub fn run<T: Send + 'static>(
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(supervise(options, work));
-    // `work` may still be busy after a signal; the stack under it is gone.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    match outcome {
+        // `work` may still be busy, but the stack under it is gone: end without looking back.
+        Ok(Outcome::Told {
+            number,
+            coming_up: false,
+        }) => exit(128 + number),
+        // An engine may be on its way up; it is stopped again when its thread sees that nobody
+        // waits for it.
+        Ok(Outcome::Told { .. }) => runtime.shutdown_timeout(Duration::from_secs(100)),
+        _ => drop(runtime),
+    }
     match outcome? {
         Outcome::Done(value) => Ok(value),
         Outcome::Panicked(panic) => resume_unwind(panic),
-        Outcome::Told(number) => exit(128 + number),
+        Outcome::Told { number, .. } => exit(128 + number),
     }
 }
 
 enum Outcome<T> {
     Done(T),
     Panicked(Box<dyn std::any::Any + Send>),
-    Told(i32),
+    Told { number: i32, coming_up: bool },
 }
 
 async fn supervise<T: Send + 'static>(
@@ -52,7 +61,10 @@ async fn supervise<T: Send + 'static>(
     };
     let outcome = match up {
         Err(error) => Err(error),
-        Ok(Some(number)) => Ok(Outcome::Told(number)),
+        Ok(Some(number)) => Ok(Outcome::Told {
+            number,
+            coming_up: true,
+        }),
         Ok(None) => {
             let (handle, shared) = (Handle::current(), stack.clone());
             let mut working = tokio::task::spawn_blocking(move || work(handle, shared));
@@ -61,12 +73,12 @@ async fn supervise<T: Send + 'static>(
                     Ok(value) => Outcome::Done(value),
                     Err(error) => Outcome::Panicked(error.into_panic()),
                 }),
-                number = signals.next() => Ok(Outcome::Told(number)),
+                number = signals.next() => Ok(Outcome::Told { number, coming_up: false }),
             }
         }
     };
     if !matches!(outcome, Ok(Outcome::Done(_))) {
-        if matches!(outcome, Ok(Outcome::Told(_))) {
+        if matches!(outcome, Ok(Outcome::Told { .. })) {
             eprintln!("lab: cleaning up");
         } else {
             stack.run().keep_files();

@@ -126,11 +126,14 @@ impl Stack {
         if let Some(monitoring) = self.monitoring.get() {
             monitoring.stop();
         }
+        let closed = self.run.close();
+        let mut released = Ok(());
         if let Some(engine) = self.engine.get() {
-            engine.release().await.context("give up the engine")?;
+            released = engine.release().await.context("give up the engine");
         }
+        self.run.remove();
         say(start, "down");
-        Ok(())
+        released.and(closed)
     }
 }
 

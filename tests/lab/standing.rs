@@ -120,14 +120,19 @@ pub fn down() -> Result<()> {
     for file in [state_file(), pid_file()] {
         let _ = fs::remove_file(file);
     }
+    sweep()?;
+    println!("lab: down");
+    Ok(())
+}
+
+/// Takes away what killed runs left behind. A lab that is in use is not touched.
+pub fn sweep() -> Result<()> {
     lab::sweep()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
-    runtime.block_on(lab::sweep_own())?;
-    println!("lab: down");
-    Ok(())
+    runtime.block_on(lab::sweep_own())
 }
 
 pub fn clean() -> Result<()> {

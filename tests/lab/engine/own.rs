@@ -14,9 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{
-        Context as _, Error, ProcessId, Result, mounts, process::tail, run, wait::wait_blocking,
-    },
+    super::{Context as _, Error, ProcessId, Result, process::tail, run, wait::wait_blocking},
     footprint::Footprint,
 };
 
@@ -25,7 +23,6 @@ use super::{
 pub struct OwnEngine {
     process: String,
     socket: PathBuf,
-    data: PathBuf,
     footprint: Footprint,
 }
 
@@ -66,7 +63,7 @@ impl OwnEngine {
         fs::create_dir_all(&data)?;
         let socket = dir.join("docker.sock");
         let log = run::cache().join("engine.log");
-        let footprint = Footprint::before();
+        let footprint = Footprint::before(&[&dir, &data]);
         // Our own file, because the system's may name a data folder or hosts that clash.
         fs::write(dir.join("daemon.json"), "{}")?;
         let mut child = Command::new("dockerd")
@@ -99,7 +96,6 @@ impl OwnEngine {
         let engine = Self {
             process: process.to_string(),
             socket,
-            data,
             footprint,
         };
         fs::write(record(), serde_json::to_vec_pretty(&engine)?)?;
@@ -139,16 +135,19 @@ impl OwnEngine {
 
     fn clean_up(&self) {
         let dir = dir();
-        // containerd and its shims name our exec root on their command lines.
-        for (process, _) in processes(|comm, line| {
+        // Nothing is found here after an orderly end. containerd and its shims name our exec root
+        // on their command lines; a shim's child is the first process of a container, and its
+        // death is that of the whole container.
+        for orphan in processes(|comm, line| {
             comm.starts_with("containerd") && line.contains(&*dir.to_string_lossy())
         }) {
-            let _ = process.end(Duration::from_secs(5));
+            for child in orphan.children() {
+                let _ = child.end(Duration::ZERO);
+            }
+            let _ = orphan.end(Duration::from_secs(5));
         }
-        mounts::unmount_below(&dir);
-        mounts::unmount_below(&self.data);
-        let _ = fs::remove_dir_all(&dir);
         self.footprint.restore();
+        let _ = fs::remove_dir_all(&dir);
         let _ = fs::remove_file(record());
     }
 }
@@ -166,22 +165,17 @@ fn bridge() -> &'static str {
 fn running_dockerd() -> Option<i32> {
     processes(|comm, _| comm == "dockerd")
         .first()
-        .map(|(process, _)| process.pid())
+        .map(|process| process.pid())
 }
 
-fn processes(wanted: impl Fn(&str, &str) -> bool) -> Vec<(ProcessId, String)> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
+/// By command name and command line.
+fn processes(wanted: impl Fn(&str, &str) -> bool) -> Vec<ProcessId> {
+    let is_wanted = |pid: i32| {
+        let comm = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+        wanted(comm.trim_end(), &line.replace('\0', " ")).then_some(())
     };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter_map(|pid| {
-            let comm = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-            let line = fs::read_to_string(format!("/proc/{pid}/cmdline"))
-                .ok()?
-                .replace('\0', " ");
-            let process = ProcessId::of(pid).filter(|process| process.is_alive())?;
-            wanted(comm.trim_end(), &line).then_some((process, line))
-        })
+    ProcessId::all()
+        .filter(|process| is_wanted(process.pid()).is_some())
         .collect()
 }
