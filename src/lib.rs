@@ -1,7 +1,11 @@
 //! heald: takes Alertmanager's webhook, repairs what broke inside hard limits, proves that it did.
 pub mod action;
+pub mod app;
 pub mod book;
+pub mod cli;
 pub mod collect;
+pub mod config;
+pub mod console;
 pub mod domain;
 pub mod ingest;
 pub mod link;

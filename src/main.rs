@@ -1,1 +1,5 @@
-fn main() {}
+fn main() -> std::process::ExitCode {
+    // Before any client is made: reqwest asks the process for its crypto provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    heald::cli::main()
+}

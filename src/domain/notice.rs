@@ -45,6 +45,8 @@ pub enum NoticeKind {
     StillFiring,
     /// An escalated incident is over.
     Over,
+    /// heald's own journal can't be trusted or written: it takes nothing on.
+    EscalateOnly,
 }
 
 /// How a channel took it.
@@ -67,6 +69,7 @@ impl NoticeKind {
             Self::OutOfSight => "out_of_sight",
             Self::StillFiring => "still_firing",
             Self::Over => "over",
+            Self::EscalateOnly => "escalate_only",
         }
     }
 }

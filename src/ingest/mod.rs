@@ -11,7 +11,7 @@ mod server;
 mod wire;
 
 pub use auth::{Auth, Secrets};
-pub use routes::{Pages, Web, router};
+pub use routes::{Pages, Web, pages_router, router, webhook_router};
 pub use server::{Limits, Server};
 pub use wire::{Batch, Refused, read};
 

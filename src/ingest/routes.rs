@@ -60,13 +60,35 @@ const DRAIN_MAX: usize = 64 * 1_024 * 1_024;
 const READY_WITHIN: Duration = Duration::from_secs(2);
 const WEBHOOK: &str = "/api/v1/alerts";
 
+/// Everything on one listener.
 pub fn router(web: Web) -> Router {
-    Router::new()
-        .route(WEBHOOK, post(webhook).put(webhook).fallback(wrong_method))
+    finish(with_pages(with_webhook(Router::new())), web)
+}
+
+/// What `web.metrics_listen` splits off.
+pub fn pages_router(web: Web) -> Router {
+    finish(with_pages(Router::new()), web)
+}
+
+/// What is left then.
+pub fn webhook_router(web: Web) -> Router {
+    finish(with_webhook(Router::new()), web)
+}
+
+fn with_webhook(router: Router<Arc<Web>>) -> Router<Arc<Web>> {
+    router.route(WEBHOOK, post(webhook).put(webhook).fallback(wrong_method))
+}
+
+fn with_pages(router: Router<Arc<Web>>) -> Router<Arc<Web>> {
+    router
         .route("/-/healthy", get(async || "heald is healthy\n"))
         .route("/-/ready", get(ready))
         .route("/metrics", get(metrics))
         .route("/metrics/targets", get(targets))
+}
+
+fn finish(router: Router<Arc<Web>>, web: Web) -> Router {
+    router
         .fallback(async || (StatusCode::NOT_FOUND, format!("nothing here; the webhook is POST {WEBHOOK}\n")))
         .with_state(Arc::new(web))
 }

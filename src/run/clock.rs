@@ -4,6 +4,8 @@
 //! reaches a budget or a cooldown. Only a reboot, which ends that count, lets the wall
 //! clock in, and only forwards.
 
+#![expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+
 use crate::domain::time::Time;
 use crate::store::Mark;
 use jiff::Timestamp;
@@ -118,4 +120,77 @@ fn boottime() -> u64 {
 
 fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(at: i64, boottime_ms: u64) -> Mark {
+        Mark { at: Time(at), boottime_ms, boot_id: "first".to_owned() }
+    }
+
+    fn reading(boot_id: &str, boottime_ms: u64, wall: i64) -> Reading {
+        Reading { boottime_ms, boot_id: boot_id.to_owned(), wall: Timestamp::from_millisecond(wall).unwrap() }
+    }
+
+    #[test]
+    fn within_a_boot_only_the_boot_clock_counts() {
+        // heald stopped at 10:00 by its own time, 60 s ago; the wall clock was set by a day, either way, or not.
+        for wall in [0, 1_000_000, 86_400_000_000] {
+            assert_eq!(at(Some(&mark(1_000_000, 5_000)), &reading("first", 65_000, wall)), Time(1_060_000));
+        }
+    }
+
+    #[test]
+    fn after_a_reboot_the_wall_clock_counts_but_never_backwards() {
+        let mark = mark(1_000_000, 500_000);
+        assert_eq!(at(Some(&mark), &reading("second", 7, 1_300_000)), Time(1_300_000));
+        // No battery: the machine believes it is 1970.
+        assert_eq!(at(Some(&mark), &reading("second", 7, 0)), Time(1_000_000));
+        assert_eq!(at(Some(&mark), &reading("second", 700_000, 0)), Time(1_000_000));
+    }
+
+    #[test]
+    fn a_first_start_takes_the_wall_clock() {
+        assert_eq!(at(None, &reading("first", 7, 1_300_000)), Time(1_300_000));
+    }
+
+    #[test]
+    fn a_boot_count_that_went_back_adds_nothing() {
+        assert_eq!(at(Some(&mark(1_000_000, 500_000)), &reading("first", 7, 9_000_000)), Time(1_000_000));
+    }
+
+    #[test]
+    fn without_a_boot_id_every_start_is_a_reboot() {
+        let mark = Mark { boot_id: String::new(), ..mark(1_000_000, 5_000) };
+        assert_eq!(at(Some(&mark), &reading("", 999_999, 1_000_500)), Time(1_000_500));
+    }
+
+    #[test]
+    fn restarts_add_up_to_the_time_that_passed() {
+        let first = Clock::system(None);
+        let (began, origin) = (first.mark(), std::time::Instant::now());
+        let mut clock = first;
+        for _ in 0..20 {
+            std::thread::sleep(Duration::from_millis(2));
+            let (mark, now) = (clock.mark(), clock.now());
+            assert!(mark.at <= now);
+            clock = Clock::system(Some(&mark));
+            assert!(clock.now() >= now && clock.mark().boottime_ms >= mark.boottime_ms);
+        }
+        let (passed, real) = (clock.now().since(began.at), origin.elapsed());
+        assert!(passed.abs_diff(real) < Duration::from_millis(20), "{passed:?} instead of {real:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokios_clock_drives_a_simulation() {
+        let clock = Clock::tokio(Time(1_000));
+        let deadline = Time(1_000) + Duration::from_secs(3_600);
+        assert_eq!(clock.until(deadline), Duration::from_secs(3_600));
+        tokio::time::sleep(clock.until(deadline)).await;
+        assert_eq!((clock.now(), clock.until(deadline)), (deadline, Duration::ZERO));
+        assert_eq!((clock.wall().as_millisecond(), clock.mark().at), (deadline.0, deadline));
+        assert_eq!(clock.clone().now(), clock.now());
+    }
 }

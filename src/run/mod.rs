@@ -18,7 +18,7 @@ use crate::domain::incident::{Incident, IncidentEvent};
 use crate::domain::playbook::{Library, Mode, Playbook};
 use crate::domain::target::AllowList;
 use crate::domain::time::Time;
-use crate::store::{Batch, Loaded, Record, Row, Store};
+use crate::store::{Batch, CommitError, Loaded, Record, Row, Store};
 use crate::telemetry::Telemetry;
 use clock::Clock;
 use handle::{Handle, Receipt, Request, Unavailable};
@@ -58,6 +58,8 @@ pub struct Config {
     pub compile: fn(&str) -> Result<Playbook, String>,
     /// Called whenever the loop has done a round of work: feeds the service manager's watchdog.
     pub heartbeat: Box<dyn Fn() + Send>,
+    /// What heald stands on, as last seen.
+    pub dependencies: watch::Receiver<std::collections::BTreeMap<String, String>>,
 }
 
 pub struct Driver<W> {
@@ -85,6 +87,7 @@ pub struct Driver<W> {
     /// To be looked at before anything else is decided about them.
     unsettled: Vec<IncidentId>,
     next_chores: Time,
+    fatal: Option<String>,
 }
 
 /// Work of one round, committed together.
@@ -153,6 +156,7 @@ impl<W: World> Driver<W> {
             store_trouble: None,
             unsettled: Vec::new(),
             next_chores: Time::default(),
+            fatal: None,
         };
         driver.adopt(&loaded);
         driver.unsettled = driver.state.incidents.keys().copied().collect();
@@ -160,8 +164,15 @@ impl<W: World> Driver<W> {
     }
 
     /// Runs until it is told to stop and the running steps have ended.
-    pub async fn run(mut self) {
+    ///
+    /// # Errors
+    /// The journal's file can't be trusted any more: only a new process may.
+    pub async fn run(mut self) -> Result<(), String> {
         loop {
+            if let Some(why) = self.fatal.take() {
+                self.performer.abort_all();
+                return Err(why);
+            }
             (self.config.heartbeat)();
             let mut round = Round::default();
             self.settle(&mut round);
@@ -181,6 +192,7 @@ impl<W: World> Driver<W> {
             }
         }
         self.performer.abort_all();
+        Ok(())
     }
 
     /// Waits for the first piece of work, then takes all that is there.
@@ -314,7 +326,12 @@ impl<W: World> Driver<W> {
         match task.await {
             Ok((store, batch, result)) => {
                 self.store = Some(store);
-                result.map_err(|error| error.to_string())?;
+                if let Err(error) = result {
+                    if matches!(error, CommitError::Broken { .. }) {
+                        self.fatal = Some(error.to_string());
+                    }
+                    return Err(error.to_string());
+                }
                 self.telemetry.committed(batch.rows.len(), started.elapsed(), self.clock.now().0);
                 self.store_trouble = None;
                 Ok(batch)

@@ -11,7 +11,6 @@ use crate::domain::incident::{Incident, Phase};
 use crate::domain::time::Time;
 use crate::store::{Record, Row};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 
 /// An incident's whole story is short; this bounds a page that a person reads.
 const EVENTS_MAX: usize = 10_000;
@@ -145,7 +144,7 @@ impl<W: World> Driver<W> {
                 .collect(),
             records: Seq(self.next_seq.0.saturating_sub(1)),
             unmatched: self.unmatched.iter().cloned().collect(),
-            dependencies: BTreeMap::new(),
+            dependencies: self.config.dependencies.borrow().clone(),
         }
     }
 

@@ -31,6 +31,9 @@ impl Store {
     }
 
     fn write(&mut self, batch: &Batch) -> Result<(), CommitError> {
+        if let Some(path) = self.files.moved() {
+            return Err(CommitError::Broken { why: format!("{} was moved or removed", path.display()) });
+        }
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (revision, text) in &batch.editions {
             tx.prepare_cached("INSERT OR IGNORE INTO editions (hash, body) VALUES (?1, ?2)")?
@@ -137,4 +140,200 @@ fn json<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> Result<String
 
 fn unfit(why: String) -> CommitError {
     CommitError::Unfit { why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Pen, closed, ended, mark, of, opened, revision, started, target};
+    use super::super::{CommitError, Horizon, Mark, OpenError, Record, Store};
+    use crate::domain::house::{Hold, HouseEvent};
+    use crate::domain::id::{IncidentId, Seq};
+    use crate::domain::incident::{AttemptOutcome, IncidentEvent};
+    use crate::domain::time::Time;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_restart_finds_what_was_committed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, loaded) = Pen::open(dir.path());
+        assert_eq!((loaded.next_seq, loaded.mark), (Seq(1), None));
+        let over = pen.incident(1_000);
+        pen.finish(over, 2_000);
+        let id = IncidentId(pen.next);
+        let hold = Hold { until: None, why: "deploy".into(), by: "ann".into() };
+        let placed = HouseEvent::HoldPlaced { target: target(), hold };
+        let mut batch = pen.batch(3_000, vec![of(id, opened()), Record::House(placed.clone()), of(id, started(1))]);
+        batch.editions = vec![(revision(), "# A playbook".into())];
+        pen.write(&batch);
+        let now = pen.store.reload().unwrap();
+        drop(pen);
+
+        let (pen, loaded) = Pen::open(dir.path());
+        assert_eq!(loaded, now);
+        assert_eq!((loaded.next_seq, loaded.mark), (Seq(8), Some(mark(3_000))));
+        assert_eq!(loaded.house, [(Time(3_000), placed)]);
+        assert_eq!(loaded.open, [(id, vec![(Time(3_000), opened()), (Time(3_000), started(1))])]);
+        assert_eq!(
+            loaded.attempts,
+            [(Time(1_000), over, started(1)), (Time(1_000), over, ended(1)), (Time(3_000), id, started(1))]
+        );
+        assert_eq!(loaded.closed.iter().map(|closed| (closed.id, closed.closed_at)).collect::<Vec<_>>(), [(over, Time(2_000))]);
+        assert_eq!(loaded.closed[0].alerts, [("f00d".into(), jiff::Timestamp::UNIX_EPOCH)]);
+        assert_eq!(loaded.editions[&revision()], "# A playbook");
+        assert_eq!(pen.store.edition(&revision()).unwrap().unwrap(), "# A playbook");
+    }
+
+    #[test]
+    fn a_closed_incident_is_loaded_until_everybody_was_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let id = pen.incident(1);
+        let batch = pen.batch(2, vec![of(id, closed())]);
+        pen.write(&batch);
+        let loaded = pen.store.reload().unwrap();
+        assert_eq!((loaded.open.len(), loaded.closed.len()), (1, 0));
+        let mut told = pen.batch(3, vec![]);
+        told.done.push(id);
+        pen.write(&told);
+        let loaded = pen.store.reload().unwrap();
+        assert_eq!((loaded.open.len(), loaded.closed.len(), loaded.mark), (0, 1, Some(mark(3))));
+    }
+
+    #[test]
+    fn a_batch_that_does_not_fit_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let id = pen.incident(1);
+        let before = pen.store.reload().unwrap();
+        let good = of(id, ended(1));
+        let mut gap = pen.batch(2, vec![good.clone(), good.clone()]);
+        gap.rows[1].seq = Seq(9);
+        let stranger = pen.batch(2, vec![good.clone(), of(IncidentId(77), ended(1))]);
+        let misnamed = pen.batch(2, vec![good.clone(), of(IncidentId(77), opened())]);
+        let mut not_closed = pen.batch(2, vec![good.clone()]);
+        not_closed.done.push(id);
+        for batch in [gap, stranger, misnamed, not_closed] {
+            let error = pen.store.commit(&batch).unwrap_err();
+            assert!(matches!(error, CommitError::Unfit { .. }), "{error}");
+            assert_eq!(pen.store.reload().unwrap(), before);
+        }
+        let batch = pen.batch(2, vec![good]);
+        pen.write(&batch);
+    }
+
+    #[test]
+    fn a_full_disk_passes_and_nothing_is_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let id = pen.incident(1);
+        let before = pen.store.reload().unwrap();
+        let pages: i64 = pen.store.conn.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        pen.store.conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        let text = "x".repeat(100_000);
+        let long = IncidentEvent::AttemptEnded { attempt: 1, outcome: AttemptOutcome::NotHealed, text };
+        let batch = pen.batch(2, vec![of(id, long)]);
+        let error = pen.store.commit(&batch).unwrap_err();
+        assert!(matches!(error, CommitError::Full) && error.is_passing(), "{error}");
+        assert_eq!(pen.store.reload().unwrap(), before);
+        pen.store.conn.pragma_update_and_check(None, "max_page_count", 1_000_000, |_| Ok(())).unwrap();
+        pen.write(&batch);
+    }
+
+    #[test]
+    fn somebody_elses_write_lock_passes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let person = rusqlite::Connection::open(dir.path().join("heald.db")).unwrap();
+        person.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let batch = pen.batch(1, vec![of(IncidentId(1), opened())]);
+        assert!(matches!(pen.store.commit(&batch), Err(CommitError::Busy)));
+        person.execute_batch("ROLLBACK").unwrap();
+        pen.write(&batch);
+    }
+
+    #[test]
+    fn the_mark_never_goes_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        for at in [500, 400, 499] {
+            let batch = pen.batch(at, vec![]);
+            pen.write(&batch);
+        }
+        assert_eq!(pen.store.reload().unwrap().mark, Some(mark(500)));
+        let reboot = Mark { boot_id: "another".into(), ..mark(500) };
+        let batch = super::Batch { mark: reboot.clone(), ..pen.batch(500, vec![]) };
+        pen.write(&batch);
+        assert_eq!(pen.store.reload().unwrap().mark, Some(reboot));
+    }
+
+    #[test]
+    fn a_broken_handle_takes_nothing_more() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["heald.db-wal", "heald.db"] {
+            let (mut pen, _) = Pen::open(dir.path());
+            pen.incident(1);
+            // A person tidies up under the running heald.
+            std::fs::rename(dir.path().join(file), dir.path().join("aside")).unwrap();
+            let batch = pen.batch(1, vec![of(IncidentId(pen.next), opened())]);
+            let error = pen.store.commit(&batch).unwrap_err();
+            assert!(error.to_string().contains(file) && !error.is_passing(), "{error}");
+            std::fs::rename(dir.path().join("aside"), dir.path().join(file)).unwrap();
+            assert!(matches!(pen.store.commit(&batch), Err(CommitError::Broken { .. })));
+            assert!(pen.store.reload().is_err() && pen.store.prune(Time(0)).is_err());
+        }
+        assert_eq!(Pen::open(dir.path()).1.next_seq, Seq(7));
+    }
+
+    #[test]
+    fn a_transaction_that_was_cut_off_never_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        pen.incident(1);
+        let before = pen.store.reload().unwrap();
+        pen.store.conn.execute_batch("BEGIN; DELETE FROM events; DELETE FROM meta").unwrap();
+        drop(pen);
+        assert_eq!(Pen::open(dir.path()).1, before);
+    }
+
+    /// The other process of the next test.
+    #[test]
+    #[ignore = "runs until it is killed"]
+    fn writes_until_killed() {
+        let dir = std::env::var("HEALD_TEST_STORE").unwrap();
+        let (mut pen, _) = Pen::open(dir.as_ref());
+        loop {
+            let id = pen.incident(1);
+            pen.finish(id, 1);
+            println!("\ncommitted {}", pen.next - 1);
+        }
+    }
+
+    #[test]
+    fn kill_9_loses_nothing_that_was_committed_and_frees_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        for _ in 0..5 {
+            let mut child = Command::new(std::env::current_exe().unwrap())
+                .args(["--ignored", "--exact", "--nocapture", "store::commit::tests::writes_until_killed"])
+                .env("HEALD_TEST_STORE", dir.path())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+            // Everything that it says it has committed, also what it still says while it dies.
+            let mut committed = lines.filter_map(|line| line.strip_prefix("committed ")?.parse().ok());
+            let last: u64 = committed.nth(20).unwrap();
+            match Store::open(dir.path(), Horizon::default()) {
+                Err(OpenError::Held { pid, .. }) => assert_eq!(pid, Some(child.id())),
+                other => panic!("{:?}", other.map(|(_, loaded)| loaded)),
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let last = committed.last().unwrap_or(last);
+            let (_, loaded) = Pen::open(dir.path());
+            assert!(loaded.next_seq.0 > last, "{} after {last}", loaded.next_seq);
+            // Whole batches only: the three records of an attempt, then its end.
+            assert!(matches!((loaded.next_seq.0 - 1) % 4, 0 | 3), "{}", loaded.next_seq);
+        }
+    }
 }

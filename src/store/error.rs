@@ -62,6 +62,8 @@ pub enum ReadError {
     Corrupt { why: String },
     #[error("the journal is broken: {why}")]
     Broken { why: String },
+    #[error("it is not a heald journal of schema {known} (application id {application:#x}, schema {found})")]
+    Schema { application: u32, found: u32, known: u32 },
     #[error("the journal can't be read: {0}")]
     Unavailable(rusqlite::Error),
 }
@@ -91,6 +93,7 @@ impl From<ReadError> for OpenError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Corrupt { why } | ReadError::Broken { why } => Self::Corrupt { why },
+            error @ ReadError::Schema { .. } => Self::Corrupt { why: error.to_string() },
             ReadError::Unavailable(error) => Self::Unavailable(error),
         }
     }

@@ -57,11 +57,10 @@ impl Reader {
         conn.busy_timeout(Duration::from_secs(1))?;
         conn.pragma_update(None, "query_only", true)?;
         conn.pragma_update(None, "temp_store", "memory")?;
-        let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-        let (application, version) = (pragma("application_id")?, pragma("user_version")?);
-        if application != i64::from(APPLICATION) || version != i64::from(VERSION) {
-            let why = format!("it is not a heald journal of schema {VERSION} (application {application:#x}, schema {version})");
-            return Err(ReadError::Corrupt { why });
+        let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+        let (application, found) = (pragma("application_id")?, pragma("user_version")?.cast_unsigned());
+        if application != APPLICATION || found != VERSION {
+            return Err(ReadError::Schema { application: application.cast_unsigned(), found, known: VERSION });
         }
         Ok(Self { conn })
     }
@@ -166,5 +165,92 @@ impl State {
             Self::Escalated => "escalated",
             Self::Closed => "closed",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Pen, of, row, started};
+    use super::*;
+    use crate::domain::house::HouseEvent;
+    use crate::domain::incident::{Escalation, IncidentEvent};
+
+    #[test]
+    fn a_reader_pages_through_records() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let reader = pen.store.reader().unwrap();
+        let first = pen.incident(1);
+        pen.house(2, HouseEvent::Resumed { by: "ann".into() });
+        let second = pen.incident(3);
+        let all = reader.events(Seq(0), None, 100).unwrap();
+        assert_eq!(all.iter().map(|row| row.seq.0).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(all[3], row(4, 2, Record::House(HouseEvent::Resumed { by: "ann".into() })));
+        assert_eq!(reader.events(Seq(5), None, 1).unwrap(), [row(6, 3, of(second, started(1)))]);
+        assert_eq!(reader.events(Seq(1), Some(first), 100).unwrap(), all[1..3]);
+        assert_eq!(reader.events(Seq(u64::MAX), None, 100).unwrap(), []);
+        let line = serde_json::to_string(&all[0]).unwrap();
+        assert_eq!(serde_json::from_str::<Row>(&line).unwrap(), all[0]);
+    }
+
+    #[test]
+    fn a_list_says_where_incidents_stand() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let [over, healed, escalated, retried] = [1, 2, 3, 4].map(|at| pen.incident(at));
+        pen.finish(over, 5);
+        let gave_up = |id| of(id, IncidentEvent::Escalated { reason: Escalation::NotHealed, text: String::new() });
+        let batch = pen.batch(
+            6,
+            vec![
+                of(healed, IncidentEvent::Healed { after_care_until: Time(9) }),
+                gave_up(escalated),
+                gave_up(retried),
+                of(retried, IncidentEvent::Retried { by: "ann".into() }),
+            ],
+        );
+        pen.write(&batch);
+        let reader = Reader::open(dir.path()).unwrap();
+        let states = |which, before, limit| {
+            let found = reader.incidents(which, before, limit).unwrap();
+            found.into_iter().map(|summary| (summary.id, summary.state)).collect::<Vec<_>>()
+        };
+        let open = [(retried, State::Open), (escalated, State::Escalated), (healed, State::Healed)];
+        assert_eq!(states(Which::Open, None, 100), open);
+        assert_eq!(states(Which::All, None, 2), open[..2]);
+        assert_eq!(states(Which::All, Some(escalated), 2), [(healed, State::Healed), (over, State::Closed)]);
+        let summary = reader.incident(over).unwrap().unwrap();
+        assert_eq!((summary.outcome, summary.closed_at), (Some(Outcome::ResolvedByItself), Some(Time(5))));
+        assert_eq!((summary.attempts, summary.healed_at), (1, None));
+        assert_eq!(reader.incident(IncidentId(99)).unwrap(), None);
+    }
+
+    #[test]
+    fn a_reader_can_not_write() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(Reader::open(dir.path()).is_err());
+        let (pen, _) = Pen::open(dir.path());
+        let reader = pen.store.reader().unwrap();
+        assert!(reader.conn.execute("DELETE FROM events", []).is_err());
+    }
+
+    #[test]
+    fn lists_and_loads_walk_indexes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pen, _) = Pen::open(dir.path());
+        let plan = |sql: &str| {
+            let mut query = pen.store.conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let (mut steps, mut text) = (query.raw_query(), String::new());
+            while let Some(step) = steps.next().unwrap() {
+                text += &(step.get::<_, String>(3).unwrap() + "; ");
+            }
+            text
+        };
+        let open = plan(&format!("{SUMMARY} WHERE done_at IS NULL AND closed_at IS NULL AND id < 9 ORDER BY id DESC LIMIT 9"));
+        assert!(open.contains("incidents_not_done") && !open.contains("TEMP"), "{open}");
+        let attempts = plan(super::super::load::ATTEMPTS);
+        assert!(attempts.contains("events_of_attempts") && !attempts.contains("TEMP"), "{attempts}");
+        let load = plan(super::super::load::OPEN);
+        assert!(load.contains("incidents_not_done") && load.contains("events_by_incident") && !load.contains("TEMP"), "{load}");
     }
 }

@@ -1,7 +1,7 @@
 //! What a start needs, read in one go. A record that can't be decoded makes the journal corrupt: guessing would
 //! lose a charge or an intent.
 
-use super::{CLOSED_MAX, Closed, Horizon, Loaded, Mark, ReadError};
+use super::{CLOSED_MAX, Closed, Horizon, Loaded, Mark, Past, ReadError};
 use crate::domain::house::HouseEvent;
 use crate::domain::id::{Fingerprint, IncidentId, PlaybookId, Revision, Seq};
 use crate::domain::incident::IncidentEvent;
@@ -9,6 +9,14 @@ use crate::domain::time::Time;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
+
+pub(super) const OPEN: &str = "SELECT i.id, e.seq, e.at, e.body FROM incidents i LEFT JOIN events e ON e.incident = i.id
+     WHERE i.done_at IS NULL ORDER BY i.id, e.seq";
+
+/// The condition on the kind is the index's own, word for word.
+pub(super) const ATTEMPTS: &str = "SELECT seq, at, incident, body FROM events
+     WHERE kind IN ('attempt_started', 'attempt_ended', 'rollback_started', 'rollback_ended') AND at >= ?1
+     ORDER BY at, seq";
 
 pub(super) fn load(conn: &Connection, horizon: Horizon) -> Result<Loaded, ReadError> {
     let tx = conn.unchecked_transaction()?;
@@ -44,13 +52,10 @@ fn house(conn: &Connection) -> Result<Vec<(Time, HouseEvent)>, ReadError> {
     Ok(events)
 }
 
-fn open(conn: &Connection) -> Result<Vec<(IncidentId, Vec<(Time, IncidentEvent)>)>, ReadError> {
-    let mut query = conn.prepare(
-        "SELECT i.id, e.seq, e.at, e.body FROM incidents i LEFT JOIN events e ON e.incident = i.id
-         WHERE i.done_at IS NULL ORDER BY i.id, e.seq",
-    )?;
+fn open(conn: &Connection) -> Result<Vec<Past>, ReadError> {
+    let mut query = conn.prepare(OPEN)?;
     let mut rows = query.query([])?;
-    let mut incidents: Vec<(IncidentId, Vec<(Time, IncidentEvent)>)> = Vec::new();
+    let mut incidents: Vec<Past> = Vec::new();
     while let Some(row) = rows.next()? {
         let id = IncidentId(row.get(0)?);
         let Some(seq) = row.get::<_, Option<u64>>(1)? else { return Err(headless(id)) };
@@ -65,12 +70,7 @@ fn open(conn: &Connection) -> Result<Vec<(IncidentId, Vec<(Time, IncidentEvent)>
 }
 
 fn attempts(conn: &Connection, from: Time) -> Result<Vec<(Time, IncidentId, IncidentEvent)>, ReadError> {
-    // The condition is the index's own, word for word.
-    let mut query = conn.prepare(
-        "SELECT seq, at, incident, body FROM events
-         WHERE kind IN ('attempt_started', 'attempt_ended', 'rollback_started', 'rollback_ended') AND at >= ?1
-         ORDER BY seq",
-    )?;
+    let mut query = conn.prepare(ATTEMPTS)?;
     let mut rows = query.query([from.0])?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {

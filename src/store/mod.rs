@@ -7,14 +7,14 @@
 
 mod commit;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod folder;
 mod history;
 mod load;
 mod lock;
 mod prune;
 mod schema;
-#[cfg(test)]
-mod tests;
 
 pub use error::{CommitError, InitError, OpenError, ReadError};
 pub use history::{Reader, State, Summary, Which};
@@ -24,6 +24,7 @@ use crate::domain::house::HouseEvent;
 use crate::domain::id::{Fingerprint, IncidentId, PlaybookId, Revision, Seq};
 use crate::domain::incident::{IncidentEvent, Subject};
 use crate::domain::time::Time;
+use folder::Files;
 use jiff::Timestamp;
 use lock::Lock;
 use rusqlite::{Connection, OptionalExtension};
@@ -42,6 +43,7 @@ pub struct Store {
     horizon: Horizon,
     /// After an I/O error the handle can't be trusted: what it wrote may or may not be on disk.
     broken: bool,
+    files: Files,
     /// Last, so that the folder is freed after the database is closed.
     _lock: Lock,
 }
@@ -99,15 +101,18 @@ pub struct Loaded {
     pub mark: Option<Mark>,
     pub house: Vec<(Time, HouseEvent)>,
     /// Every event of the incidents that are not done, by incident.
-    pub open: Vec<(IncidentId, Vec<(Time, IncidentEvent)>)>,
+    pub open: Vec<Past>,
     /// `AttemptStarted`, `AttemptEnded`, `RollbackStarted` and `RollbackEnded` of all incidents within the horizon,
-    /// and `Opened` nowhere: a budget is charged to the targets that `locks` names.
+    /// in order: what budgets and cooldowns count.
     pub attempts: Vec<(Time, IncidentId, IncidentEvent)>,
     /// Done within the horizon, newest first, at most [`CLOSED_MAX`]: to tell a repeat from a new episode.
     pub closed: Vec<Closed>,
     /// The playbook texts of the incidents in `open`.
     pub editions: HashMap<Revision, String>,
 }
+
+/// An incident and all that happened in it, in order; `Opened` is the first.
+pub type Past = (IncidentId, Vec<(Time, IncidentEvent)>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
@@ -159,7 +164,10 @@ impl Store {
         let conn = folder::connect(dir)?;
         let loaded = load::load(&conn, horizon)?;
         let (next_seq, mark) = (loaded.next_seq, loaded.mark.clone());
-        Ok((Store { conn, dir: dir.to_owned(), next_seq, mark, horizon, broken: false, _lock: lock }, loaded))
+        Ok((
+            Store { conn, dir: dir.to_owned(), next_seq, mark, horizon, broken: false, files: Files::opened(dir), _lock: lock },
+            loaded,
+        ))
     }
 
     /// What is on disk, which after a failed commit is the truth.

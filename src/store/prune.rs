@@ -90,3 +90,88 @@ fn void_house_events(tx: &Transaction<'_>, before: Time) -> Result<Vec<i64>, Com
     }
     Ok(void)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Pruned;
+    use super::super::fixture::{Pen, of, revision, started, target};
+    use crate::domain::house::{Hold, HouseEvent};
+    use crate::domain::id::Seq;
+    use crate::domain::time::Time;
+
+    #[test]
+    fn what_is_over_and_old_goes_and_the_rest_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let old = pen.incident(100);
+        let open = pen.incident(110);
+        let young = pen.incident(120);
+        pen.finish(old, 200);
+        pen.finish(young, 900);
+        let pruned = pen.store.prune(Time(500)).unwrap();
+        assert_eq!(pruned, Pruned { incidents: 1, events: 4, editions: 0, more: false });
+        let loaded = pen.store.reload().unwrap();
+        assert_eq!(loaded.open.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [open]);
+        assert_eq!(loaded.closed.iter().map(|closed| closed.id).collect::<Vec<_>>(), [young]);
+        assert!(loaded.attempts.iter().all(|(_, id, _)| *id != old) && loaded.attempts.len() == 4);
+        assert_eq!(pen.store.prune(Time(500)).unwrap(), Pruned::default());
+    }
+
+    #[test]
+    fn numbers_are_never_used_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let first = pen.incident(1);
+        pen.finish(first, 2);
+        let second = pen.incident(3);
+        pen.finish(second, 4);
+        assert_eq!(pen.store.prune(Time(1_000)).unwrap().incidents, 1);
+        drop(pen);
+        assert_eq!(Pen::open(dir.path()).1.next_seq, Seq(9));
+    }
+
+    #[test]
+    fn a_late_record_keeps_its_incident() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let id = pen.incident(1);
+        pen.finish(id, 2);
+        let batch = pen.batch(600, vec![of(id, started(2))]);
+        pen.write(&batch);
+        pen.incident(700);
+        assert_eq!(pen.store.prune(Time(500)).unwrap().incidents, 0);
+        assert_eq!(pen.store.prune(Time(650)).unwrap().incidents, 1);
+    }
+
+    #[test]
+    fn editions_stay_while_an_incident_names_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let id = pen.incident(1);
+        let mut batch = pen.batch(2, vec![]);
+        batch.editions = vec![(revision(), "text".into())];
+        pen.write(&batch);
+        assert_eq!(pen.store.prune(Time(1_000)).unwrap().editions, 0);
+        pen.finish(id, 3);
+        pen.house(4, HouseEvent::Resumed { by: "ann".into() });
+        assert_eq!(pen.store.prune(Time(1_000)).unwrap().editions, 1);
+        assert_eq!(pen.store.edition(&revision()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_standing_hold_outlives_every_retention() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let hold = |why: &str| Hold { until: None, why: why.into(), by: "ann".into() };
+        let placed = |why: &str| HouseEvent::HoldPlaced { target: target(), hold: hold(why) };
+        pen.house(1, HouseEvent::Paused { hold: hold("storm") });
+        pen.house(2, placed("first"));
+        pen.house(3, HouseEvent::HoldLifted { target: target(), by: "ann".into() });
+        pen.house(4, HouseEvent::Resumed { by: "ann".into() });
+        pen.house(5, placed("second"));
+        pen.house(900, HouseEvent::Paused { hold: hold("again") });
+        assert_eq!(pen.store.prune(Time(500)).unwrap().events, 4);
+        let house = pen.store.reload().unwrap().house;
+        assert_eq!(house, [(Time(5), placed("second")), (Time(900), HouseEvent::Paused { hold: hold("again") })]);
+    }
+}

@@ -83,7 +83,7 @@ pub(super) fn open(path: &Path, known: bool) -> Result<Connection, OpenError> {
     let mut conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     // Until the version is known, closing must not move the log into the file.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    check_version(&conn, path)?;
+    check_version(&conn, path, known)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     tune(&conn)?;
     check_pages(&conn, path)?;
@@ -98,36 +98,44 @@ fn check_header(path: &Path, known: bool) -> Result<(), OpenError> {
     let read = file.read_exact(&mut header);
     if read.is_err() || !header.starts_with(b"SQLite format 3\0") {
         let why = "it does not begin as an SQLite file does".to_owned();
-        return Err(if known { OpenError::Corrupt { why } } else { OpenError::Foreign { path: path.to_owned(), why } });
+        return Err(if known { OpenError::Corrupt { why } } else { foreign(path, why) });
     }
     let word = |at: usize| u32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-    check_ids(path, word(68), word(60), || "a later version".to_owned())
+    check_ids(path, word(68), word(60), known, || LATER.to_owned())
 }
 
 /// What the log holds counts too.
-fn check_version(conn: &Connection, path: &Path) -> Result<(), OpenError> {
+fn check_version(conn: &Connection, path: &Path, known: bool) -> Result<(), OpenError> {
     let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let (application, version) = (pragma("application_id")?, pragma("user_version")?);
     let meta =
         |key: &str| conn.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get::<_, String>(0)).optional();
-    let writer = || meta("written_by").ok().flatten().unwrap_or_else(|| "a later version".to_owned());
-    check_ids(path, application.cast_unsigned(), version.cast_unsigned(), writer)?;
+    let writer = || meta("written_by").ok().flatten().unwrap_or_else(|| LATER.to_owned());
+    check_ids(path, application.cast_unsigned(), version.cast_unsigned(), known, writer)?;
     match meta("schema")?.as_deref() {
         Some("heald") => Ok(()),
         other => Err(OpenError::Corrupt { why: format!("its schema is called {other:?} instead of \"heald\"") }),
     }
 }
 
-fn check_ids(path: &Path, application: u32, version: u32, writer: impl Fn() -> String) -> Result<(), OpenError> {
+fn check_ids(path: &Path, application: u32, version: u32, known: bool, writer: impl Fn() -> String) -> Result<(), OpenError> {
     if application != APPLICATION.cast_unsigned() {
         let why = format!("its application id is {application:#x} instead of {APPLICATION:#x}");
-        return Err(OpenError::Foreign { path: path.to_owned(), why });
+        // Where the marker says that a journal was here, another file in its place means that it is gone.
+        return Err(if known { OpenError::Lost { why } } else { foreign(path, why) });
     }
     match version {
         0 => Err(OpenError::Corrupt { why: "it has no schema version".to_owned() }),
         version if version > VERSION => Err(OpenError::Newer { found: version, known: VERSION, written_by: writer() }),
         _ => Ok(()),
     }
+}
+
+/// Who wrote a journal that this heald can't read.
+const LATER: &str = "(a later version)";
+
+fn foreign(path: &Path, why: String) -> OpenError {
+    OpenError::Foreign { path: path.to_owned(), why }
 }
 
 fn tune(conn: &Connection) -> Result<(), OpenError> {

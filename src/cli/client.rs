@@ -1,0 +1,186 @@
+//! The way to the daemon: JSON over HTTP on its control socket.
+
+use super::Failure;
+use super::print::clean;
+use crate::run::handle::PersonOrder;
+use crate::run::view::EventView;
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use std::error::Error;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the daemon is.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Place {
+    /// heald's control socket [default: control.sock in the `state` folder of --config.file, or /var/lib/heald/control.sock]
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// The daemon's configuration file; only its `state` is read.
+    #[arg(long = "config.file", value_name = "FILE", conflicts_with = "socket")]
+    pub config_file: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+pub struct Daemon {
+    client: Client,
+    socket: PathBuf,
+}
+
+/// The journal as it grows.
+#[derive(Debug)]
+pub struct Events {
+    response: Response,
+    buffer: Vec<u8>,
+}
+
+const STATE: &str = "/var/lib/heald";
+const SOCKET: &str = "control.sock";
+/// The daemon's own patience with its loop is shorter.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// An event is a line; the daemon cuts long texts long before this.
+const EVENT_MAX: usize = 4 * 1_024 * 1_024;
+
+// === impl Place ===
+
+impl Place {
+    pub fn daemon(&self) -> Result<Daemon, Failure> {
+        let socket = self.path()?;
+        let client = Client::builder()
+            .unix_socket(socket.as_path())
+            .no_proxy()
+            .connect_timeout(ANSWER_WITHIN)
+            .build()
+            .map_err(|error| Failure::Refused(format!("the client can't be made: {error}")))?;
+        Ok(Daemon { client, socket })
+    }
+
+    fn path(&self) -> Result<PathBuf, Failure> {
+        if let Some(socket) = &self.socket {
+            return Ok(socket.clone());
+        }
+        let Some(file) = &self.config_file else { return Ok(Path::new(STATE).join(SOCKET)) };
+        /// The daemon and `heald check` judge the rest of the file.
+        #[derive(Deserialize)]
+        struct OnlyState {
+            state: Option<PathBuf>,
+        }
+        let wrong = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error} (or name --socket)", file.display()));
+        let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+        let OnlyState { state } = serde_saphyr::from_str(&text).map_err(|error| wrong(&error.without_snippet()))?;
+        Ok(state.unwrap_or_else(|| STATE.into()).join(SOCKET))
+    }
+}
+
+// === impl Daemon ===
+
+impl Daemon {
+    /// The answer's own bytes.
+    pub async fn get(&self, path: &str) -> Result<String, Failure> {
+        let request = self.client.get(url(path)).timeout(ANSWER_WITHIN);
+        self.text(self.send(request).await?).await
+    }
+
+    /// What heald says to it.
+    pub async fn order(&self, order: &PersonOrder) -> Result<String, Failure> {
+        #[derive(Deserialize)]
+        struct Done {
+            message: String,
+        }
+        let request = self.client.post(url("orders")).timeout(ANSWER_WITHIN).json(order);
+        let done: Done = self.read(&self.text(self.send(request).await?).await?)?;
+        Ok(clean(&done.message))
+    }
+
+    /// From `after` on; `None`: what is yet to come.
+    pub async fn events(&self, after: Option<u64>, incident: Option<u64>) -> Result<Events, Failure> {
+        let query: Vec<String> = [("after", after), ("incident", incident)]
+            .into_iter()
+            .filter_map(|(name, value)| value.map(|value| format!("{name}={value}")))
+            .collect();
+        let request = self.client.get(url(&format!("events?{}", query.join("&"))));
+        Ok(Events { response: self.send(request).await?, buffer: Vec::new() })
+    }
+
+    /// A view of an answer.
+    pub fn read<'t, T: Deserialize<'t>>(&self, text: &'t str) -> Result<T, Failure> {
+        serde_json::from_str(text).map_err(|error| {
+            let place = self.socket.display();
+            Failure::Refused(format!("the answer of {place} can't be read: {error} (are heald and this command of one version?)"))
+        })
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        #[derive(Deserialize)]
+        struct Wrong {
+            error: String,
+        }
+        let status = response.status();
+        let text = self.text(response).await?;
+        let reason = serde_json::from_str(&text).map_or_else(|_| format!("heald answered {status}"), |wrong: Wrong| wrong.error);
+        Err(if status == StatusCode::SERVICE_UNAVAILABLE {
+            Failure::Unreachable(format!("{}; try again", clean(&reason)))
+        } else {
+            Failure::Refused(clean(&reason))
+        })
+    }
+
+    async fn text(&self, response: Response) -> Result<String, Failure> {
+        response.text().await.map_err(|error| self.unreachable(&error))
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Failure {
+        let place = self.socket.display();
+        let mut cause: Option<&dyn Error> = Some(error);
+        let mut kind = None;
+        while let Some(inner) = cause {
+            kind = inner.downcast_ref::<std::io::Error>().map(std::io::Error::kind).or(kind);
+            cause = inner.source();
+        }
+        Failure::Unreachable(match kind {
+            Some(ErrorKind::PermissionDenied) => format!("{place} is not open to you: run this as root or as heald's own user"),
+            _ if error.is_timeout() => format!("heald does not answer at {place}: see its log (journalctl -u heald)"),
+            _ => format!(
+                "no heald answers at {place}: is it running? (systemctl status heald; --socket or --config.file name another place)"
+            ),
+        })
+    }
+}
+
+/// The host is never looked up: the socket is the way.
+fn url(path: &str) -> String {
+    format!("http://heald/api/v1/{path}")
+}
+
+// === impl Events ===
+
+impl Events {
+    /// The next event and its JSON as it came. `None`: heald has gone.
+    pub async fn next(&mut self) -> Option<(EventView, String)> {
+        loop {
+            if let Some(end) = self.buffer.windows(2).position(|pair| pair == b"\n\n") {
+                let event: Vec<u8> = self.buffer.drain(..end + 2).collect();
+                if let Some(found) = parse(&event) {
+                    return Some(found);
+                }
+                // A comment, to keep the connection alive.
+                continue;
+            }
+            match self.response.chunk().await {
+                Ok(Some(chunk)) if self.buffer.len() < EVENT_MAX => self.buffer.extend_from_slice(&chunk),
+                _ => return None,
+            }
+        }
+    }
+}
+
+fn parse(event: &[u8]) -> Option<(EventView, String)> {
+    let text = std::str::from_utf8(event).ok()?;
+    let json = text.lines().find_map(|line| line.strip_prefix("data:"))?.trim_start();
+    Some((serde_json::from_str(json).ok()?, json.to_owned()))
+}

@@ -1,0 +1,106 @@
+//! The command line. One file per command; flags are data, and all but `serve` and `check` only ask the daemon.
+
+mod check;
+mod client;
+mod close;
+mod hold;
+mod incidents;
+mod pause;
+mod print;
+mod release;
+mod resume;
+mod retry;
+mod serve;
+mod status;
+mod target;
+mod timeline;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Repairs what Alertmanager reports, inside hard safety limits, and proves that it did.
+#[derive(Debug, Parser)]
+#[command(name = "heald", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Check(check::Args),
+    Status(status::Args),
+    Incidents(incidents::Args),
+    Hold(hold::Args),
+    Release(release::Args),
+    Retry(retry::Args),
+    Close(close::Args),
+    Pause(pause::Args),
+    Resume(resume::Args),
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no heald answers.";
+
+/// Why a command ends without having done its work; each kind has an exit code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// heald said no, or what was looked at is not in order.
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    // Wrong usage ends here, with 2.
+    let cli = Cli::parse();
+    let built = match &cli.command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread().enable_all().build(),
+        _ => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+    };
+    let ended = match built {
+        Ok(runtime) => runtime.block_on(run(cli.command)),
+        Err(error) => Err(Failure::Refused(format!("the runtime can't be started: {error}"))),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("heald: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Check(args) => check::run(args),
+        Command::Status(args) => status::run(args).await,
+        Command::Incidents(args) => incidents::run(args).await,
+        Command::Hold(args) => hold::run(args).await,
+        Command::Release(args) => release::run(args).await,
+        Command::Retry(args) => retry::run(args).await,
+        Command::Close(args) => close::run(args).await,
+        Command::Pause(args) => pause::run(args).await,
+        Command::Resume(args) => resume::run(args).await,
+    }
+}
+
+// === impl Failure ===
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Refused(_) => ExitCode::from(1),
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Unreachable(_) => ExitCode::from(3),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! How a person names a target.
+//!
+//! | written | means |
+//! | --- | --- |
+//! | `unit web.service` | kind and name, as heald itself prints them |
+//! | `unit:web.service` | the same in one word |
+//! | `web.service` | a unit: it ends in .service, .timer, .socket, .path or .mount |
+//! | `http://127.0.0.1:8080/` | a URL |
+//! | `ollama` | a container: any other bare name |
+
+use super::Failure;
+use crate::domain::target::{Target, TargetKind};
+
+/// The argument of `hold` and `release`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TargetArg {
+    /// `unit web.service`, `container:ollama`; a bare name that ends like a unit's is one, any other is a container's
+    #[arg(value_name = "TARGET", required = true, num_args = 1..=2)]
+    words: Vec<String>,
+}
+
+const UNIT_ENDINGS: [&str; 5] = [".service", ".timer", ".socket", ".path", ".mount"];
+
+impl TargetArg {
+    pub fn target(&self) -> Result<Target, Failure> {
+        parse(&self.words.join(" ")).map_err(Failure::Usage)
+    }
+}
+
+fn parse(text: &str) -> Result<Target, String> {
+    let text = text.trim();
+    let kind = |word: &str| TargetKind::ALL.into_iter().find(|kind| kind.label() == word);
+    if let Some((word, name)) = text.split_once(char::is_whitespace) {
+        let kind = kind(word).ok_or_else(|| {
+            let known: Vec<&str> = TargetKind::ALL.iter().map(|kind| kind.label()).collect();
+            format!("{:?} is no kind of target: write one of {}", crate::domain::target::cut(word), known.join(", "))
+        })?;
+        return Target::new(kind, name.trim());
+    }
+    if let Some((kind, name)) = text.split_once(':').and_then(|(word, name)| Some((kind(word)?, name))) {
+        return Target::new(kind, name);
+    }
+    let kind = match text {
+        _ if text.starts_with("http://") || text.starts_with("https://") => TargetKind::Url,
+        _ if UNIT_ENDINGS.iter().any(|ending| text.ends_with(ending)) => TargetKind::Unit,
+        _ => TargetKind::Container,
+    };
+    Target::new(kind, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_named_in_one_word_or_two() {
+        for (text, target) in [
+            ("unit web.service", "unit web.service"),
+            ("unit:web.service", "unit web.service"),
+            ("web.service", "unit web.service"),
+            ("backup.timer", "unit backup.timer"),
+            ("w@1.service", "unit w@1.service"),
+            ("ollama", "container ollama"),
+            ("container:web.service", "container web.service"),
+            ("http://127.0.0.1:8080/", "url http://127.0.0.1:8080/"),
+            ("url:http://a/", "url http://a/"),
+        ] {
+            assert_eq!(parse(text).unwrap().to_string(), target, "{text}");
+        }
+        for (text, why) in [
+            ("", "it is empty"),
+            ("pod web", "\"pod\" is no kind of target: write one of unit, container"),
+            ("unit web", "must end in .service"),
+            ("unit:", "it is empty"),
+            ("nope:web", "only letters, digits"),
+            ("--all", "begins with a hyphen"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(why), "{text:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The commands against a daemon's socket, and what they print.
+
+use super::client::Place;
+use super::*;
+use crate::console;
+use crate::domain::id::{Fingerprint, IncidentId, PlaybookId, Seq};
+use crate::domain::target::{Target, TargetKind};
+use crate::run::handle::fake::FakeLoop;
+use crate::run::handle::{OrderError, PersonOrder, Unavailable};
+use crate::run::view::{AlertView, EventView, IncidentView, NextView, PlaybookView, Status};
+use clap::CommandFactory;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::path::Path;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn event(seq: u64, incident: Option<u64>, text: &str) -> EventView {
+    let kind = if text.starts_with("closed") { "closed" } else { "attempt_started" };
+    EventView {
+        seq: Seq(seq),
+        incident: incident.map(IncidentId),
+        at: at("2026-11-22T12:03:01.123456Z"),
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
+fn incident() -> IncidentView {
+    IncidentView {
+        id: IncidentId(17),
+        playbook: PlaybookId::from("systemd-unit-failed"),
+        host: "web-1".to_owned(),
+        target: Some(Target::new(TargetKind::Unit, "web.service").unwrap()),
+        state: "held".to_owned(),
+        outcome: None,
+        opened_at: at("2026-11-22T12:03:00Z"),
+        healed_at: None,
+        closed_at: None,
+        attempts: 1,
+        alerts: vec![AlertView { fingerprint: Fingerprint::from("0011"), starts_at: at("2026-11-22T12:02:50Z"), firing: true }],
+        next: Some(NextView { at: Some(at("2026-11-22T12:04:00Z")), why: "cooldown: 10s after\u{1b}[2J attempt 1".to_owned() }),
+        events: vec![event(18, Some(17), "attempt 1 started:\nrestart the unit"), event(19, Some(17), "attempt 1 healed")],
+    }
+}
+
+#[test]
+fn flags_are_consistent() {
+    Cli::command().debug_assert();
+    for line in [
+        "heald serve --config.file x --web.listen-address 127.0.0.1:1",
+        "heald check --config.file x playbooks/",
+        "heald status -o json --socket /x",
+        "heald incidents 17 --follow",
+        "heald incidents #17 -f -o json",
+        "heald hold unit web.service --for 2h --why deploy",
+        "heald hold web.service --why deploy --config.file x",
+        "heald release container:ollama",
+        "heald retry 3",
+        "heald close 3 --note done",
+        "heald pause --for 2h --why storm",
+        "heald pause",
+        "heald resume",
+    ] {
+        Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+    for line in [
+        "heald",
+        "heald hold web.service",
+        "heald hold --why x",
+        "heald hold web.service --for 0s --why x",
+        "heald hold web.service --for 5 --why x",
+        "heald retry x",
+        "heald close 3",
+        "heald status --socket a --config.file b",
+    ] {
+        assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn lists_are_aligned_and_hold_no_control_characters() {
+    let mut closed = incident();
+    (closed.id, closed.state, closed.outcome) = (IncidentId(3), "closed".to_owned(), Some("healed".to_owned()));
+    (closed.target, closed.next) = (None, None);
+    let expected = "\
+OPENED               ID  STATE            TARGET            PLAYBOOK             NEXT
+2026-11-22 12:03:00  3   closed (healed)  no target         systemd-unit-failed
+2026-11-22 12:03:00  17  held             unit web.service  systemd-unit-failed  cooldown: 10s after [2J attempt 1
+";
+    assert_eq!(incidents::render_list(&[closed, incident()], &TimeZone::UTC), expected);
+    assert_eq!(incidents::render_list(&[], &TimeZone::UTC), "No incidents.\n");
+}
+
+#[test]
+fn one_incident_is_shown_with_its_timeline() {
+    let expected = "\
+Incident 17: unit web.service on web-1
+State     held
+Playbook  systemd-unit-failed
+Attempts  1
+Opened    2026-11-22 12:03:00
+Alert     0011 firing, since 2026-11-22 12:02:50
+Next      2026-11-22 12:04:00 at the latest: cooldown: 10s after [2J attempt 1
+
+2026-11-22
+12:03:01.123  attempt 1 started: restart the unit
+12:03:01.123  attempt 1 healed
+";
+    assert_eq!(incidents::render_one(&incident(), &TimeZone::UTC), expected);
+}
+
+#[test]
+fn the_timeline_of_everything_names_incident_and_target() {
+    let mut timeline = timeline::Timeline::new(TimeZone::UTC);
+    timeline.learn(IncidentId(17), "unit web.service".to_owned());
+    assert_eq!(timeline.mixed(&event(1, Some(17), "opened")), "2026-11-22\n12:03:01.123  #17 unit web.service  opened\n");
+    assert_eq!(timeline.mixed(&event(2, Some(18), "opened")), "12:03:01.123  #18  opened\n");
+    assert_eq!(timeline.mixed(&event(3, None, "repairs resumed by root")), "12:03:01.123  heald  repairs resumed by root\n");
+}
+
+#[test]
+fn status_is_a_page() {
+    let status = Status {
+        version: "0.1.0".to_owned(),
+        host: "web-1".to_owned(),
+        state: "ok".to_owned(),
+        paused: Some("by root until lifted: storm".to_owned()),
+        holds: vec![("unit web.service".to_owned(), "by root until lifted: deploy".to_owned())],
+        open: [("held".to_owned(), 2), ("acting".to_owned(), 1)].into(),
+        playbooks: vec![PlaybookView {
+            id: PlaybookId::from("container-down"),
+            title: "A container is down".to_owned(),
+            mode: "auto".to_owned(),
+        }],
+        records: Seq(450),
+        unmatched: vec!["Odd: no playbook matches".to_owned()],
+        dependencies: [("systemd".to_owned(), "up".to_owned())].into(),
+    };
+    let expected = "\
+heald 0.1.0 on web-1
+State            ok
+Repairs          paused by root until lifted: storm
+Open incidents   1 acting, 2 held
+Dependencies     systemd up
+Journal records  450
+Hold             unit web.service: by root until lifted: deploy
+No playbook for  Odd: no playbook matches
+
+PLAYBOOK        MODE  TITLE
+container-down  auto  A container is down
+";
+    assert_eq!(status::render(&status), expected);
+}
+
+async fn daemon(folder: &Path) -> FakeLoop {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let heald = FakeLoop::start();
+    let listener = console::bind(&folder.join("control.sock")).await.unwrap();
+    tokio::spawn(console::serve(listener, heald.handle.clone(), std::future::pending()));
+    heald
+}
+
+async fn command(folder: &Path, line: &str) -> Result<(), Failure> {
+    let socket = format!("{}/control.sock", folder.display());
+    let args = line.split(' ').chain(["--socket", &socket]);
+    run(Cli::try_parse_from(["heald"].into_iter().chain(args)).unwrap().command).await
+}
+
+#[tokio::test]
+async fn commands_become_orders() {
+    let folder = tempfile::tempdir().unwrap();
+    let heald = daemon(folder.path()).await;
+    let web = Target::new(TargetKind::Unit, "web.service").unwrap();
+    let span = Some("2h".parse().unwrap());
+    for (line, order) in [
+        (
+            "hold web.service --for 2h --why deploy",
+            PersonOrder::Hold { target: web.clone(), for_: span, why: "deploy".to_owned() },
+        ),
+        ("release unit web.service", PersonOrder::Release { target: web }),
+        ("retry #3", PersonOrder::Retry { incident: IncidentId(3) }),
+        ("close 3 --note done", PersonOrder::Close { incident: IncidentId(3), note: "done".to_owned() }),
+        ("pause --for 2h", PersonOrder::Pause { for_: span, why: String::new() }),
+        ("resume", PersonOrder::Resume),
+    ] {
+        command(folder.path(), line).await.unwrap();
+        assert_eq!(heald.state().orders.pop().unwrap().0, order, "{line}");
+    }
+    for (error, failure) in [
+        (OrderError::Refused("it is closed".to_owned()), Failure::Refused("it is closed".to_owned())),
+        (OrderError::NotFound(IncidentId(3)), Failure::Refused("there is no incident 3".to_owned())),
+        (Unavailable::Stopping.into(), Failure::Unreachable("heald is stopping; try again".to_owned())),
+    ] {
+        heald.state().order_error = Some(error);
+        assert_eq!(command(folder.path(), "retry 3").await, Err(failure));
+    }
+}
+
+#[tokio::test]
+async fn views_are_fetched_and_followed_to_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let heald = daemon(folder.path()).await;
+    heald.state().incidents.push(incident());
+    for line in ["status", "incidents", "incidents -o json", "incidents 17"] {
+        command(folder.path(), line).await.unwrap();
+    }
+    assert_eq!(command(folder.path(), "incidents 4 --follow").await, Err(Failure::Refused("there is no incident 4".to_owned())));
+    for seq in 18..=20 {
+        heald.commit(event(seq, Some(17), "attempt"));
+    }
+    heald.commit(event(21, Some(17), "closed: healed"));
+    command(folder.path(), "incidents 17 --follow").await.unwrap();
+    heald.state().unavailable = Some(Unavailable::EscalateOnly("the store is lost".to_owned()));
+    let failure = command(folder.path(), "status").await.unwrap_err();
+    assert_eq!(failure, Failure::Refused("not in order: escalate-only: the store is lost".to_owned()));
+}
+
+#[tokio::test]
+async fn a_heald_that_is_not_there_is_said_so() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let Err(Failure::Unreachable(text)) = command(folder.path(), "status").await else { panic!("somebody answered") };
+    assert!(text.starts_with(&format!("no heald answers at {}/control.sock: is it running?", folder.path().display())), "{text}");
+    drop(console::bind(&folder.path().join("control.sock")).await.unwrap());
+    let failure = command(folder.path(), "status").await.unwrap_err();
+    assert!(matches!(&failure, Failure::Unreachable(text) if text.contains("no heald answers")), "{failure}");
+    assert_eq!(failure.exit_code(), ExitCode::from(3));
+}
+
+#[tokio::test]
+async fn the_socket_is_found_by_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let _heald = daemon(folder.path()).await;
+    let file = folder.path().join("heald.yaml");
+    std::fs::write(&file, format!("web: {{ listen: 127.0.0.1:1 }}\nstate: {}\n", folder.path().display())).unwrap();
+    let place = Place { config_file: Some(file.clone()), ..Place::default() };
+    place.daemon().unwrap().get("status").await.unwrap();
+    std::fs::write(&file, "state: [\n").unwrap();
+    assert!(matches!(place.daemon(), Err(Failure::Usage(text)) if text.contains("heald.yaml")));
+    std::fs::remove_file(&file).unwrap();
+    assert!(matches!(place.daemon(), Err(Failure::Usage(text)) if text.contains("No such file")));
+}

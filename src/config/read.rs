@@ -1,0 +1,269 @@
+//! Walks the file key by key.
+
+use super::secret::{Places, Secret};
+use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Notify, Prometheus, Settings, Web, WebhookTarget};
+use super::targets;
+use crate::book::Override;
+use crate::domain::target::AllowList;
+use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9595);
+const STATE: &str = "/var/lib/heald";
+const CONNECTIONS: u32 = 512;
+const SYSTEMD_BUS: &str = "unix:path=/run/dbus/system_bus_socket";
+const DOCKER_HOST: &str = "unix:///var/run/docker.sock";
+/// Alertmanager's own default.
+const GROUP_INTERVAL: Duration = Duration::from_secs(300);
+const SIZE_MAX: u64 = 1 << 20;
+
+/// # Errors
+/// Every mistake in the file, in the order of its lines.
+pub fn load(path: &Path) -> Result<Settings, Vec<Problem>> {
+    let of_file = |what: String| vec![Problem::of_file(path, what)];
+    let text = open(path).map_err(of_file)?;
+    // A path without a folder lies in the current one.
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    read(path, &text, &Places { dir, credentials: credentials.as_deref() })
+}
+
+/// As [`load`], with the file already read.
+///
+/// # Errors
+/// As [`load`].
+pub fn read(path: &Path, text: &str, places: &Places<'_>) -> Result<Settings, Vec<Problem>> {
+    let file = File::new(path, text);
+    let settings = settings(&file, places);
+    let problems = file.into_problems();
+    match settings {
+        Some(settings) if problems.is_empty() => Ok(settings),
+        _ if problems.is_empty() => Err(vec![Problem::of_file(path, "it can't be read")]),
+        _ => Err(problems),
+    }
+}
+
+fn open(path: &Path) -> Result<String, String> {
+    let unread = |error: std::io::Error| format!("the configuration can't be read: {error}");
+    let kind = fs::metadata(path).map_err(unread)?;
+    if !kind.is_file() {
+        return Err("the configuration is no regular file".to_owned());
+    }
+    if kind.permissions().mode() & 0o002 != 0 {
+        return Err(format!("everybody may write it, and it decides what heald does; run `chmod o-w {}`", path.display()));
+    }
+    if kind.len() > SIZE_MAX {
+        return Err(format!("it has {} bytes; at most {SIZE_MAX} are read", kind.len()));
+    }
+    let bytes = fs::read(path).map_err(unread)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("line {line} is not UTF-8")
+    })
+}
+
+fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
+    if file.text().starts_with('\u{feff}') {
+        file.refuse(0, "the file begins with a byte order mark; save it as UTF-8 without one");
+        return None;
+    }
+    if file.text().lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        let help = "name at least the folder of the playbooks: `playbooks: [/etc/heald/playbooks]`";
+        file.refuse_with_help(0, "the file is empty, and an empty file is not \"no policy\"", help);
+        return None;
+    }
+    let root = parse(file, &[Chunk { at: 0, text: file.text().to_owned() }])?;
+    let mut fields = Fields::of(file, &root)?;
+    let web = web(&mut fields, places);
+    let settings = Settings {
+        file: file.path().to_owned(),
+        web,
+        state: fields.text("state").map_or_else(|| PathBuf::from(STATE), |path| places.path(&path)),
+        playbooks: playbooks(&mut fields, places),
+        host: host(&mut fields),
+        host_label: label(&mut fields),
+        targets: fields.fields("targets").map_or_else(AllowList::default, targets::read),
+        systemd_bus: address(&mut fields, "systemd", "bus", "unix:path=/", SYSTEMD_BUS),
+        docker_host: address(&mut fields, "docker", "host", "unix:///", DOCKER_HOST),
+        alertmanager: fields.fields("alertmanager").and_then(alertmanager),
+        prometheus: fields.fields("prometheus").and_then(prometheus),
+        vars: fields.values("vars").unwrap_or_default(),
+        overrides: overrides(&mut fields),
+        notify: fields.fields("notify").map(|fields| notify(fields, places)).unwrap_or_default(),
+        log: fields.fields("log").map(log).unwrap_or_default(),
+    };
+    fields.end();
+    Some(settings)
+}
+
+fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {
+    let mut web = Web { listen: LISTEN, metrics_listen: None, auth: None, max_connections: CONNECTIONS };
+    let Some(mut fields) = fields.fields("web") else { return web };
+    let file = fields.file();
+    web.listen = fields.node("listen").and_then(|node| socket(file, node)).unwrap_or(LISTEN);
+    if let Some(node) = fields.node("metrics_listen") {
+        web.metrics_listen = socket(file, node);
+        if web.metrics_listen == Some(web.listen) && web.listen.port() != 0 {
+            file.refuse(node.at, "`metrics_listen` is the same as `listen`; leave it out to serve both there");
+        }
+    }
+    web.auth = fields.fields("auth").and_then(|fields| auth(fields, places));
+    web.max_connections = fields.number("max_connections", 1..=65_535).unwrap_or(CONNECTIONS);
+    fields.end();
+    web
+}
+
+/// An `auth:` that says nothing must not become an open door.
+fn auth(mut fields: Fields<'_>, places: &Places<'_>) -> Option<Auth> {
+    let bearer = places.read(&mut fields, "bearer_file", "bearer");
+    let basic = fields.fields("basic").and_then(|mut fields| {
+        let user = fields.text("user");
+        let password = places.read(&mut fields, "password_file", "password");
+        for key in ["user", "password_file"] {
+            if !fields.has(key) && !fields.has("password") {
+                fields.missing(key, "write `basic: { user: alertmanager, password_file: /path/of/the/file }`");
+            }
+        }
+        fields.end();
+        Some(Auth::Basic { user: user?, password: password? })
+    });
+    match (fields.has("bearer_file") || fields.has("bearer"), fields.has("basic")) {
+        (true, true) => fields.file().refuse(fields.at(), "`bearer_file` and `basic` exclude each other; Alertmanager sends one"),
+        (false, false) => fields.file().refuse(fields.at(), "`auth` needs `bearer_file` or `basic`"),
+        _ => {}
+    }
+    fields.end();
+    bearer.map(Auth::Bearer).or(basic)
+}
+
+fn socket(file: &File<'_>, node: &Node) -> Option<SocketAddr> {
+    let found = text(file, node)?;
+    let address = found.parse().ok();
+    if address.is_none() {
+        file.refuse(
+            node.at,
+            format!("{} is no address: write 127.0.0.1:9595, or 0.0.0.0:9595 for every interface", quote(&found)),
+        );
+    }
+    address
+}
+
+fn playbooks(fields: &mut Fields<'_>, places: &Places<'_>) -> Vec<PathBuf> {
+    if !fields.has("playbooks") {
+        fields.missing("playbooks", "name folders or files: `playbooks: [/etc/heald/playbooks]`");
+    }
+    let Some(at) = fields.node("playbooks").map(|node| node.at) else { return Vec::new() };
+    let paths = fields.texts("playbooks").unwrap_or_default();
+    if paths.is_empty() {
+        fields.file().refuse(at, "no playbooks: name at least one folder or file");
+    }
+    paths.into_iter().map(|(_, path)| places.path(&path)).collect()
+}
+
+fn host(fields: &mut Fields<'_>) -> String {
+    if let Some(name) = fields.text("host") {
+        return name;
+    }
+    if !fields.has("host")
+        && let Ok(name) = fs::read_to_string("/proc/sys/kernel/hostname")
+        && !name.trim().is_empty()
+    {
+        return name.trim().to_owned();
+    }
+    if !fields.has("host") {
+        fields.missing("host", "the machine does not tell its name; write `host: its-name`");
+    }
+    String::new()
+}
+
+fn label(fields: &mut Fields<'_>) -> String {
+    let Some(node) = fields.node("host_label") else { return "host".to_owned() };
+    let name = text(fields.file(), node).unwrap_or_default();
+    let sound = !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !sound {
+        fields.file().refuse(node.at, format!("{} is no label name: letters, digits and _", quote(&name)));
+    }
+    name
+}
+
+/// A section with one key: where something listens.
+fn address(fields: &mut Fields<'_>, section: &'static str, key: &'static str, form: &str, default: &str) -> String {
+    let Some(mut fields) = fields.fields(section) else { return default.to_owned() };
+    let file = fields.file();
+    let address = fields.node(key).and_then(|node| {
+        let found = text(file, node)?;
+        if !found.starts_with(form) || found.chars().any(char::is_whitespace) {
+            file.refuse(node.at, format!("{} is not taken: write {default:?}", quote(&found)));
+        }
+        Some(found)
+    });
+    fields.end();
+    address.unwrap_or_else(|| default.to_owned())
+}
+
+fn alertmanager(mut fields: Fields<'_>) -> Option<Alertmanager> {
+    let url = url(&mut fields);
+    let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
+    let group_interval = fields.span("group_interval", range).unwrap_or(GROUP_INTERVAL);
+    fields.end();
+    Some(Alertmanager { url: url?, group_interval })
+}
+
+fn prometheus(mut fields: Fields<'_>) -> Option<Prometheus> {
+    let url = url(&mut fields);
+    fields.end();
+    Some(Prometheus { url: url? })
+}
+
+/// Ends without a slash, so that paths can be put behind it.
+fn url(fields: &mut Fields<'_>) -> Option<String> {
+    if !fields.has("url") {
+        fields.missing("url", "write `url: http://127.0.0.1:9093`");
+    }
+    let file = fields.file();
+    let node = fields.node("url")?;
+    let found = text(file, node)?;
+    let why = match reqwest::Url::parse(&found) {
+        Err(error) => error.to_string(),
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => "it must begin with http:// or https://".to_owned(),
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            "a password does not belong into this file".to_owned()
+        }
+        Ok(url) if url.fragment().is_some() => "`#` does not belong there".to_owned(),
+        Ok(_) => return Some(found.trim_end_matches('/').to_owned()),
+    };
+    // The value may hold a password: it is not repeated.
+    file.refuse(node.at, format!("this URL is not taken: {why}"));
+    None
+}
+
+fn overrides(fields: &mut Fields<'_>) -> BTreeMap<String, Override> {
+    let Some(fields) = fields.fields("overrides") else { return BTreeMap::new() };
+    let read = fields.entries().iter().filter_map(|(key, node)| Some((key.name.clone(), Override::read(fields.file(), node)?)));
+    read.collect()
+}
+
+fn notify(mut fields: Fields<'_>, places: &Places<'_>) -> Notify {
+    let webhook = fields.fields("webhook").and_then(|mut fields| {
+        let url = url(&mut fields);
+        let bearer: Option<Secret> = places.read(&mut fields, "bearer_file", "bearer");
+        fields.end();
+        Some(WebhookTarget { url: url?, bearer })
+    });
+    fields.unsupported(&["telegram", "slack", "gitea", "email"]);
+    fields.end();
+    Notify { webhook }
+}
+
+fn log(mut fields: Fields<'_>) -> Log {
+    let format = fields.word("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]).unwrap_or_default();
+    let levels = [Level::Error, Level::Warn, Level::Info, Level::Debug, Level::Trace].map(|level| (level.label(), level));
+    let level = fields.word("level", &levels).unwrap_or_default();
+    fields.end();
+    Log { format, level }
+}

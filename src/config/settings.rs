@@ -1,0 +1,112 @@
+//! What heald runs with, checked and complete.
+
+use super::secret::Secret;
+use crate::book::Override;
+use crate::domain::target::AllowList;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The file that this was read from; reload reads it again.
+    pub file: PathBuf,
+    pub web: Web,
+    /// The folder of the database and the control socket.
+    pub state: PathBuf,
+    /// Folders and files, in the order of the configuration.
+    pub playbooks: Vec<PathBuf>,
+    /// Whose alerts are ours: compared with the label [`Settings::host_label`].
+    pub host: String,
+    pub host_label: String,
+    pub targets: AllowList,
+    /// A D-Bus address.
+    pub systemd_bus: String,
+    /// The engine's socket, as Docker writes it: `unix:///var/run/docker.sock`.
+    pub docker_host: String,
+    pub alertmanager: Option<Alertmanager>,
+    pub prometheus: Option<Prometheus>,
+    pub vars: BTreeMap<String, Value>,
+    /// By playbook.
+    pub overrides: BTreeMap<String, Override>,
+    pub notify: Notify,
+    pub log: Log,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Web {
+    pub listen: SocketAddr,
+    /// Metrics and health apart from the webhook.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Who may call the webhook; None is everybody who reaches the port.
+    pub auth: Option<Auth>,
+    pub max_connections: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    Bearer(Secret),
+    Basic { user: String, password: Secret },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alertmanager {
+    pub url: String,
+    /// What Alertmanager's own configuration says: after-care lasts at least that long past the resolve.
+    pub group_interval: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prometheus {
+    pub url: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notify {
+    pub webhook: Option<WebhookTarget>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookTarget {
+    pub url: String,
+    pub bearer: Option<Secret>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: Level,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+// === impl Level ===
+
+impl Level {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! What heald shows and lets people do, as JSON over HTTP on `STATE/control.sock`.
+//!
+//! The command line is its client. The socket belongs to heald's user and to
+//! root alone (0600), so whoever can open it may give orders; the journal notes
+//! who did, by the kernel's word.
+
+mod control;
+mod events;
+mod socket;
+
+pub use control::serve;
+pub use socket::bind;
+
+#[cfg(test)]
+mod tests;
