@@ -15,6 +15,7 @@ mod container;
 mod engine;
 mod error;
 mod forwarder;
+mod heald;
 mod host;
 mod inbox;
 mod monitoring;
@@ -31,6 +32,7 @@ pub use container::{Container, Victim};
 pub use engine::{Engine, Output, Recipe, sweep_own};
 pub use error::{Context, Error, Result};
 pub use forwarder::Forwarder;
+pub use heald::{Heald, HealdOptions, beside_this_program};
 pub use host::Host;
 pub use inbox::Inbox;
 pub use monitoring::{
