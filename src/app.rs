@@ -1,7 +1,7 @@
 //! Wiring: settings → edges → loop; signals; the order of shutting down. The only file that sees everything.
 
 use crate::book::Edition;
-use crate::collect::docker::Collector;
+use crate::collect::docker::Containers;
 use crate::config::{self, Settings};
 use crate::console;
 use crate::domain::id::IncidentId;
@@ -84,9 +84,14 @@ pub async fn serve(settings: Settings, books: Books) -> Result<(), String> {
 }
 
 /// Waits for the order to stop or for the loop to give up, then closes the doors and lets the running step end.
-async fn wait(mut driver: JoinHandle<Result<(), String>>, stop: &watch::Sender<bool>, doors: Vec<JoinHandle<()>>) -> Result<(), String> {
+async fn wait(
+    mut driver: JoinHandle<Result<(), String>>,
+    stop: &watch::Sender<bool>,
+    doors: Vec<JoinHandle<()>>,
+) -> Result<(), String> {
     let hear = |kind| signal(kind).map_err(|error| format!("signals can't be heard: {error}"));
-    let (mut term, mut int, mut hup) = (hear(SignalKind::terminate())?, hear(SignalKind::interrupt())?, hear(SignalKind::hangup())?);
+    let (mut term, mut int, mut hup) =
+        (hear(SignalKind::terminate())?, hear(SignalKind::interrupt())?, hear(SignalKind::hangup())?);
     let ended = loop {
         tokio::select! {
             ended = &mut driver => break Some(ended),
@@ -120,7 +125,8 @@ async fn start_loop(
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(Handle, JoinHandle<Result<(), String>>), String> {
     let windows = books.iter().flat_map(|(_, book)| book.limits.budget.iter().map(|budget| budget.window));
-    let horizon = Horizon { attempts: windows.max().unwrap_or_default().max(Duration::from_secs(86_400)), closed: CLOSED_HORIZON };
+    let horizon =
+        Horizon { attempts: windows.max().unwrap_or_default().max(Duration::from_secs(86_400)), closed: CLOSED_HORIZON };
     let folder = settings.state.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&folder, horizon)).await.map_err(|error| error.to_string())?;
     let (store, loaded) = match opened {
@@ -221,13 +227,13 @@ fn notify_settings(settings: &Settings) -> notify::Settings {
     let webhook = settings.notify.webhook.as_ref();
     notify::Settings {
         webhook: webhook.map(|webhook| {
-            notify::Webhook::new(webhook.url.clone(), webhook.bearer.as_ref().map(|secret| secret.expose().to_owned()))
+            notify::Webhook::new(webhook.url.clone(), webhook.bearer.as_ref().map(|secret| secret.reveal().to_owned()))
         }),
     }
 }
 
 fn auth(settings: &Settings) -> Result<Auth, String> {
-    let secrets = |secret: &config::Secret| Secrets::parse(secret.expose()).map_err(|error| format!("web.auth: {error}"));
+    let secrets = |secret: &config::Secret| Secrets::parse(secret.reveal()).map_err(|error| format!("web.auth: {error}"));
     Ok(match &settings.web.auth {
         None => Auth::Open,
         Some(config::Auth::Bearer(secret)) => Auth::Bearer(secrets(secret)?),
@@ -236,7 +242,7 @@ fn auth(settings: &Settings) -> Result<Auth, String> {
 }
 
 fn targets_page(tools: &Tools) -> Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, String> + Send + Sync> {
-    let collector = Arc::new(Collector::new(Arc::clone(&tools.docker)));
+    let collector = Arc::new(Containers::new(Arc::clone(&tools.docker)));
     Arc::new(move || {
         let collector = Arc::clone(&collector);
         // Writing to a string fails only where a metric is malformed; then an empty page is the honest one.

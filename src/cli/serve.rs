@@ -1,6 +1,8 @@
 //! `heald serve`: the daemon.
 
-use super::Failure;
+use super::{Failure, check};
+use crate::app;
+use crate::telemetry::log;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -16,6 +18,14 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> Result<(), Failure> {
-    let _ = args.listen;
-    Err(Failure::Refused(format!("{}: this build has no daemon in it", args.config_file.display())))
+    let (mut settings, books) = app::read(&args.config_file).map_err(|problems| check::failure(&problems))?;
+    if let Some(listen) = args.listen {
+        settings.web.listen = listen;
+    }
+    let format = match settings.log.format {
+        crate::config::LogFormat::Text => log::Format::Text,
+        crate::config::LogFormat::Json => log::Format::Json,
+    };
+    log::init(format, settings.log.level.label()).map_err(Failure::Refused)?;
+    app::serve(settings, books).await.map_err(Failure::Refused)
 }

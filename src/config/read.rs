@@ -207,11 +207,11 @@ fn address(fields: &mut Fields<'_>, section: &'static str, key: &'static str, fo
 }
 
 fn alertmanager(mut fields: Fields<'_>) -> Option<Alertmanager> {
-    let url = url(&mut fields);
+    let url = if fields.has("url") { url(&mut fields) } else { None };
     let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
     let group_interval = fields.span("group_interval", range).unwrap_or(GROUP_INTERVAL);
     fields.end();
-    Some(Alertmanager { url: url?, group_interval })
+    Some(Alertmanager { url, group_interval })
 }
 
 fn prometheus(mut fields: Fields<'_>) -> Option<Prometheus> {

@@ -45,8 +45,8 @@ impl Secret {
         if text.trim().is_empty() {
             return Err(format!("the secret {shown} is empty"));
         }
-        if text.chars().any(char::is_control) {
-            return Err(format!("the secret {shown} holds more than one line, or control characters"));
+        if text.chars().any(|c| c.is_control() && c != '\n') {
+            return Err(format!("the secret {shown} holds control characters"));
         }
         Ok(Self(text.into()))
     }

@@ -53,7 +53,7 @@ pub enum Auth {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alertmanager {
-    pub url: String,
+    pub url: Option<String>,
     /// What Alertmanager's own configuration says: after-care lasts at least that long past the resolve.
     pub group_interval: Duration,
 }

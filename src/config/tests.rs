@@ -182,7 +182,7 @@ fn what_is_written_is_taken() {
     assert_eq!(settings.web.auth, Some(Auth::Basic { user: "am".to_owned(), password: Secret::of("s3cret") }));
     assert!(settings.state.ends_with("var") && settings.state.is_absolute());
     assert_eq!(settings.playbooks[1], Path::new("/b"));
-    assert_eq!(settings.alertmanager.as_ref().unwrap().url, "http://127.0.0.1:9093");
+    assert_eq!(settings.alertmanager.as_ref().unwrap().url.as_deref(), Some("http://127.0.0.1:9093"));
     assert_eq!(settings.overrides["web"].limits.budget.as_ref().unwrap()[0].count, 3);
     assert_eq!(settings.log, Log { format: LogFormat::Json, level: Level::Debug });
     assert!(!format!("{settings:?}").contains("s3cret"), "secrets are not shown");

@@ -118,6 +118,7 @@ pub fn headline(kind: NoticeKind) -> &'static str {
         NoticeKind::OutOfSight => "can't be looked at; heald waits",
         NoticeKind::StillFiring => "repaired, but the alert still fires",
         NoticeKind::Over => "over",
+        NoticeKind::EscalateOnly => "heald can't do its work",
     }
 }
 
@@ -133,7 +134,7 @@ pub fn line(text: &str) -> String {
 
 fn emoji(kind: NoticeKind) -> &'static str {
     match kind {
-        NoticeKind::Escalated => "🔴",
+        NoticeKind::Escalated | NoticeKind::EscalateOnly => "🔴",
         NoticeKind::StillFiring => "🟠",
         NoticeKind::AlertWithoutSymptom | NoticeKind::OutOfSight => "🟡",
         NoticeKind::WouldAct => "🔵",

@@ -24,7 +24,7 @@ pub fn tell(notice: &Notice) {
         };
     }
     match notice.kind {
-        NoticeKind::Escalated => line!(error),
+        NoticeKind::Escalated | NoticeKind::EscalateOnly => line!(error),
         NoticeKind::StillFiring | NoticeKind::OutOfSight | NoticeKind::AlertWithoutSymptom => line!(warn),
         NoticeKind::Healed | NoticeKind::WouldAct | NoticeKind::Over => line!(info),
     }

@@ -5,8 +5,20 @@ use std::process::Command;
 
 /// As in deny.toml.
 const ALLOWED: &[&str] = &[
-    "MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Unicode-3.0", "Zlib", "Unlicense", "0BSD", "CC0-1.0",
-    "CDLA-Permissive-2.0", "MIT-0", "BSL-1.0",
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Unicode-3.0",
+    "Zlib",
+    "Unlicense",
+    "0BSD",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+    "MIT-0",
+    "BSL-1.0",
 ];
 const BANNED: &[&str] = &["openssl-sys", "aws-lc-sys"];
 
@@ -26,7 +38,9 @@ fn is_allowed(expression: &str) -> bool {
     let expression = expression.replace('/', " OR ");
     expression.split(" OR ").any(|side| {
         side.trim_matches(['(', ')', ' ']).split(" AND ").all(|part| ALLOWED.contains(&part.trim_matches(['(', ')', ' '])))
-    }) || expression.split(" AND ").all(|part| part.split(" OR ").any(|side| ALLOWED.contains(&side.trim_matches(['(', ')', ' ']))))
+    }) || expression
+        .split(" AND ")
+        .all(|part| part.split(" OR ").any(|side| ALLOWED.contains(&side.trim_matches(['(', ')', ' ']))))
 }
 
 #[test]
@@ -44,6 +58,7 @@ fn every_dependency_has_a_licence_that_fits() {
 #[test]
 fn one_tls_stack() {
     let packages = packages();
-    let found: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).filter(|name| BANNED.contains(name)).collect();
+    let found: Vec<&str> =
+        packages.iter().filter_map(|package| package["name"].as_str()).filter(|name| BANNED.contains(name)).collect();
     assert!(found.is_empty(), "{found:?}");
 }

@@ -29,8 +29,29 @@ const TOP: &[&str] = &["app", "cli", "lib", "main"];
 
 /// What would make a decision depend on anything but its arguments.
 const IMPURE: &[&str] = &[
-    "async ", ".await", "tokio", "std::fs", "std::net", "std::env", "std::thread", "std::process", "std::io", "SystemTime", "Instant::now",
-    "Timestamp::now", "Zoned::now", "tracing", "prometheus_client", "reqwest", "zbus", "bollard", "rusqlite", "rand::", "rustix", "println!", "eprintln!",
+    "async ",
+    ".await",
+    "tokio",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::thread",
+    "std::process",
+    "std::io",
+    "SystemTime",
+    "Instant::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "tracing",
+    "prometheus_client",
+    "reqwest",
+    "zbus",
+    "bollard",
+    "rusqlite",
+    "rand::",
+    "rustix",
+    "println!",
+    "eprintln!",
 ];
 
 struct Source {
@@ -115,7 +136,9 @@ fn the_domain_is_pure() {
 fn a_permit_is_made_in_one_place() {
     let mut made = Vec::new();
     for source in sources() {
-        for (number, line) in code(&source).filter(|(_, line)| line.contains("Permit {") && !line.contains("struct") && !line.contains("impl")) {
+        for (number, _) in
+            code(&source).filter(|(_, line)| line.contains("Permit {") && !line.contains("struct") && !line.contains("impl"))
+        {
             made.push(format!("{}:{number}", source.path.display()));
         }
     }
