@@ -21,6 +21,7 @@ mod inbox;
 mod monitoring;
 mod mounts;
 mod port;
+mod preflight;
 mod process;
 pub mod residue;
 mod run;
@@ -39,6 +40,7 @@ pub use monitoring::{
     Monitoring, MonitoringOptions, Pace, Receiver, RuleFile, Scrape, Service, shipped_rules,
 };
 pub use port::free_port;
+pub use preflight::can_run;
 pub use process::{Process, ProcessId, tail};
 pub use run::{Run, RunFiles, base, cache, sweep};
 pub use stack::{Stack, StackOptions};
