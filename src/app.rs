@@ -4,7 +4,9 @@ use crate::book::Edition;
 use crate::collect::docker::Containers;
 use crate::config::{self, Settings};
 use crate::console;
+use crate::domain::guard::Guard;
 use crate::domain::id::IncidentId;
+use crate::domain::incident::AttemptOutcome;
 use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::playbook::Playbook;
 use crate::domain::target::AllowList;
@@ -35,8 +37,6 @@ type Dependencies = BTreeMap<String, String>;
 
 /// How often systemd and Docker are asked whether they answer.
 const REACH_EVERY: Duration = Duration::from_secs(10);
-/// Past attempts and closed incidents that a start looks back to.
-const CLOSED_HORIZON: Duration = Duration::from_secs(7 * 86_400);
 /// After-care ends this long after the resolve where the configuration does not say: Alertmanager's own default.
 const GROUP_INTERVAL: Duration = Duration::from_secs(300);
 
@@ -47,8 +47,9 @@ const GROUP_INTERVAL: Duration = Duration::from_secs(300);
 pub async fn serve(settings: Settings, books: Books) -> Result<(), String> {
     let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"));
     for (_, book) in &books {
-        telemetry.playbook(&book.id.0, &["healed", "not_healed", "worse", "unknown", "interrupted"]);
+        telemetry.playbook(&book.id.0, &AttemptOutcome::ALL.map(AttemptOutcome::label));
     }
+    telemetry.guards(&Guard::ALL.map(Guard::label));
     let tools = tools(&settings)?;
     let notifier = Notifier::new(notify_settings(&settings)).map_err(|error| format!("notify: {error}"))?;
     let world = Arc::new(RealWorld::new(tools.clone(), notifier));
@@ -126,7 +127,7 @@ async fn start_loop(
 ) -> Result<(Handle, JoinHandle<Result<(), String>>), String> {
     let windows = books.iter().flat_map(|(_, book)| book.limits.budget.iter().map(|budget| budget.window));
     let horizon =
-        Horizon { attempts: windows.max().unwrap_or_default().max(Duration::from_secs(86_400)), closed: CLOSED_HORIZON };
+        Horizon { attempts: windows.max().unwrap_or_default().max(Horizon::default().attempts), ..Horizon::default() };
     let folder = settings.state.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&folder, horizon)).await.map_err(|error| error.to_string())?;
     let (store, loaded) = match opened {

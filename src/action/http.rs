@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 #[derive(Clone, Debug)]
 pub struct Http {
-    call: Call,
+    /// Boxed: a call is far larger than any other kind.
+    call: Box<Call>,
 }
 
 pub(super) fn form(raw: &RawCall) -> Result<Form, String> {
@@ -39,7 +40,7 @@ pub(super) fn form(raw: &RawCall) -> Result<Form, String> {
 impl Http {
     pub(super) fn parse(step: &PlannedStep) -> Result<Self, String> {
         let call = args_of::<RawCall>(step)?.parse().map_err(|why| format!("http: {why}"))?;
-        Ok(Self { call })
+        Ok(Self { call: Box::new(call) })
     }
 
     pub(super) fn admit(&self, allow: &AllowList) -> Result<(), String> {

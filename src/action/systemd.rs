@@ -79,6 +79,8 @@ impl Systemd {
                 let answer = tools.systemd.reset_failed(&before.id, deadline).await;
                 return match answer {
                     Ok(()) => Acted::new(ActOutcome::Done, "failed state and start counter reset").with(before.evidence()),
+                    // systemd forgets a unit that is neither up nor failed, and "not loaded" then reads like "not there".
+                    Err(LinkError::Missing(_)) => Acted::new(ActOutcome::Done, "nothing to reset"),
                     Err(error) => error.into_acted(),
                 };
             }

@@ -1,7 +1,7 @@
 //! The front matter: when a playbook applies, and inside which limits.
 
 use super::limits::{LimitsPatch, YEAR, read_mode};
-use super::templates::check_text;
+use super::templates::{NAMES, check_text};
 use crate::domain::id::PlaybookId;
 use crate::domain::playbook::{ActOn, Mode, Severity, TargetTemplate};
 use crate::domain::selector::Selector;
@@ -140,7 +140,7 @@ fn read_target(fields: &mut Fields<'_>) -> Option<(TargetTemplate, usize)> {
         file.refuse(node.at, why);
         return None;
     }
-    check_text(file, node.at, &name);
+    check_text(file, node.at, &name, &NAMES[..3]);
     Some((TargetTemplate { kind, name }, key.at))
 }
 

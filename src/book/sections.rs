@@ -1,7 +1,7 @@
 //! The executable sections: a list of rungs, a verification, a rollback.
 
 use super::markdown::{Heading, Page};
-use super::templates::check_text;
+use super::templates::{NAMES, check_text};
 use crate::action;
 use crate::domain::playbook::{Check, Rung, Step, StepObject, Verify};
 use crate::domain::target::TargetKind;
@@ -106,21 +106,21 @@ impl Sections<'_> {
     fn step(&self, item: &Node) -> Option<Step> {
         let (at, raw) = self.kind::<action::Raw>(item, "step")?;
         let step = raw.into_step().map_err(|why| self.file.refuse(at, why)).ok()?;
-        self.fits(at, step.kind, &step.stake.object);
+        self.fits(at, step.kind, &step.stake.object, action::object_kind);
         Some(step)
     }
 
     fn probe(&self, item: &Node) -> Option<Check> {
         let (at, raw) = self.kind::<probe::Raw>(item, "probe")?;
         let check = raw.into_check().map_err(|why| self.file.refuse(at, why)).ok()?;
-        self.fits(at, check.kind, &check.object);
+        self.fits(at, check.kind, &check.object, probe::object_kind);
         Some(check)
     }
 
     /// Reads `kind: parameters`, with or without options beside it.
     fn kind<T: for<'de> Deserialize<'de>>(&self, item: &Node, noun: &str) -> Option<(usize, T)> {
         let before = self.file.count();
-        item.texts(&mut |at, text| check_text(self.file, at, text));
+        item.texts(&mut |at, text| check_text(self.file, at, text, &NAMES));
         let is_option = |key: &Key| STEP_OPTIONS.contains(&key.name.as_str());
         let mut at = item.at;
         let mut named = Vec::new();
@@ -156,12 +156,8 @@ impl Sections<'_> {
     }
 
     /// `docker.restart` can't act on a unit: said now, not when the alert comes.
-    fn fits(&self, at: usize, kind: &str, object: &StepObject) {
-        let wanted = match kind.split('.').next() {
-            Some("systemd") => TargetKind::Unit,
-            Some("docker") => TargetKind::Container,
-            _ => return,
-        };
+    fn fits(&self, at: usize, kind: &str, object: &StepObject, object_kind: fn(&str) -> Option<TargetKind>) {
+        let Some(wanted) = object_kind(kind) else { return };
         let given = match object {
             StepObject::Default => self.target,
             StepObject::Other(other) => Some(other.kind),

@@ -140,6 +140,11 @@ fn names_matchers_and_targets_are_checked() {
             "{ unit: \"{{ labels.\" }",
             "x.md:4:17: template \"{{ labels.\": syntax error: unexpected end of input, expected identifier or integer",
         ),
+        (
+            "{{ labels.target }}",
+            "{{ target }}",
+            "x.md:4:17: template \"{{ target }}\": unknown name `target`; known are labels, annotations, vars",
+        ),
     ] {
         check(old, new, &[expected]);
     }
@@ -151,20 +156,28 @@ fn executable_sections_are_checked_at_their_place() {
     for (new, expected) in [
         ("- systemd.restrat: {}", "x.md:12:3: unknown step `systemd.restrat`; did you mean `systemd.restart`?"),
         ("- docker.restart: {}", "x.md:12:3: `docker.restart` needs a container, and the target is a unit"),
-        ("- systemd.restart: { force: 1 }", "x.md:12:22: unknown key `force`; there is none"),
+        ("- systemd.restart: { force: 1 }", "x.md:12:22: unknown key `force`; known are unit"),
         ("- systemd.restart: {}\n  optional: true", "x.md:13:3: `optional` is not supported by this version"),
         ("- http: { get: x, retry: 3 }", "x.md:12:19: `retry` is not supported by this version"),
         ("- http: { get: x, jsn: 3 }", "x.md:12:19: unknown key `jsn`; did you mean `json`?"),
-        ("- http: {}", "x.md:12:3: one of `get` and `post` is needed"),
+        ("- http: {}", "x.md:12:3: it names no URL: give one of get, head, post, put, patch, delete"),
         (
             "- http: { get: \"{{ x\" }",
             "x.md:12:16: template \"{{ x\": syntax error: unexpected end of input, expected end of variable block",
+        ),
+        (
+            "- http: { get: \"{{ lables.target }}\" }",
+            "x.md:12:16: template \"{{ lables.target }}\": unknown name `lables`; did you mean `labels`?",
+        ),
+        (
+            "- http: { get: \"{% for n in range(2) %}{{ n }}{{ vars.x | default(target) }}{% endfor %}{{ x }}\" }",
+            "x.md:12:16: template \"{% for n in range(2) %}{{ n }}{{ vars.x | default(target) }}{% endfor %}{{ x }}\": unknown name `x`; known are labels, annotations, vars, target",
         ),
         ("- systemd.restart: {}\n  wait: 5s", "x.md:13:3: a second key \"wait\" in one step"),
         ("- wait: 5", "x.md:12:9: \"5\" is no duration: it lacks a unit (write 30s, 5m or 1h30m)"),
         (
             "- systemctl restart web",
-            "x.md:12:3: unknown step `systemctl restart web`; known are systemd.restart, docker.restart, http, wait",
+            "x.md:12:3: unknown step `systemctl restart web`; known are systemd.restart, systemd.start, systemd.stop, systemd.reset_failed, docker.restart, docker.start, docker.stop, http, wait",
         ),
         ("systemd.restart: {}", "x.md:12:1: a map where a list is expected"),
         ("[]", "x.md:12:1: an empty list"),
@@ -185,7 +198,7 @@ fn executable_sections_are_checked_at_their_place() {
         ("all:\n", "x.md:19:1: `all` has no value; give it one or remove the line"),
         ("all:\n  - docker.running: {}\n", "x.md:20:5: `docker.running` needs a container, and the target is a unit"),
         ("all:\n  - systemd.actve: {}\n", "x.md:20:5: unknown probe `systemd.actve`; did you mean `systemd.active`?"),
-        ("all:\n  - http: { get: x, status: OK }\n", "x.md:20:29: \"OK\" where u16 is expected"),
+        ("all:\n  - http: { get: x, status: OK }\n", "x.md:20:29: expected a status code as in 200, or a list as in [200, 204]"),
         (
             "stable: 10s\nall:\n  - systemd.active: {}\n",
             "x.md:19:9: `stable` must be shorter than `within`, or no verification ever passes",
@@ -233,7 +246,7 @@ fn sections_must_make_sense_together() {
 fn all_problems_are_reported_at_once() {
     let text = SOUND
         .replace("severity: P1", "severity: P9\nmoed: auto\nlimits: { attempts: 0, within: 0s }")
-        .replace("- systemd.restart: {}", "- wait: 0\n- wiat: 1s\n- wait: x")
+        .replace("- systemd.restart: {}", "- wait: 1s\n- wiat: 1s\n- wait: x")
         .replace("within: 10s", "within: 10");
     let problems = edition(&text).compile().unwrap_err();
     let places: Vec<String> = problems.iter().map(Problem::place).collect();
@@ -329,6 +342,41 @@ fn folders_are_read_as_a_whole() {
          d.md:1:1: the front matter is missing\n\
          d.md:1:1: the title is missing"
     );
+    for name in ["c.md", "d.md"] {
+        std::fs::remove_file(dir.path().join(name)).unwrap();
+    }
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(dir.path().join("b.md"), open).unwrap();
+    assert_eq!(run(&[]).unwrap_err(), "b.md: everybody may write it; run `chmod o-w b.md`");
     let missing = load(&[PathBuf::from("/nowhere/at/all")], &BTreeMap::new(), &BTreeMap::new()).unwrap_err();
     assert!(missing[0].to_string().starts_with("/nowhere/at/all: playbooks can't be read: "), "{}", missing[0]);
+}
+
+#[test]
+fn windows_line_ends_and_indented_blocks_keep_their_places() {
+    let text = SOUND.replace("within: 10s", "within: 10").replace('\n', "\r\n");
+    let problems = edition(&text).compile().unwrap_err();
+    assert_eq!(problems.iter().map(Problem::place).collect::<Vec<_>>(), ["x.md:18:9"], "{problems:?}");
+    assert_eq!(problems[0].text.as_deref(), Some("within: 10"));
+
+    let listed = "1. First\n\n   ```yaml\n   - systemd.restart: {}\n   - wiat: 1s\n   ```";
+    let text = SOUND.replace("```yaml\n- systemd.restart: {}\n```", listed);
+    let problems = edition(&text).compile().unwrap_err();
+    assert_eq!(problems.iter().map(Problem::place).collect::<Vec<_>>(), ["x.md:15:6"], "{problems:?}");
+}
+
+#[test]
+fn no_text_makes_the_reader_panic() {
+    let whole = include_str!("../../playbooks/container-down.md");
+    let ends = whole.char_indices().map(|(at, _)| at).step_by(97);
+    for text in ends.map(|at| &whole[..at]).chain((0..SOUND.len()).map(|at| &SOUND[..at])) {
+        let _ = edition(text).compile();
+    }
+    for (at, old) in SOUND.char_indices().step_by(3) {
+        for new in ["\0", "{", "\"", "\t", "é", "\n", "-", ""] {
+            let text = format!("{}{new}{}", &SOUND[..at], &SOUND[at + old.len_utf8()..]);
+            let shown = edition(&text).compile().map_err(|problems| problems.iter().map(Problem::to_string).collect::<String>());
+            assert!(shown.is_ok() || shown.is_err_and(|text| text.starts_with("x.md:")));
+        }
+    }
 }

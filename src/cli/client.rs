@@ -35,6 +35,24 @@ pub struct Events {
     buffer: Vec<u8>,
 }
 
+/// Of the configuration; the daemon and `heald check` judge the rest of it.
+#[derive(Deserialize)]
+struct OnlyState {
+    state: Option<PathBuf>,
+}
+
+/// heald's yes.
+#[derive(Deserialize)]
+struct Done {
+    message: String,
+}
+
+/// heald's no.
+#[derive(Deserialize)]
+struct Wrong {
+    error: String,
+}
+
 const STATE: &str = "/var/lib/heald";
 const SOCKET: &str = "control.sock";
 /// The daemon's own patience with its loop is shorter.
@@ -61,11 +79,6 @@ impl Place {
             return Ok(socket.clone());
         }
         let Some(file) = &self.config_file else { return Ok(Path::new(STATE).join(SOCKET)) };
-        /// The daemon and `heald check` judge the rest of the file.
-        #[derive(Deserialize)]
-        struct OnlyState {
-            state: Option<PathBuf>,
-        }
         let wrong = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error} (or name --socket)", file.display()));
         let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
         let OnlyState { state } = serde_saphyr::from_str(&text).map_err(|error| wrong(&error.without_snippet()))?;
@@ -84,10 +97,6 @@ impl Daemon {
 
     /// What heald says to it.
     pub async fn order(&self, order: &PersonOrder) -> Result<String, Failure> {
-        #[derive(Deserialize)]
-        struct Done {
-            message: String,
-        }
         let request = self.client.post(url("orders")).timeout(ANSWER_WITHIN).json(order);
         let done: Done = self.read(&self.text(self.send(request).await?).await?)?;
         Ok(clean(&done.message))
@@ -115,10 +124,6 @@ impl Daemon {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
         if response.status().is_success() {
             return Ok(response);
-        }
-        #[derive(Deserialize)]
-        struct Wrong {
-            error: String,
         }
         let status = response.status();
         let text = self.text(response).await?;

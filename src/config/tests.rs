@@ -7,12 +7,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `lines`.
+/// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `control`.
 fn reading(text: &str) -> Result<Settings, Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("token"), "s3cret\n").unwrap();
     fs::write(dir.path().join("empty"), "\n").unwrap();
-    fs::write(dir.path().join("lines"), "a\nb\n").unwrap();
+    fs::write(dir.path().join("control"), "a\u{1b}b\n").unwrap();
     let places = Places { dir: dir.path(), credentials: None };
     read(Path::new("heald.yaml"), text, &places).map_err(|problems| {
         let shown = problems.iter().map(|problem| format!("{}: {}", problem.place(), problem.what));
@@ -60,10 +60,7 @@ fn mistakes_are_named_with_their_place() {
             "heald.yaml:1:29: the secret DIR/nowhere can't be read: No such file or directory (os error 2)",
         ),
         ("web: { auth: { bearer_file: empty } }", "heald.yaml:1:29: the secret DIR/empty is empty"),
-        (
-            "web: { auth: { bearer_file: lines } }",
-            "heald.yaml:1:29: the secret DIR/lines holds more than one line, or control characters",
-        ),
+        ("web: { auth: { bearer_file: control } }", "heald.yaml:1:29: the secret DIR/control holds control characters"),
         ("web: { admin: {} }", "heald.yaml:1:8: unknown key `admin`; known are listen, metrics_listen, auth, max_connections"),
         ("state:", "heald.yaml:1:1: `state` has no value; give it one or remove the line"),
         ("host: ''", "heald.yaml:1:7: an empty text"),
@@ -93,7 +90,7 @@ fn mistakes_are_named_with_their_place() {
             "heald.yaml:1:17: \"/run/bus\" is not taken: write \"unix:path=/run/dbus/system_bus_socket\"",
         ),
         ("docker: { host: 'tcp://h:1' }", "heald.yaml:1:17: \"tcp://h:1\" is not taken: write \"unix:///var/run/docker.sock\""),
-        ("alertmanager: {}", "heald.yaml:1:15: key `url` is missing"),
+        ("prometheus: {}", "heald.yaml:1:13: key `url` is missing"),
         ("alertmanager: { url: 'ftp://h' }", "heald.yaml:1:22: this URL is not taken: it must begin with http:// or https://"),
         (
             "alertmanager: { url: 'http://h', group_interval: 5 }",

@@ -44,7 +44,7 @@ pub struct Incident {
     pub before: Option<Evidence>,
     /// The state before the running attempt: what was up and what passed then.
     pub seen_before: Option<Observation>,
-    /// Steps of the running attempt that took effect or may have.
+    /// A step took effect or may have, so there is something to roll back.
     pub touched: bool,
     /// Seen broken in after-care: stands in for a firing alert until healed again.
     pub relapsed: bool,
@@ -400,7 +400,6 @@ impl Incident {
                 if *charged {
                     self.first_permit.get_or_insert(at);
                 }
-                self.touched = false;
                 self.seen_before = Some(seen.clone());
                 self.before = seen.evidence.clone();
                 self.phase = Phase::Acting { attempt: self.attempt(*attempt), section: Section::Rung(*rung), step: 0, since: at };
@@ -437,6 +436,7 @@ impl Incident {
                 self.rung_tries.fill(0);
                 self.first_permit = None;
                 self.held = Duration::ZERO;
+                self.touched = false;
                 self.rolled_back = false;
                 self.giving_up = None;
                 self.told.clear();
@@ -466,7 +466,10 @@ impl Incident {
             }
             E::Told { notice, deliveries } => {
                 if deliveries.is_empty() || deliveries.iter().any(|delivery| delivery.error.is_none()) {
-                    self.untold.retain(|(due, _)| due != notice);
+                    // One message took one of them off; the same kind may be due twice, for different reasons.
+                    if let Some(told) = self.untold.iter().position(|(due, _)| due == notice) {
+                        self.untold.remove(told);
+                    }
                 }
                 self.tell_again = (!self.untold.is_empty()).then(|| at + TELL_AGAIN_AFTER);
             }
@@ -573,6 +576,8 @@ impl Phase {
 }
 
 impl AttemptOutcome {
+    pub const ALL: [Self; 5] = [Self::Healed, Self::NotHealed, Self::Worse, Self::Unknown, Self::Interrupted];
+
     pub fn label(self) -> &'static str {
         match self {
             Self::Healed => "healed",

@@ -20,6 +20,8 @@ pub enum Section {
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub section: Section,
+    /// The playbook's target: effects without an object of their own are on its account.
+    pub target: Option<Target>,
     pub steps: Vec<PlannedStep>,
 }
 
@@ -65,7 +67,11 @@ fn allowed(wanted: &TargetTemplate, context: &Context<'_>, allow: &AllowList) ->
     if allow.allows(&target) {
         return Ok(target);
     }
-    Err(format!("{target} is not on the allow-list; to let heald touch it, add it under `targets:` of the configuration"))
+    Err(not_allowed(&target))
+}
+
+fn not_allowed(target: &Target) -> String {
+    format!("{target} is not on the allow-list; to let heald touch it, add it under `targets:` of the configuration")
 }
 
 // === impl Plan ===
@@ -73,8 +79,8 @@ fn allowed(wanted: &TargetTemplate, context: &Context<'_>, allow: &AllowList) ->
 impl Plan {
     /// Whom the plan touches, sorted, each once: the order in which locks are taken.
     pub fn objects(&self) -> Vec<Target> {
-        let mut objects: Vec<Target> =
-            self.steps.iter().filter(|step| step.risk != Risk::Read).filter_map(|step| step.object.clone()).collect();
+        let effects = self.steps.iter().filter(|step| step.risk != Risk::Read);
+        let mut objects: Vec<Target> = effects.filter_map(|step| step.object.clone().or_else(|| self.target.clone())).collect();
         objects.sort();
         objects.dedup();
         objects
@@ -133,6 +139,9 @@ impl Binding<'_> {
             },
             Section::Rollback => ("rollback", &self.playbook.rollback),
         };
+        if let Some(target) = self.target.filter(|target| !self.allow.allows(target)) {
+            return Err(not_allowed(target));
+        }
         let steps = steps
             .iter()
             .enumerate()
@@ -140,7 +149,7 @@ impl Binding<'_> {
                 self.step(step, &context).map_err(|why| format!("{name}, step {} ({}): {why}", index + 1, step.kind))
             })
             .collect::<Result<_, _>>()?;
-        Ok(Plan { section, steps })
+        Ok(Plan { section, target: self.target.cloned(), steps })
     }
 
     /// # Errors

@@ -83,10 +83,11 @@ impl Matcher {
     }
 
     fn new(name: &str, operator: &str, value: &str, text: &str) -> Result<Self, String> {
-        let anchored = |value: &str| {
-            Regex::new(&format!("^(?s:{value})$"))
-                .map_err(|error| format!("matcher {text:?}: the regular expression is wrong: {error}"))
+        let compile = |pattern: &str| {
+            Regex::new(pattern).map_err(|error| format!("matcher {text:?}: the regular expression is wrong: {error}"))
         };
+        // Compiled alone first: `a)|(b` would slip out of its anchors.
+        let anchored = |value: &str| compile(value).and_then(|_| compile(&format!("^(?s:{value})$")));
         let test = match operator {
             "=" => Test::Equal(value.to_owned()),
             "!=" => Test::NotEqual(value.to_owned()),
@@ -208,6 +209,7 @@ mod tests {
             r#"{a="b""#,
             r#"a="b" c="d""#,
             r#"a=~"(""#,
+            r#"a=~"x)|(y""#,
             r#"="b""#,
         ] {
             assert!(Selector::parse(&[text]).is_err(), "{text:?} was taken");

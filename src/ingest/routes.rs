@@ -8,7 +8,7 @@ use crate::telemetry::{AlertResult, OPENMETRICS, Telemetry, WebhookRefusal};
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, WWW_AUTHENTICATE,
+    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,6 +19,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// What the routes need.
 #[derive(Clone)]
@@ -33,8 +34,15 @@ pub struct Web {
 /// Pages that somebody else writes.
 #[derive(Clone)]
 pub struct Pages {
-    /// `/metrics/targets`: what heald's own collectors see. OpenMetrics text.
+    /// `/metrics/targets`: what heald's own collectors see. `OpenMetrics` text.
     pub targets: Arc<dyn Fn() -> BoxFuture<'static, String> + Send + Sync>,
+}
+
+/// What all requests share.
+struct Shared {
+    web: Web,
+    /// KiB of bodies and their alerts that may be in memory at once.
+    room: Semaphore,
 }
 
 /// A request that is turned away.
@@ -54,6 +62,8 @@ struct Answer {
     truncated: u64,
 }
 
+/// In KiB: four of the largest bodies, or thousands of ordinary ones. More wait, and then get 503.
+const ROOM: usize = 64 * 1_024;
 /// Read and thrown away after a 413, so that the sender gets to see the answer.
 const DRAIN_MAX: usize = 64 * 1_024 * 1_024;
 /// The loop answers within milliseconds; a probe of a load balancer waits about a second.
@@ -75,11 +85,11 @@ pub fn webhook_router(web: Web) -> Router {
     finish(with_webhook(Router::new()), web)
 }
 
-fn with_webhook(router: Router<Arc<Web>>) -> Router<Arc<Web>> {
+fn with_webhook(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
     router.route(WEBHOOK, post(webhook).put(webhook).fallback(wrong_method))
 }
 
-fn with_pages(router: Router<Arc<Web>>) -> Router<Arc<Web>> {
+fn with_pages(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
     router
         .route("/-/healthy", get(async || "heald is healthy\n"))
         .route("/-/ready", get(ready))
@@ -87,14 +97,15 @@ fn with_pages(router: Router<Arc<Web>>) -> Router<Arc<Web>> {
         .route("/metrics/targets", get(targets))
 }
 
-fn finish(router: Router<Arc<Web>>, web: Web) -> Router {
+fn finish(router: Router<Arc<Shared>>, web: Web) -> Router {
     router
         .fallback(async || (StatusCode::NOT_FOUND, format!("nothing here; the webhook is POST {WEBHOOK}\n")))
-        .with_state(Arc::new(web))
+        .with_state(Arc::new(Shared { web, room: Semaphore::new(ROOM) }))
 }
 
-async fn webhook(State(web): State<Arc<Web>>, request: Request) -> Response {
-    let response = match take(&web, request).await {
+async fn webhook(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let web = &shared.web;
+    let response = match take(web, &shared.room, request).await {
         Ok(answer) => Json(answer).into_response(),
         Err(refusal) => {
             web.telemetry.webhook_refused(refusal.reason);
@@ -106,13 +117,18 @@ async fn webhook(State(web): State<Arc<Web>>, request: Request) -> Response {
     response
 }
 
-async fn take(web: &Web, request: Request) -> Result<Answer, Refusal> {
+async fn take(web: &Web, room: &Semaphore, request: Request) -> Result<Answer, Refusal> {
     let (parts, body) = request.into_parts();
     if !web.auth.admits(&parts.headers) {
         return Err(Refusal::new(StatusCode::UNAUTHORIZED, WebhookRefusal::Auth, "credentials are missing or wrong"));
     }
-    check_headers(&parts.headers)?;
-    let body = tokio::time::timeout(web.limits.body_within, read_body(&parts.headers, body, web.limits.body_max))
+    let told = check_headers(&parts.headers, web.limits.body_max)?;
+    // Held until the loop has answered: the alerts take memory as the body does.
+    let share = u32::try_from(told.unwrap_or(web.limits.body_max).min(web.limits.body_max) / 1_024 + 1).unwrap_or(u32::MAX);
+    let _share = tokio::time::timeout(web.limits.answer_within, room.acquire_many(share))
+        .await
+        .map_err(|_| Refusal::unavailable(&Unavailable::Full))?;
+    let body = tokio::time::timeout(web.limits.body_within, read_body(told.unwrap_or(0), body, web.limits.body_max))
         .await
         .map_err(|_| {
             let text = format!("the body did not arrive within {:?}", web.limits.body_within);
@@ -153,8 +169,8 @@ async fn deliver(web: &Web, batch: Batch) -> Result<Answer, Refusal> {
     Ok(Answer { receipt, refused, repeated, truncated })
 }
 
-/// Before anything is read.
-fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
+/// Before anything is read. Gives the length that the sender told.
+fn check_headers(headers: &HeaderMap, max: usize) -> Result<Option<usize>, Refusal> {
     if let Some(coding) = headers.get(CONTENT_ENCODING).filter(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         let text = format!("content-encoding {coding:?}: bodies are taken as they are, not compressed");
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, WebhookRefusal::Malformed, text));
@@ -162,11 +178,15 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
         return Err(Refusal::malformed("content-length and transfer-encoding contradict each other: send one"));
     }
-    Ok(())
+    let told = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    match told {
+        // The sender waits for a word before it sends; any other is drained first.
+        Some(told) if told > max && headers.contains_key(EXPECT) => Err(Refusal::too_large(told, max)),
+        told => Ok(told),
+    }
 }
 
-async fn read_body(headers: &HeaderMap, body: Body, max: usize) -> Result<Vec<u8>, Refusal> {
-    let told: usize = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok()).unwrap_or(0);
+async fn read_body(told: usize, body: Body, max: usize) -> Result<Vec<u8>, Refusal> {
     // A promise is not believed beyond what costs nothing.
     let mut bytes = Vec::with_capacity(told.min(256 * 1_024));
     let mut length = 0_usize;
@@ -184,8 +204,7 @@ async fn read_body(headers: &HeaderMap, body: Body, max: usize) -> Result<Vec<u8
         }
     }
     if length.max(told) > max {
-        let text = format!("the body has {} bytes or more: at most {max} are taken; group by fewer alerts", length.max(told));
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, WebhookRefusal::TooLarge, text));
+        return Err(Refusal::too_large(length.max(told), max));
     }
     Ok(bytes)
 }
@@ -205,15 +224,15 @@ fn count(telemetry: &Telemetry, receipt: &Receipt) {
     }
 }
 
-async fn wrong_method(State(web): State<Arc<Web>>) -> Response {
-    web.telemetry.webhook(StatusCode::METHOD_NOT_ALLOWED.as_u16());
+async fn wrong_method(State(shared): State<Arc<Shared>>) -> Response {
+    shared.web.telemetry.webhook(StatusCode::METHOD_NOT_ALLOWED.as_u16());
     let error = ApiError { error: "alerts are delivered by POST".to_owned() };
     (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST, PUT")], Json(error)).into_response()
 }
 
 /// Whether alerts would be taken now.
-async fn ready(State(web): State<Arc<Web>>) -> Response {
-    let why_not = match tokio::time::timeout(READY_WITHIN, web.handle.status()).await {
+async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    let why_not = match tokio::time::timeout(READY_WITHIN, shared.web.handle.status()).await {
         Ok(Ok(status)) if status.state == "ok" => return "heald is ready\n".into_response(),
         Ok(Ok(status)) => status.state,
         Ok(Err(why)) => why.to_string(),
@@ -222,12 +241,12 @@ async fn ready(State(web): State<Arc<Web>>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, format!("heald is not ready: {why_not}\n")).into_response()
 }
 
-async fn metrics(State(web): State<Arc<Web>>) -> Response {
-    ([(CONTENT_TYPE, OPENMETRICS)], web.telemetry.page()).into_response()
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    ([(CONTENT_TYPE, OPENMETRICS)], shared.web.telemetry.page()).into_response()
 }
 
-async fn targets(State(web): State<Arc<Web>>) -> Response {
-    ([(CONTENT_TYPE, OPENMETRICS)], (web.pages.targets)().await).into_response()
+async fn targets(State(shared): State<Arc<Shared>>) -> Response {
+    ([(CONTENT_TYPE, OPENMETRICS)], (shared.web.pages.targets)().await).into_response()
 }
 
 #[derive(Serialize)]
@@ -244,6 +263,11 @@ impl Refusal {
 
     fn malformed(text: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, WebhookRefusal::Malformed, text)
+    }
+
+    fn too_large(length: usize, max: usize) -> Self {
+        let text = format!("the body has {length} bytes or more: at most {max} are taken; group the alerts by more labels");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, WebhookRefusal::TooLarge, text)
     }
 
     fn unavailable(why: &Unavailable) -> Self {

@@ -41,6 +41,8 @@ pub struct Server {
     limits: Limits,
 }
 
+/// Of a header at most; beyond it 431. hyper's own limit, 400 KiB, is too much for 512 connections.
+const BUFFER_MAX: usize = 64 * 1_024;
 /// After an error of `accept`, which is mostly "too many open files".
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -131,6 +133,7 @@ async fn converse(stream: TcpStream, router: Router, limits: Limits, mut stopped
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_within)
+        .max_buf_size(BUFFER_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = pin!(connection);
     tokio::select! {

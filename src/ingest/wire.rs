@@ -61,17 +61,16 @@ pub fn read(body: &[u8]) -> Result<Batch, String> {
     for (index, raw) in raw_alerts.iter().enumerate() {
         match read_alert(raw.get()) {
             Err(reason) => batch.refused.push(Refused { index, reason }),
-            Ok(alert) => match places.get(&alert.fingerprint) {
-                Some(place) => {
+            Ok(alert) => {
+                if let Some(place) = places.get(&alert.fingerprint) {
                     let place: usize = *place;
                     batch.alerts[place] = alert;
                     batch.repeated += 1;
-                }
-                None => {
+                } else {
                     places.insert(alert.fingerprint.clone(), batch.alerts.len());
                     batch.alerts.push(alert);
                 }
-            },
+            }
         }
     }
     Ok(batch)

@@ -84,15 +84,18 @@ fn an_alerts_text_stays_text() {
     assert_eq!(json["text"], text);
 }
 
+/// A status, and a `Retry-After`.
+type Answer = (u16, Option<&'static str>);
+
 /// A receiver that answers with the given statuses and then with 200, and keeps what it got.
 #[derive(Clone, Default)]
 struct Receiver {
-    answers: Arc<Mutex<VecDeque<(u16, Option<&'static str>)>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
     got: Arc<Mutex<Vec<(HeaderMap, serde_json::Value)>>>,
 }
 
 impl Receiver {
-    async fn open(answers: &[(u16, Option<&'static str>)]) -> (Self, String) {
+    async fn open(answers: &[Answer]) -> (Self, String) {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let receiver = Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), ..Self::default() };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -149,14 +152,14 @@ async fn the_webhook_carries_facts_and_text() {
 
 #[tokio::test]
 async fn what_passes_is_tried_again_and_what_does_not_is_not() {
-    let mut cases: Vec<(&[(u16, Option<&'static str>)], usize, Option<&str>)> = vec![
+    let cases: [(&[Answer], usize, Option<&str>); 6] = [
         (&[(500, None), (503, None), (429, Some("0"))], 4, None),
         (&[(502, None); 9], 4, Some("the receiver answered 502 Bad Gateway (after 4 tries)")),
         (&[(404, None)], 1, Some("the receiver answered 404 Not Found")),
         (&[(401, None)], 1, Some("the receiver answered 401")),
         (&[(302, None)], 1, Some("the receiver answered 302 Found")),
+        (&[(429, Some("31"))], 1, Some("the receiver answered 429 Too Many Requests, and asks to wait 31s")),
     ];
-    cases.push((&[(429, Some("31"))], 1, Some("the receiver answered 429 Too Many Requests, and asks to wait 31s")));
     for (answers, tries, error) in cases {
         let (receiver, url) = Receiver::open(answers).await;
         let told = notifier(&url).tell(notice(NoticeKind::Healed)).await;
@@ -186,4 +189,32 @@ async fn no_secret_reaches_an_error() {
 async fn the_log_is_a_channel_only_where_there_is_no_other() {
     let told = Notifier::new(Settings::default()).unwrap().tell(notice(NoticeKind::Escalated)).await;
     assert_eq!(told, [Delivery { channel: "log".to_owned(), error: None }]);
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_notice_is_one_line_in_the_log_whatever_it_holds() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let mut hostile = notice(NoticeKind::Escalated);
+    hostile.target = "unit a\n2026-11-22T00:00:00Z ERROR forged\u{1b}[2J".to_owned();
+    tracing::subscriber::with_default(log, || log::tell(&hostile));
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains("ERROR") && text.contains("needs a person incident=17 kind=\"escalated\""), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
 }

@@ -31,8 +31,16 @@ pub struct Channel {
 /// Why a try failed, and whether another may do better.
 struct Failure {
     text: String,
-    /// `Some`: it passes; the receiver may have said when.
-    again: Option<Option<Duration>>,
+    again: Again,
+}
+
+enum Again {
+    /// It will fail the same way.
+    Never,
+    /// After the wait of this channel.
+    Soon,
+    /// The receiver said when.
+    After(Duration),
 }
 
 /// What a receiver may ask for; more is left to the incident's own repetition.
@@ -88,13 +96,15 @@ impl Channel {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
-            let (Some(asked), Some(wait)) = (failure.again, waits.next()) else {
-                return Err(if tries == 1 { failure.text } else { format!("{} (after {tries} tries)", failure.text) });
+            let wait = match (failure.again, waits.next()) {
+                (Again::After(asked), _) if asked > RETRY_AFTER_MAX => {
+                    return Err(format!("{}, and asks to wait {asked:?}", failure.text));
+                }
+                (Again::After(asked), Some(wait)) => asked.max(*wait),
+                (Again::Soon, Some(wait)) => *wait,
+                (Again::Never, _) | (_, None) if tries == 1 => return Err(failure.text),
+                (Again::Never, _) | (_, None) => return Err(format!("{} (after {tries} tries)", failure.text)),
             };
-            let wait = asked.unwrap_or(*wait).max(*wait);
-            if wait > RETRY_AFTER_MAX {
-                return Err(format!("{}, and asks to wait {wait:?}", failure.text));
-            }
             tokio::time::sleep(wait).await;
             tries += 1;
         }
@@ -107,7 +117,7 @@ impl Channel {
         }
         let response = request.send().await.map_err(|error| {
             // A request that can't be built never gets better; all else may.
-            let again = (!error.is_builder()).then_some(None);
+            let again = if error.is_builder() { Again::Never } else { Again::Soon };
             Failure { text: reason(error), again }
         })?;
         let status = response.status();
@@ -117,7 +127,12 @@ impl Channel {
         let text = format!("the receiver answered {status}");
         let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
         let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        Err(Failure { text, again: passes.then_some(asked.map(Duration::from_secs)) })
+        let again = match asked {
+            _ if !passes => Again::Never,
+            Some(seconds) => Again::After(Duration::from_secs(seconds)),
+            None => Again::Soon,
+        };
+        Err(Failure { text, again })
     }
 }
 

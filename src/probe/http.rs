@@ -32,21 +32,28 @@ pub struct Params {
 
 #[derive(Clone, Debug)]
 pub(super) struct Http {
-    call: Call,
+    /// Boxed: a call is far larger than any other kind.
+    call: Box<Call>,
 }
 
 /// Shorter than an action's: a verification asks many times.
 const TIMEOUT: Span = Span(Duration::from_secs(5));
+/// A look may overrun its time by as much.
+const TIMEOUT_MAX: Duration = Duration::from_secs(30);
 
 // === impl Params ===
 
 impl Params {
     pub(super) fn check(&self) -> Result<(), String> {
-        self.call().check()
+        match self.timeout {
+            Some(limit) if limit.0 > TIMEOUT_MAX => Err(format!("timeout {limit} is out of range: 1ms to 30s")),
+            _ => self.call().check(),
+        }
     }
 
     pub(super) fn parse(&self) -> Result<Http, String> {
-        Ok(Http { call: self.call().parse()? })
+        self.check()?;
+        Ok(Http { call: Box::new(self.call().parse()?) })
     }
 
     fn call(&self) -> RawCall {

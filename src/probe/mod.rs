@@ -232,6 +232,7 @@ mod tests {
             ("docker.running: { container: 'a/b' }", "a/b"),
             ("http: { post: 'http://a/' }", "post"),
             ("http: { get: 'ftp://a/' }", "only http"),
+            ("http: { get: 'http://a/', timeout: 1m }", "1ms to 30s"),
             ("tcp: { address: '127.0.0.1' }", "host:port"),
             ("tcp: { address: '127.0.0.1:0' }", "host:port"),
             ("tcp: { address: 'a:1', timeout: 20m }", "out of range"),

@@ -27,7 +27,8 @@ pub(super) struct Tcp {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(5);
-const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+/// A look may overrun its time by as much.
+const TIMEOUT_MAX: Duration = Duration::from_secs(30);
 
 // === impl Params ===
 
@@ -38,7 +39,7 @@ impl Params {
         }
         let limit = self.limit();
         if limit.is_zero() || limit > TIMEOUT_MAX {
-            return Err(format!("timeout {} is out of range: 1ms to 1m", Span(limit)));
+            return Err(format!("timeout {} is out of range: 1ms to 30s", Span(limit)));
         }
         Ok(())
     }

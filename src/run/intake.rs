@@ -11,7 +11,7 @@ use crate::domain::plan::{self, Binding, Section};
 use crate::domain::playbook::Playbook;
 use crate::domain::target::{Target, cut};
 use crate::domain::time::Time;
-use crate::telemetry::{AlertResult, Stage};
+use crate::telemetry::Stage;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,12 +35,10 @@ impl<W: World> Driver<W> {
     fn deliver(&mut self, alerts: Vec<Alert>, round: &mut Round) -> Receipt {
         let now = self.clock.now();
         let mut receipt = Receipt::default();
-        self.telemetry.received(alerts.len());
         for alert in alerts {
             let host = alert.label(&self.config.host_label);
             if !host.is_empty() && host != self.config.host {
                 receipt.other_host += 1;
-                self.telemetry.alert(AlertResult::OtherHost, 1);
                 self.remember(&format!("{}: its host is {:?}, this is {:?}", name(&alert), cut(host), self.config.host));
                 continue;
             }
@@ -57,13 +55,11 @@ impl<W: World> Driver<W> {
         match known.and_then(|incident| incident.alerts.get(&alert.fingerprint).map(|attached| (incident.id, attached.clone()))) {
             Some((id, attached)) if attached.firing && attached.starts_at <= alert.starts_at => {
                 receipt.resolved += 1;
-                self.telemetry.alert(AlertResult::Resolved, 1);
                 self.signal(id, Signal::Resolved { fingerprint: alert.fingerprint.clone() }, now, round);
             }
             // Out of order, or of an incident that is over: nothing to do.
             _ => {
                 receipt.duplicate += 1;
-                self.telemetry.alert(AlertResult::Duplicate, 1);
             }
         }
     }
@@ -79,7 +75,6 @@ impl<W: World> Driver<W> {
         let books: Vec<Arc<Playbook>> = self.library.matching(&alert.labels).into_iter().cloned().collect();
         let Some(book) = books.first().cloned() else {
             receipt.unmatched += 1;
-            self.telemetry.alert(AlertResult::Unmatched, 1);
             return self.remember(&format!("{}: no playbook matches", name(&alert)));
         };
         let target = if books.len() > 1 {
@@ -101,10 +96,9 @@ impl<W: World> Driver<W> {
     fn join(&mut self, id: IncidentId, alert: Alert, repeat: bool, now: Time, receipt: &mut Receipt, round: &mut Round) {
         if repeat {
             receipt.duplicate += 1;
-            return self.telemetry.alert(AlertResult::Duplicate, 1);
+            return;
         }
         receipt.attached += 1;
-        self.telemetry.alert(AlertResult::Attached, 1);
         self.signal(id, Signal::Fired { fingerprint: alert.fingerprint, starts_at: alert.starts_at }, now, round);
     }
 
@@ -120,7 +114,6 @@ impl<W: World> Driver<W> {
         round: &mut Round,
     ) {
         receipt.opened += 1;
-        self.telemetry.alert(AlertResult::Opened, 1);
         let waited = self.clock.wall().duration_since(alert.starts_at);
         self.telemetry.stage(Stage::AlertToReceived, Duration::try_from(waited).unwrap_or_default());
         self.keep_edition(&book.revision, round);

@@ -18,7 +18,7 @@ use crate::domain::incident::{Incident, IncidentEvent};
 use crate::domain::playbook::{Library, Mode, Playbook};
 use crate::domain::target::AllowList;
 use crate::domain::time::Time;
-use crate::store::{Batch, CommitError, Loaded, Record, Row, Store};
+use crate::store::{Batch, Loaded, Record, Row, Store};
 use crate::telemetry::Telemetry;
 use clock::Clock;
 use handle::{Handle, Receipt, Request, Unavailable};
@@ -208,7 +208,7 @@ impl<W: World> Driver<W> {
             biased;
             Some(answer) = self.answers.recv() => self.answer(answer, round),
             Some(request) = self.inbox.recv() => self.request(request, round),
-            _ = self.stop.changed(), if !stopping => {}
+            Ok(()) = self.stop.changed(), if !stopping => {}
             () = tokio::time::sleep(timer) => {}
         }
         for _ in 1..ROUND_MAX {
@@ -317,6 +317,11 @@ impl<W: World> Driver<W> {
             fail::fail_point!("after-reply");
         }
         for (id, effect) in effects {
+            if let Effect::Tell(notice) = &effect
+                && !self.state.is_untold(id, notice.kind)
+            {
+                continue; // A channel took it while this round was decided.
+            }
             self.performer.perform(id, effect);
         }
     }
@@ -332,7 +337,7 @@ impl<W: World> Driver<W> {
             Ok((store, batch, result)) => {
                 self.store = Some(store);
                 if let Err(error) = result {
-                    if matches!(error, CommitError::Broken { .. }) {
+                    if !error.is_passing() {
                         self.fatal = Some(error.to_string());
                     }
                     return Err(error.to_string());
@@ -417,8 +422,11 @@ impl<W: World> Driver<W> {
         });
         if let Ok((store, pruned)) = task.await {
             self.store = Some(store);
-            if let Err(error) = pruned {
-                tracing::warn!(reason = %error, "old journal records can't be removed");
+            match pruned {
+                // A bounded piece at a time; the loop goes on in between.
+                Ok(pruned) if pruned.more => self.next_chores = now,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(reason = %error, "old journal records can't be removed"),
             }
         }
     }

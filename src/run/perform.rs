@@ -4,11 +4,14 @@ use super::world::{ActOrder, LookOrder, World};
 use crate::domain::decide::{Effect, Signal};
 use crate::domain::guard::Permit;
 use crate::domain::id::IncidentId;
+use crate::domain::look::{LookHow, Observation, TargetState};
+use crate::domain::notice::NoticeKind;
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{PlannedStep, Section};
 use crate::telemetry::Telemetry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -25,7 +28,7 @@ pub struct Answer {
 enum Token {
     Look(u64),
     Act,
-    Tell,
+    Tell(NoticeKind),
 }
 
 pub struct Performer<W> {
@@ -35,14 +38,19 @@ pub struct Performer<W> {
     looks: HashMap<IncidentId, (u64, AbortHandle)>,
     /// Incidents with a step under way. Such a step is never aborted.
     acts: HashSet<IncidentId>,
+    /// Messages under way, or taken and waiting for their commit.
+    tells: HashSet<(IncidentId, NoticeKind)>,
     next_look: u64,
 }
+
+/// Every probe has a deadline of its own; this one is for a probe that forgets it. An incident must not wait for ever.
+const LOOK_MAX: Duration = Duration::from_secs(60);
 
 // === impl Performer ===
 
 impl<W: World> Performer<W> {
     pub fn new(world: Arc<W>, answers: mpsc::UnboundedSender<Answer>, telemetry: Telemetry) -> Self {
-        Self { world, answers, telemetry, looks: HashMap::new(), acts: HashSet::new(), next_look: 0 }
+        Self { world, answers, telemetry, looks: HashMap::new(), acts: HashSet::new(), tells: HashSet::new(), next_look: 0 }
     }
 
     pub fn perform(&mut self, incident: IncidentId, effect: Effect) {
@@ -51,10 +59,13 @@ impl<W: World> Performer<W> {
             Effect::Look { target, probes, how } => self.look(incident, LookOrder { target, probes, how }),
             Effect::Act { step, section, index, permit } => self.act(incident, step, section, index, permit),
             Effect::Tell(notice) => {
+                if !self.tells.insert((incident, notice.kind)) {
+                    return;
+                }
                 let world = Arc::clone(&self.world);
                 let telemetry = self.telemetry.clone();
-                self.spawn(incident, Token::Tell, async move {
-                    let kind = notice.kind;
+                let kind = notice.kind;
+                self.spawn(incident, Token::Tell(kind), async move {
                     let deliveries = world.tell(notice).await;
                     for delivery in &deliveries {
                         telemetry.notified(&delivery.channel, delivery.error.is_none());
@@ -79,7 +90,10 @@ impl<W: World> Performer<W> {
                 self.acts.remove(&answer.incident);
                 true
             }
-            Token::Tell => true,
+            Token::Tell(kind) => {
+                self.tells.remove(&(answer.incident, kind));
+                true
+            }
         }
     }
 
@@ -88,6 +102,9 @@ impl<W: World> Performer<W> {
     pub fn requeue(&mut self, answers: Vec<Answer>) -> Vec<IncidentId> {
         let acted = answers.iter().filter(|answer| answer.token == Token::Act).map(|answer| answer.incident).collect();
         for answer in answers.into_iter().filter(|answer| !matches!(answer.token, Token::Look(_))) {
+            if let Token::Tell(kind) = answer.token {
+                self.tells.insert((answer.incident, kind));
+            }
             drop(self.answers.send(answer));
         }
         acted
@@ -118,7 +135,22 @@ impl<W: World> Performer<W> {
         self.next_look += 1;
         let number = self.next_look;
         let world = Arc::clone(&self.world);
-        let task = self.spawn(incident, Token::Look(number), async move { Signal::Looked(world.look(order).await) });
+        let patience = match order.how {
+            LookHow::Once => Some(LOOK_MAX),
+            LookHow::UntilPass { within, .. } => Some(within + LOOK_MAX),
+            LookHow::UntilFail { .. } => None,
+        };
+        let task = self.spawn(incident, Token::Look(number), async move {
+            let seen = match patience {
+                Some(patience) => tokio::time::timeout(patience, world.look(order)).await,
+                None => Ok(world.look(order).await),
+            };
+            Signal::Looked(seen.unwrap_or_else(|_| Observation {
+                probes: Vec::new(),
+                state: TargetState::Unreachable { detail: "a look did not end in time".to_owned() },
+                evidence: None,
+            }))
+        });
         self.looks.insert(incident, (number, task));
     }
 

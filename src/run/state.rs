@@ -5,6 +5,7 @@ use crate::domain::guard::Guard;
 use crate::domain::house::{House, HouseEvent};
 use crate::domain::id::{Fingerprint, IncidentId, PlaybookId};
 use crate::domain::incident::{Incident, IncidentEvent, Phase, Subject};
+use crate::domain::notice::NoticeKind;
 use crate::domain::time::Time;
 use crate::store::Loaded;
 use jiff::Timestamp;
@@ -104,6 +105,10 @@ impl State {
         self.closed.get(fingerprint).filter(|(start, _)| *start == starts_at).map(|(_, id)| *id)
     }
 
+    pub fn is_untold(&self, id: IncidentId, kind: NoticeKind) -> bool {
+        self.incidents.get(&id).is_some_and(|incident| incident.untold.iter().any(|(due, _)| *due == kind))
+    }
+
     pub fn waiting_for_locks(&self) -> Vec<IncidentId> {
         self.waiting_for_locks.iter().copied().collect()
     }
@@ -161,6 +166,12 @@ impl State {
             self.keys.insert((incident.playbook.clone(), incident.subject.clone()), id);
             for fingerprint in incident.alerts.keys() {
                 self.alerts.insert(fingerprint.clone(), id);
+            }
+        }
+        if !incident.is_open() {
+            // Closed, and somebody is still to be told.
+            for (fingerprint, alert) in &incident.alerts {
+                self.remember_closed(fingerprint.clone(), alert.starts_at, id);
             }
         }
         self.count(None, Some(incident.phase.label()));

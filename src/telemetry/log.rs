@@ -37,7 +37,8 @@ pub fn init(format: Format, level: &str) -> Result<(), String> {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         Format::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        Format::Json => log.json().flatten_event(true).try_init(),
+        // Without the module's name: it would be a second "target" beside the one that is repaired.
+        Format::Json => log.json().flatten_event(true).with_target(false).try_init(),
     }
     .map_err(|error| format!("the log can't be set up: {error}"))
 }

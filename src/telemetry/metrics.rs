@@ -1,5 +1,6 @@
 //! Every metric of heald, and the verbs that move them.
 
+use super::words::{AlertResult, Stage, WebhookRefusal};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,37 +15,6 @@ use std::time::Duration;
 /// Cheap to clone; one verb per thing that happens.
 #[derive(Clone, Debug)]
 pub struct Telemetry(Arc<Metrics>);
-
-/// What became of an alert. `Refused` are those that `ingest/` could not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AlertResult {
-    Opened,
-    Attached,
-    Duplicate,
-    Resolved,
-    Unmatched,
-    OtherHost,
-    Refused,
-}
-
-/// Why a whole webhook request was turned away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WebhookRefusal {
-    Auth,
-    TooLarge,
-    Malformed,
-    Unavailable,
-}
-
-/// The parts of a recovery; `Recovery` is the whole, from the webhook to a passed verification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    AlertToReceived,
-    ReceivedToDecided,
-    DecidedToSent,
-    SentToVerified,
-    Recovery,
-}
 
 /// The content type of [`Telemetry::page`].
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -270,35 +240,6 @@ fn seconds<M: Metric + Clone>(page: &mut Registry, name: &str, help: &str, metri
     page.register_with_unit(name, help, Unit::Seconds, metric.clone());
     metric
 }
-
-macro_rules! words {
-    ($name:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
-        impl $name {
-            pub const ALL: &'static [$name] = &[$(Self::$variant),+];
-
-            pub fn label(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-    };
-}
-words!(AlertResult {
-    Opened => "opened",
-    Attached => "attached",
-    Duplicate => "duplicate",
-    Resolved => "resolved",
-    Unmatched => "unmatched",
-    OtherHost => "other_host",
-    Refused => "refused",
-});
-words!(WebhookRefusal { Auth => "auth", TooLarge => "too_large", Malformed => "malformed", Unavailable => "unavailable" });
-words!(Stage {
-    AlertToReceived => "alert_to_received",
-    ReceivedToDecided => "received_to_decided",
-    DecidedToSent => "decided_to_sent",
-    SentToVerified => "sent_to_verified",
-    Recovery => "recovery",
-});
 
 fn wide(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)

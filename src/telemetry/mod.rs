@@ -6,5 +6,7 @@
 
 pub mod log;
 mod metrics;
+mod words;
 
-pub use metrics::{AlertResult, OPENMETRICS, Stage, Telemetry, WebhookRefusal};
+pub use metrics::{OPENMETRICS, Telemetry};
+pub use words::{AlertResult, Stage, WebhookRefusal};

@@ -27,6 +27,8 @@ pub struct File<'a> {
     problems: RefCell<Vec<Problem>>,
 }
 
+/// Enough to mend; a file with more is most likely none of ours.
+const PROBLEMS_MAX: usize = 100;
 /// A longer source line is not shown: it would hide what matters.
 const LINE_MAX: usize = 200;
 
@@ -99,7 +101,7 @@ impl<'a> File<'a> {
         format!("{}:{}", self.path.display(), self.place(at).0)
     }
 
-    /// How many were found: a reader that found none of its own may go on.
+    /// How many were found, up to a hundred: a reader that found none of its own may go on.
     pub fn count(&self) -> usize {
         self.problems.borrow().len()
     }
@@ -112,6 +114,9 @@ impl<'a> File<'a> {
     }
 
     fn push(&self, at: usize, what: String, help: Option<String>) {
+        if self.count() >= PROBLEMS_MAX {
+            return;
+        }
         let (line, column) = self.place(at);
         // Control characters would be obeyed by the terminal that shows them.
         let show = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };

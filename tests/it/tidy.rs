@@ -15,14 +15,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("probe", &["domain", "link"]),
     ("notify", &["domain"]),
     ("store", &["domain"]),
-    ("problem", &[]),
-    ("book", &["domain", "action", "probe", "problem"]),
+    ("yaml", &["domain"]),
+    ("book", &["domain", "action", "probe", "yaml"]),
     ("run", &["domain", "store", "telemetry"]),
     ("real_world", &["domain", "run", "book", "link", "action", "probe", "notify", "telemetry"]),
     ("ingest", &["domain", "run", "telemetry"]),
     ("console", &["domain", "run", "store", "telemetry"]),
     ("telemetry", &[]),
-    ("config", &["domain", "link", "action", "probe", "notify", "store", "ingest", "collect", "book", "problem", "telemetry"]),
+    ("config", &["domain", "link", "action", "probe", "notify", "store", "ingest", "collect", "book", "yaml", "telemetry"]),
 ];
 /// These see everything.
 const TOP: &[&str] = &["app", "cli", "lib", "main"];

@@ -5,8 +5,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bollard::{
     models::{ContainerCreateBody, HealthConfig, HostConfig, RestartPolicy, RestartPolicyNameEnum},
     query_parameters::{
-        CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder,
-        RestartContainerOptions, StartContainerOptions, StopContainerOptionsBuilder,
+        CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptionsBuilder, RestartContainerOptions,
+        StartContainerOptions, StopContainerOptionsBuilder,
     },
 };
 use serde_json::Value;
@@ -63,10 +63,7 @@ impl Victim {
             host_config: Some(HostConfig {
                 network_mode: Some("none".into()),
                 memory: self.memory,
-                restart_policy: self.restart.map(|name| RestartPolicy {
-                    name: Some(name),
-                    maximum_retry_count: None,
-                }),
+                restart_policy: self.restart.map(|name| RestartPolicy { name: Some(name), maximum_retry_count: None }),
                 ..Default::default()
             }),
             ..Default::default()
@@ -78,21 +75,14 @@ impl Victim {
 }
 
 impl Container {
-    pub(super) async fn create(
-        engine: &Arc<Engine>,
-        name: &str,
-        mut body: ContainerCreateBody,
-    ) -> Result<Self> {
+    pub(super) async fn create(engine: &Arc<Engine>, name: &str, mut body: ContainerCreateBody) -> Result<Self> {
         let labels = body.labels.get_or_insert_default();
         labels.insert(LABEL.into(), "1".into());
         labels.insert(RUN_LABEL.into(), engine.run_id().to_owned());
         let options = CreateContainerOptionsBuilder::default().name(name).build();
         let created = engine.docker().create_container(Some(options), body).await;
         created.with_context(|| format!("create container {name}"))?;
-        Ok(Self {
-            engine: engine.clone(),
-            name: name.to_owned(),
-        })
+        Ok(Self { engine: engine.clone(), name: name.to_owned() })
     }
 
     pub fn name(&self) -> &str {
@@ -100,108 +90,58 @@ impl Container {
     }
 
     pub async fn start(&self) -> Result<()> {
-        let started = self
-            .engine
-            .docker()
-            .start_container(&self.name, None::<StartContainerOptions>);
-        started
-            .await
-            .with_context(|| format!("start container {}", self.name))
+        let started = self.engine.docker().start_container(&self.name, None::<StartContainerOptions>);
+        started.await.with_context(|| format!("start container {}", self.name))
     }
 
     /// As a person does: the engine sends SIGTERM and remembers the wish.
     pub async fn stop(&self) -> Result<()> {
         let options = StopContainerOptionsBuilder::default().t(5).build();
-        let stopped = self
-            .engine
-            .docker()
-            .stop_container(&self.name, Some(options));
-        stopped
-            .await
-            .with_context(|| format!("stop container {}", self.name))
+        let stopped = self.engine.docker().stop_container(&self.name, Some(options));
+        stopped.await.with_context(|| format!("stop container {}", self.name))
     }
 
     /// As a fault does.
     pub async fn kill(&self, signal: &str) -> Result<()> {
-        let options = KillContainerOptionsBuilder::default()
-            .signal(signal)
-            .build();
-        let killed = self
-            .engine
-            .docker()
-            .kill_container(&self.name, Some(options));
-        killed
-            .await
-            .with_context(|| format!("send {signal} to container {}", self.name))
+        let options = KillContainerOptionsBuilder::default().signal(signal).build();
+        let killed = self.engine.docker().kill_container(&self.name, Some(options));
+        killed.await.with_context(|| format!("send {signal} to container {}", self.name))
     }
 
     pub async fn restart(&self) -> Result<()> {
-        let restarted = self
-            .engine
-            .docker()
-            .restart_container(&self.name, None::<RestartContainerOptions>);
-        restarted
-            .await
-            .with_context(|| format!("restart container {}", self.name))
+        let restarted = self.engine.docker().restart_container(&self.name, None::<RestartContainerOptions>);
+        restarted.await.with_context(|| format!("restart container {}", self.name))
     }
 
     pub async fn pause(&self) -> Result<()> {
-        self.engine
-            .docker()
-            .pause_container(&self.name)
-            .await
-            .context("pause")
+        self.engine.docker().pause_container(&self.name).await.context("pause")
     }
 
     pub async fn unpause(&self) -> Result<()> {
-        self.engine
-            .docker()
-            .unpause_container(&self.name)
-            .await
-            .context("unpause")
+        self.engine.docker().unpause_container(&self.name).await.context("unpause")
     }
 
     /// All that `docker inspect` knows, e.g. `["State"]["Status"]`, `["State"]["StartedAt"]`,
     /// `["RestartCount"]`.
     pub async fn inspect(&self) -> Result<Value> {
-        let seen = self
-            .engine
-            .docker()
-            .inspect_container(&self.name, None::<InspectContainerOptions>);
-        Ok(serde_json::to_value(
-            seen.await
-                .with_context(|| format!("inspect {}", self.name))?,
-        )?)
+        let seen = self.engine.docker().inspect_container(&self.name, None::<InspectContainerOptions>);
+        Ok(serde_json::to_value(seen.await.with_context(|| format!("inspect {}", self.name))?)?)
     }
 
     /// `created`, `running`, `paused`, `restarting` or `exited`.
     pub async fn status(&self) -> Result<String> {
-        Ok(self.inspect().await?["State"]["Status"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned())
+        Ok(self.inspect().await?["State"]["Status"].as_str().unwrap_or_default().to_owned())
     }
 
     pub async fn started_at(&self) -> Result<String> {
-        Ok(self.inspect().await?["State"]["StartedAt"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned())
+        Ok(self.inspect().await?["State"]["StartedAt"].as_str().unwrap_or_default().to_owned())
     }
 
     pub async fn wait_until(&self, status: &str, limit: Duration) -> Result<()> {
-        wait_for(
-            &format!("container {} {status}", self.name),
-            limit,
-            async || {
-                let now = self.status().await?;
-                if now == status {
-                    Ok(())
-                } else {
-                    Err(now.into())
-                }
-            },
-        )
+        wait_for(&format!("container {} {status}", self.name), limit, async || {
+            let now = self.status().await?;
+            if now == status { Ok(()) } else { Err(now.into()) }
+        })
         .await
     }
 
@@ -215,8 +155,5 @@ impl Container {
 }
 
 pub(super) fn tmpfs(points: &[&str]) -> HashMap<String, String> {
-    points
-        .iter()
-        .map(|&point| (point.to_owned(), String::new()))
-        .collect()
+    points.iter().map(|&point| (point.to_owned(), String::new())).collect()
 }

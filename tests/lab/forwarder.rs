@@ -24,11 +24,7 @@ struct Open {
 
 impl Forwarder {
     pub async fn open(socket: impl Into<PathBuf>, upstream: impl Into<PathBuf>) -> Result<Self> {
-        let this = Self {
-            socket: socket.into(),
-            upstream: upstream.into(),
-            open: Mutex::new(None),
-        };
+        let this = Self { socket: socket.into(), upstream: upstream.into(), open: Mutex::new(None) };
         this.restore().await?;
         Ok(this)
     }
@@ -50,26 +46,15 @@ impl Forwarder {
         if open.is_some() {
             return Ok(());
         }
-        let listener = UnixListener::bind(&self.socket)
-            .context(format!("listen on {}", self.socket.display()))?;
+        let listener = UnixListener::bind(&self.socket).context(format!("listen on {}", self.socket.display()))?;
         let (close, closed) = oneshot::channel();
-        let serving = tokio::spawn(serve(
-            listener,
-            self.socket.clone(),
-            self.upstream.clone(),
-            closed,
-        ));
+        let serving = tokio::spawn(serve(listener, self.socket.clone(), self.upstream.clone(), closed));
         *open = Some(Open { close, serving });
         Ok(())
     }
 }
 
-async fn serve(
-    listener: UnixListener,
-    socket: PathBuf,
-    upstream: PathBuf,
-    mut closed: oneshot::Receiver<()>,
-) {
+async fn serve(listener: UnixListener, socket: PathBuf, upstream: PathBuf, mut closed: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

@@ -11,10 +11,7 @@ use std::{
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum};
 use tokio::net::UnixStream;
 
-use super::{
-    Container, Context as _, Engine, Error, NotYet, Output, Result, Run, container, mounts,
-    wait_for,
-};
+use super::{Container, Context as _, Engine, Error, NotYet, Output, Result, Run, container, mounts, wait_for};
 
 pub struct Host {
     container: Container,
@@ -35,16 +32,8 @@ impl Host {
         };
         let container = Container::create(engine, name, body).await?;
         container.start().await?;
-        let host = Self {
-            container,
-            bus: bus_dir.join("system_bus_socket"),
-        };
-        wait_for(
-            &format!("boot of {name}"),
-            Duration::from_secs(60),
-            async || host.has_booted().await,
-        )
-        .await?;
+        let host = Self { container, bus: bus_dir.join("system_bus_socket") };
+        wait_for(&format!("boot of {name}"), Duration::from_secs(60), async || host.has_booted().await).await?;
         Ok(host)
     }
 
@@ -82,54 +71,32 @@ impl Host {
     /// `systemctl ARGUMENTS`, which must succeed; its output.
     pub async fn systemctl(&self, arguments: &[&str]) -> Result<String> {
         let command = [&["systemctl"], arguments].concat();
-        self.exec(&command)
-            .await?
-            .ok()
-            .with_context(|| command.join(" "))
+        self.exec(&command).await?.ok().with_context(|| command.join(" "))
     }
 
     /// Writes `/etc/systemd/system/NAME` and has it loaded. A drop-in is `x.service.d/y.conf`.
     pub async fn write_unit(&self, name: &str, text: &str) -> Result<()> {
-        self.write_file(&format!("/etc/systemd/system/{name}"), text)
-            .await?;
+        self.write_file(&format!("/etc/systemd/system/{name}"), text).await?;
         self.systemctl(&["daemon-reload"]).await.map(drop)
     }
 
     pub async fn write_file(&self, path: &str, text: &str) -> Result<()> {
         let script = r#"mkdir -p "${1%/*}" && printf %s "$2" > "$1""#;
         let written = self.exec(&["sh", "-c", script, "sh", path, text]).await?;
-        written
-            .ok()
-            .with_context(|| format!("write {path}"))
-            .map(drop)
+        written.ok().with_context(|| format!("write {path}")).map(drop)
     }
 
     /// One property of a unit, as `systemctl show` prints it.
     pub async fn show(&self, unit: &str, property: &str) -> Result<String> {
-        self.systemctl(&["show", unit, "--value", "--property", property])
-            .await
+        self.systemctl(&["show", unit, "--value", "--property", property]).await
     }
 
     /// Waits until `property` of `unit` is one of `values`; the value.
-    pub async fn wait_until(
-        &self,
-        unit: &str,
-        property: &str,
-        values: &[&str],
-        limit: Duration,
-    ) -> Result<String> {
-        wait_for(
-            &format!("{unit}: {property} in {values:?}"),
-            limit,
-            async || {
-                let now = self.show(unit, property).await?;
-                if values.contains(&now.as_str()) {
-                    Ok(now)
-                } else {
-                    Err(now.into())
-                }
-            },
-        )
+    pub async fn wait_until(&self, unit: &str, property: &str, values: &[&str], limit: Duration) -> Result<String> {
+        wait_for(&format!("{unit}: {property} in {values:?}"), limit, async || {
+            let now = self.show(unit, property).await?;
+            if values.contains(&now.as_str()) { Ok(now) } else { Err(now.into()) }
+        })
         .await
     }
 
@@ -144,12 +111,9 @@ impl Host {
     /// Takes the system bus away: every connection breaks, and the socket is gone. systemd lives
     /// on, reached through its private socket.
     pub async fn stop_bus(&self) -> Result<()> {
-        self.systemctl(&["stop", "dbus.socket", "dbus.service"])
-            .await?;
+        self.systemctl(&["stop", "dbus.socket", "dbus.service"]).await?;
         // The socket unit leaves the file behind.
-        self.exec(&["rm", "-f", "/run/dbus/system_bus_socket"])
-            .await?
-            .ok()?;
+        self.exec(&["rm", "-f", "/run/dbus/system_bus_socket"]).await?.ok()?;
         match UnixStream::connect(&self.bus).await {
             Ok(_) => Err(Error::new("the bus still takes connections")),
             Err(_) => Ok(()),
@@ -158,8 +122,7 @@ impl Host {
 
     /// Brings it back and waits until systemd answers on it.
     pub async fn start_bus(&self) -> Result<()> {
-        self.systemctl(&["start", "dbus.socket", "dbus.service"])
-            .await?;
+        self.systemctl(&["start", "dbus.socket", "dbus.service"]).await?;
         let ask = [
             "busctl",
             "--timeout=2",
@@ -217,20 +180,13 @@ fn host_config(bus_dir: &Path) -> HostConfig {
         // whole, this systemd would remount the host's tmpfs read-only and add folders to it.
         tmpfs.insert("/sys/fs/cgroup".into(), "mode=755".into());
         let hierarchies = mounts::below(Path::new("/sys/fs/cgroup"));
-        binds.extend(
-            hierarchies
-                .iter()
-                .map(|path| format!("{0}:{0}", path.display())),
-        );
+        binds.extend(hierarchies.iter().map(|path| format!("{0}:{0}", path.display())));
         HostConfigCgroupnsModeEnum::HOST
     };
     HostConfig {
         network_mode: Some("none".into()),
         cap_add: Some(vec!["SYS_ADMIN".into()]),
-        security_opt: Some(vec![
-            "seccomp=unconfined".into(),
-            "apparmor=unconfined".into(),
-        ]),
+        security_opt: Some(vec!["seccomp=unconfined".into(), "apparmor=unconfined".into()]),
         cgroupns_mode: Some(cgroups),
         tmpfs: Some(tmpfs),
         binds: Some(binds),

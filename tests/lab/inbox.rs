@@ -25,17 +25,11 @@ impl Inbox {
         let letters = Letters::default();
         let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}/", listener.local_addr()?);
-        let app = Router::new()
-            .route("/", post(keep))
-            .with_state(letters.clone());
+        let app = Router::new().route("/", post(keep)).with_state(letters.clone());
         let serving = tokio::spawn(async move {
             let _ = axum::serve(listener, app).await;
         });
-        Ok(Self {
-            url,
-            letters,
-            serving,
-        })
+        Ok(Self { url, letters, serving })
     }
 
     pub fn url(&self) -> &str {
@@ -47,12 +41,7 @@ impl Inbox {
     }
 
     /// The first alert (not envelope) so far or to come that `matches`.
-    pub async fn alert(
-        &self,
-        what: &str,
-        limit: Duration,
-        matches: impl Fn(&Value) -> bool,
-    ) -> Result<(Instant, Value)> {
+    pub async fn alert(&self, what: &str, limit: Duration, matches: impl Fn(&Value) -> bool) -> Result<(Instant, Value)> {
         wait_for(what, limit, async || {
             let letters = self.all();
             let found = letters.iter().find_map(|(at, body)| {
@@ -72,8 +61,5 @@ impl Drop for Inbox {
 }
 
 async fn keep(State(letters): State<Letters>, Json(body): Json<Value>) {
-    letters
-        .lock()
-        .expect("no holder panics")
-        .push((Instant::now(), body));
+    letters.lock().expect("no holder panics").push((Instant::now(), body));
 }

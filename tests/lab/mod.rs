@@ -5,11 +5,7 @@
 //! happens: success, error, panic or Ctrl-C. Everything listens on loopback or on Unix sockets.
 //! Only processes the lab started are ever signalled.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "each crate that includes this uses its own part"
-)]
+#![allow(dead_code, unused_imports, reason = "each crate that includes this uses its own part")]
 
 mod container;
 mod engine;
@@ -36,9 +32,7 @@ pub use forwarder::Forwarder;
 pub use heald::{Heald, HealdOptions, beside_this_program};
 pub use host::Host;
 pub use inbox::Inbox;
-pub use monitoring::{
-    Monitoring, MonitoringOptions, Pace, Receiver, RuleFile, Scrape, Service, shipped_rules,
-};
+pub use monitoring::{Monitoring, MonitoringOptions, Pace, Receiver, RuleFile, Scrape, Service, shipped_rules};
 pub use port::free_port;
 pub use preflight::can_run;
 pub use process::{Process, ProcessId, tail};

@@ -18,9 +18,7 @@ pub fn free_port() -> u16 {
     let start = u16::try_from(std::process::id() % 10_000).expect("below 10000");
     let port = (0..RANGE.end - RANGE.start)
         .map(|n| RANGE.start + (start + n) % (RANGE.end - RANGE.start))
-        .find(|port| {
-            !given.contains(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
-        })
+        .find(|port| !given.contains(port) && TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
         .expect("eleven thousand loopback ports are not all taken");
     given.insert(port);
     port

@@ -48,9 +48,7 @@ impl ProcessId {
     /// All that run now and are no zombies.
     pub fn all() -> impl Iterator<Item = Self> {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        entries
-            .filter_map(|entry| Self::of(entry.file_name().to_str()?.parse().ok()?))
-            .filter(|process| process.is_alive())
+        entries.filter_map(|entry| Self::of(entry.file_name().to_str()?.parse().ok()?)).filter(|process| process.is_alive())
     }
 
     pub fn children(self) -> impl Iterator<Item = Self> {
@@ -81,11 +79,7 @@ impl ProcessId {
         let gone = || (!self.is_alive()).then_some(());
         if wait_blocking("end of process", grace, gone).is_err() {
             self.signal(Signal::KILL)?;
-            wait_blocking(
-                &format!("death of process {}", self.pid),
-                Duration::from_secs(10),
-                gone,
-            )?;
+            wait_blocking(&format!("death of process {}", self.pid), Duration::from_secs(10), gone)?;
         }
         Ok(())
     }
@@ -118,13 +112,8 @@ impl FromStr for ProcessId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let (pid, started) = text
-            .split_once('-')
-            .ok_or_else(|| Error::new(format!("{text:?} is not PID-STARTTIME")))?;
-        Ok(Self {
-            pid: pid.parse()?,
-            started: started.parse()?,
-        })
+        let (pid, started) = text.split_once('-').ok_or_else(|| Error::new(format!("{text:?} is not PID-STARTTIME")))?;
+        Ok(Self { pid: pid.parse()?, started: started.parse()? })
     }
 }
 
@@ -142,17 +131,9 @@ impl Process {
             .stderr(out)
             .process_group(0)
             .spawn()
-            .context(format!(
-                "start {program} (tests/lab/setup.sh installs what is missing)"
-            ))?;
+            .context(format!("start {program} (tests/lab/setup.sh installs what is missing)"))?;
         let id = ProcessId::of(child.id().cast_signed()).expect("an unreaped child is in /proc");
-        let process = Self {
-            name: name.to_owned(),
-            id,
-            child: Mutex::new(child),
-            log,
-            grace: Duration::from_secs(5),
-        };
+        let process = Self { name: name.to_owned(), id, child: Mutex::new(child), log, grace: Duration::from_secs(5) };
         // Dropping it on an error ends it.
         run.record(id)?;
         Ok(process)
@@ -174,17 +155,8 @@ impl Process {
 
     /// Its exit status and the end of its log, once it has ended.
     pub fn obituary(&self) -> Option<String> {
-        let status = self
-            .child
-            .lock()
-            .expect("no holder panics")
-            .try_wait()
-            .ok()??;
-        Some(format!(
-            "{} ended ({status}); its log ends:\n{}",
-            self.name,
-            tail(&self.log, 15)
-        ))
+        let status = self.child.lock().expect("no holder panics").try_wait().ok()??;
+        Some(format!("{} ended ({status}); its log ends:\n{}", self.name, tail(&self.log, 15)))
     }
 
     /// For SIGSTOP, SIGCONT and a hard SIGKILL.

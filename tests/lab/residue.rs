@@ -12,34 +12,16 @@ impl Residue {
         found.extend(processes());
         let names = |dir: &str| {
             let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-            entries
-                .map(|entry| entry.path().display().to_string())
-                .collect::<Vec<_>>()
+            entries.map(|entry| entry.path().display().to_string()).collect::<Vec<_>>()
         };
-        found.extend(
-            names("/sys/class/net")
-                .into_iter()
-                .map(|path| format!("interface {path}")),
-        );
-        for dir in [
-            "/run",
-            "/run/heald-lab/runs",
-            "/etc",
-            "/etc/docker",
-            "/opt",
-            "/tmp",
-            "/sys/fs/cgroup",
-        ] {
+        found.extend(names("/sys/class/net").into_iter().map(|path| format!("interface {path}")));
+        for dir in ["/run", "/run/heald-lab/runs", "/etc", "/etc/docker", "/opt", "/tmp", "/sys/fs/cgroup"] {
             let paths = names(dir).into_iter().filter(|path| is_the_labs(path));
             found.extend(paths.map(|path| format!("path {path}")));
         }
         for group in super::mounts::below(Path::new("/sys/fs/cgroup")) {
             let group = group.display().to_string();
-            found.extend(
-                names(&group)
-                    .into_iter()
-                    .map(|path| format!("cgroup {path}")),
-            );
+            found.extend(names(&group).into_iter().map(|path| format!("cgroup {path}")));
         }
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
         found.extend(mounts.lines().map(|line| format!("mount {line}")));
@@ -47,8 +29,7 @@ impl Residue {
             found.extend(lines(command).map(|line| format!("{command} {line}")));
         }
         for setting in ["net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding"] {
-            let value =
-                fs::read_to_string(Path::new("/proc/sys").join(setting)).unwrap_or_default();
+            let value = fs::read_to_string(Path::new("/proc/sys").join(setting)).unwrap_or_default();
             found.insert(format!("sysctl {setting} {}", value.trim()));
         }
         Self(found)
@@ -71,35 +52,19 @@ fn is_the_labs(path: &str) -> bool {
 /// Only the lab's programs: other things start and end on this machine meanwhile. A zombie holds
 /// nothing and waits for whatever is PID 1 here.
 fn processes() -> impl Iterator<Item = String> {
-    const OURS: [&str; 8] = [
-        "dockerd",
-        "containerd",
-        "containerd-shim",
-        "prometheus",
-        "prometheus-aler",
-        "prometheus-node",
-        "mmdebstrap",
-        "systemd",
-    ];
-    fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-            let (pid, rest) = stat.split_once(" (")?;
-            let (comm, rest) = rest.rsplit_once(") ")?;
-            (OURS.contains(&comm) && !rest.starts_with('Z'))
-                .then(|| format!("process {pid} {comm}"))
-        })
+    const OURS: [&str; 8] =
+        ["dockerd", "containerd", "containerd-shim", "prometheus", "prometheus-aler", "prometheus-node", "mmdebstrap", "systemd"];
+    fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (pid, rest) = stat.split_once(" (")?;
+        let (comm, rest) = rest.rsplit_once(") ")?;
+        (OURS.contains(&comm) && !rest.starts_with('Z')).then(|| format!("process {pid} {comm}"))
+    })
 }
 
 /// Counters and comments of the firewall change by themselves.
 fn lines(command: &str) -> impl Iterator<Item = String> {
-    let output = Command::new(command)
-        .output()
-        .map(|output| output.stdout)
-        .unwrap_or_default();
+    let output = Command::new(command).output().map(|output| output.stdout).unwrap_or_default();
     let text = String::from_utf8_lossy(&output).into_owned();
     let kept: Vec<String> = text
         .lines()

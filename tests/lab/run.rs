@@ -39,25 +39,13 @@ impl Run {
     pub fn begin() -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         sweep()?;
-        let id = format!(
-            "{}.{}",
-            ProcessId::me(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let id = format!("{}.{}", ProcessId::me(), COUNT.fetch_add(1, Ordering::Relaxed));
         let dir = base().join("runs").join(&id);
         let files = cache().join(format!("run-{id}"));
         fs::create_dir_all(&files).context(format!("create {}", files.display()))?;
         fs::create_dir_all(&dir).context(format!("create {}", dir.display()))?;
         fs::write(dir.join("files"), files.as_os_str().as_encoded_bytes())?;
-        Ok(Self {
-            files: RunFiles {
-                id,
-                dir,
-                files,
-                closed: Arc::default(),
-            },
-            keep: false.into(),
-        })
+        Ok(Self { files: RunFiles { id, dir, files, closed: Arc::default() }, keep: false.into() })
     }
 
     /// Ends every process started on behalf of this run, and lets no other start. For the case
@@ -115,10 +103,7 @@ impl RunFiles {
     /// The file is written first and the flag read second; [`Run::close`] does the opposite, so
     /// one of the two sees the other.
     pub(super) fn record(&self, process: ProcessId) -> Result<()> {
-        let mut list = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(self.dir.join("processes"))?;
+        let mut list = fs::File::options().create(true).append(true).open(self.dir.join("processes"))?;
         writeln!(list, "{process}")?;
         if self.closed.load(Ordering::SeqCst) {
             return Err(Error::new("the lab is being taken down"));
@@ -152,10 +137,7 @@ pub fn cache() -> PathBuf {
 
 /// Whether the run with this id still has its process.
 pub fn is_live(run_id: &str) -> bool {
-    run_id
-        .split_once('.')
-        .and_then(|(owner, _)| owner.parse::<ProcessId>().ok())
-        .is_some_and(ProcessId::is_alive)
+    run_id.split_once('.').and_then(|(owner, _)| owner.parse::<ProcessId>().ok()).is_some_and(ProcessId::is_alive)
 }
 
 /// Ends the processes and removes the files of runs whose own process was killed.
@@ -168,11 +150,7 @@ pub fn sweep() -> Result<()> {
     };
     for entry in entries {
         let dir = entry?.path();
-        if dir
-            .file_name()
-            .and_then(|id| id.to_str())
-            .is_some_and(is_live)
-        {
+        if dir.file_name().and_then(|id| id.to_str()).is_some_and(is_live) {
             continue;
         }
         end_processes(&dir)?;
@@ -186,10 +164,7 @@ pub fn sweep() -> Result<()> {
 
 fn end_processes(dir: &Path) -> Result<()> {
     let recorded = fs::read_to_string(dir.join("processes")).unwrap_or_default();
-    for process in recorded
-        .lines()
-        .filter_map(|line| line.parse::<ProcessId>().ok())
-    {
+    for process in recorded.lines().filter_map(|line| line.parse::<ProcessId>().ok()) {
         process.end(Duration::from_secs(5))?;
     }
     Ok(())

@@ -1,17 +1,14 @@
 //! The lab tests itself: a unit dies, the webhook arrives, every way of breaking a part works,
 //! and nothing stays behind.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bollard::Docker;
 
 use crate::{
     lab::{
-        Error, Forwarder, Inbox, Pace, Receiver, Result, RuleFile, Stack, StackOptions, Victim,
-        residue::Residue, session, wait_for,
+        Error, Forwarder, Inbox, Pace, Receiver, Result, RuleFile, Stack, StackOptions, Victim, residue::Residue, session,
+        wait_for,
     },
     standing,
 };
@@ -37,64 +34,48 @@ pub fn run() -> Result<()> {
     standing::sweep()?;
     let before = Residue::now();
     let start = Instant::now();
-    let options = StackOptions {
-        rules: vec![RuleFile::new("selftest.yml", RULES).at(&Pace::default())],
-        ..Default::default()
-    };
-    session::run(options, |handle, stack| handle.block_on(checks(stack)))??;
-    let left = Residue::now().since(&before);
+    let options = StackOptions { rules: vec![RuleFile::new("selftest.yml", RULES).at(&Pace::default())], ..Default::default() };
+    let own_engine = session::run(options, |handle, stack| handle.block_on(checks(&stack)).map(|()| stack.engine().is_own()))??;
+    let mut left = Residue::now().since(&before);
+    if !own_engine {
+        // It lives on, and its own folders may have come with its first container.
+        left.retain(|line| !line.contains(" cgroup ") && !line.contains("/containerd"));
+    }
     if !left.is_empty() {
-        return Err(Error::new(format!(
-            "something stayed behind:\n{}",
-            left.join("\n")
-        )));
+        let left = left.join("\n");
+        return Err(Error::new(format!("something stayed behind:\n{left}")));
     }
     step(start, "nothing stays behind; whole self-test");
     Ok(())
 }
 
-async fn checks(stack: Arc<Stack>) -> Result<()> {
-    webhook(&stack).await?;
-    bus(&stack).await?;
-    containers(&stack).await?;
-    forwarder(&stack).await
+async fn checks(stack: &Stack) -> Result<()> {
+    webhook(stack).await?;
+    bus(stack).await?;
+    containers(stack).await?;
+    forwarder(stack).await
 }
 
 async fn webhook(stack: &Stack) -> Result<()> {
     let inbox = Inbox::open().await?;
     let added = Instant::now();
     let matchers = [r#"target=~"victim.*""#];
-    stack
-        .monitoring()
-        .set_receiver(Receiver::new("selftest", inbox.url(), &matchers))
-        .await?;
+    stack.monitoring().set_receiver(Receiver::new("selftest", inbox.url(), &matchers)).await?;
     step(added, "receiver added while running");
 
     let host = stack.host();
-    host.write_unit(
-        "victim.service",
-        "[Service]\nExecStart=/bin/sleep infinity\n",
-    )
-    .await?;
+    host.write_unit("victim.service", "[Service]\nExecStart=/bin/sleep infinity\n").await?;
     host.systemctl(&["start", "victim.service"]).await?;
     let killed = Instant::now();
-    host.systemctl(&["kill", "--signal=SIGKILL", "victim.service"])
-        .await?;
-    host.wait_until("victim.service", "ActiveState", &["failed"], SOON)
-        .await?;
+    host.systemctl(&["kill", "--signal=SIGKILL", "victim.service"]).await?;
+    host.wait_until("victim.service", "ActiveState", &["failed"], SOON).await?;
     let is_ours = |status: &'static str| {
-        move |alert: &serde_json::Value| {
-            alert["labels"]["target"] == "victim.service" && alert["status"] == status
-        }
+        move |alert: &serde_json::Value| alert["labels"]["target"] == "victim.service" && alert["status"] == status
     };
-    let (_, alert) = inbox
-        .alert("SystemdUnitFailed", SOON, is_ours("firing"))
-        .await?;
+    let (_, alert) = inbox.alert("SystemdUnitFailed", SOON, is_ours("firing")).await?;
     step(killed, "SIGKILL to webhook");
     if alert["labels"]["host"] != "lab" {
-        return Err(Error::new(format!(
-            "the alert lacks the host label: {alert}"
-        )));
+        return Err(Error::new(format!("the alert lacks the host label: {alert}")));
     }
     let repaired = Instant::now();
     host.systemctl(&["restart", "victim.service"]).await?;
@@ -117,10 +98,7 @@ async fn bus(stack: &Stack) -> Result<()> {
 
 async fn exporter_sees_bus(stack: &Stack, wanted: &str) -> Result<()> {
     wait_for("the exporter's systemd collector", SOON, async || {
-        let seen = stack
-            .monitoring()
-            .query(r#"node_scrape_collector_success{collector="systemd"}"#)
-            .await?;
+        let seen = stack.monitoring().query(r#"node_scrape_collector_success{collector="systemd"}"#).await?;
         match seen.first().and_then(|sample| sample["value"][1].as_str()) {
             Some(value) if value == wanted => Ok(()),
             other => Err(format!("{other:?}").into()),
@@ -131,9 +109,7 @@ async fn exporter_sees_bus(stack: &Stack, wanted: &str) -> Result<()> {
 
 async fn containers(stack: &Stack) -> Result<()> {
     let start = Instant::now();
-    let victim = Victim::default()
-        .start(stack.engine(), stack.image(), "heald-lab-victim")
-        .await?;
+    let victim = Victim::default().start(stack.engine(), stack.image(), "heald-lab-victim").await?;
     let first = victim.started_at().await?;
     victim.kill("SIGKILL").await?;
     victim.wait_until("exited", SOON).await?;
@@ -144,10 +120,7 @@ async fn containers(stack: &Stack) -> Result<()> {
     }
     victim.stop().await?;
     victim.remove().await?;
-    step(
-        start,
-        "container started, killed, started, stopped, removed",
-    );
+    step(start, "container started, killed, started, stopped, removed");
     Ok(())
 }
 
@@ -160,9 +133,7 @@ async fn forwarder(stack: &Stack) -> Result<()> {
     docker.ping().await?;
     forwarder.cut().await;
     if docker.ping().await.is_ok() || socket.exists() {
-        return Err(Error::new(
-            "the engine still answers behind a cut forwarder",
-        ));
+        return Err(Error::new("the engine still answers behind a cut forwarder"));
     }
     stack.engine().docker().ping().await?;
     forwarder.restore().await?;

@@ -15,21 +15,12 @@ use super::{Error, Result, Stack, StackOptions};
 /// - An error while coming up, and a panic in `work`, come out after the clean-up.
 /// - Ctrl-C, SIGTERM and SIGHUP clean up and end the program with 128 + signal. During the
 ///   clean-up they only print that it goes on.
-pub fn run<T: Send + 'static>(
-    options: StackOptions,
-    work: impl FnOnce(Handle, Arc<Stack>) -> T + Send + 'static,
-) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+pub fn run<T: Send + 'static>(options: StackOptions, work: impl FnOnce(Handle, Arc<Stack>) -> T + Send + 'static) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let outcome = runtime.block_on(supervise(options, work));
     match outcome {
         // `work` may still be busy, but the stack under it is gone: end without looking back.
-        Ok(Outcome::Told {
-            number,
-            coming_up: false,
-        }) => exit(128 + number),
+        Ok(Outcome::Told { number, coming_up: false }) => exit(128 + number),
         // An engine may be on its way up; it is stopped again when its thread sees that nobody
         // waits for it.
         Ok(Outcome::Told { .. }) => runtime.shutdown_timeout(Duration::from_secs(100)),
@@ -61,10 +52,7 @@ async fn supervise<T: Send + 'static>(
     };
     let outcome = match up {
         Err(error) => Err(error),
-        Ok(Some(number)) => Ok(Outcome::Told {
-            number,
-            coming_up: true,
-        }),
+        Ok(Some(number)) => Ok(Outcome::Told { number, coming_up: true }),
         Ok(None) => {
             let (handle, shared) = (Handle::current(), stack.clone());
             let mut working = tokio::task::spawn_blocking(move || work(handle, shared));
@@ -86,9 +74,7 @@ async fn supervise<T: Send + 'static>(
     }
     let down = signals.ignoring(stack.down()).await;
     match (outcome, down) {
-        (Err(first), Err(second)) => Err(Error::new(format!(
-            "{first}\nand while cleaning up: {second}"
-        ))),
+        (Err(first), Err(second)) => Err(Error::new(format!("{first}\nand while cleaning up: {second}"))),
         (outcome, down) => down.and(outcome),
     }
 }
@@ -97,11 +83,7 @@ struct Signals([(i32, Signal); 3]);
 
 impl Signals {
     fn install() -> Result<Self> {
-        let kinds = [
-            SignalKind::interrupt(),
-            SignalKind::terminate(),
-            SignalKind::hangup(),
-        ];
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
         let [a, b, c] = kinds.map(|kind| signal(kind).map(|stream| (kind.as_raw_value(), stream)));
         Ok(Self([a?, b?, c?]))
     }

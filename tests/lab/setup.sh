@@ -64,9 +64,25 @@ if [[ $(id -u) -ne 0 ]]; then
   exit 1
 fi
 
+enabled() {
+  if has systemctl; then
+    systemctl list-unit-files --state=enabled --no-legend --no-pager 2>/dev/null | awk '{print $1}'
+  fi
+}
+
 policy=/usr/sbin/policy-rc.d
 saved=$(mktemp -d)
+before=$(enabled)
+
+# Also after an installation that failed half-way: what was enabled before stays so, what the new
+# packages enabled does not.
 finish() {
+  local unit
+  for unit in $(enabled); do
+    if [[ $'\n'$before$'\n' != *$'\n'$unit$'\n'* ]]; then
+      systemctl disable --quiet "$unit" || true
+    fi
+  done
   rm -f "$policy"
   if [[ -e $saved/policy-rc.d || -L $saved/policy-rc.d ]]; then
     mv "$saved/policy-rc.d" "$policy"
@@ -83,25 +99,11 @@ trap 'exit 143' TERM
 printf '#!/bin/sh\n# Written by tests/lab/setup.sh for the time of one installation.\nexit 101\n' >"$policy"
 chmod 755 "$policy"
 
-# Every unit that is enabled now stays so; what the new packages enable does not.
-enabled() {
-  if has systemctl; then
-    systemctl list-unit-files --state=enabled --no-legend --no-pager 2>/dev/null | awk '{print $1}' | sort
-  fi
-}
-
 export DEBIAN_FRONTEND=noninteractive
-before=$(enabled)
 apt-get update --quiet
 # From Debian 13 on it is a package of its own.
 if ! has promtool && apt-cache show promtool >/dev/null 2>&1; then
   add promtool
 fi
 apt-get install --yes --quiet --no-install-recommends "${packages[@]}"
-added=$(comm -13 <(printf '%s\n' "$before") <(enabled))
-if [[ -n $added ]]; then
-  # One name to a line, and none of them holds a space.
-  # shellcheck disable=SC2086
-  systemctl disable --quiet $added
-fi
-echo "Installed for the lab: ${packages[*]}; their services are not started and not enabled."
+echo "Installed for the lab: ${packages[*]}; their services are neither started nor enabled."

@@ -6,8 +6,7 @@ use std::{
 };
 
 use super::{
-    Context as _, Engine, Error, Host, Monitoring, MonitoringOptions, Recipe, Result, RuleFile,
-    Run, Scrape, monitoring::Receiver,
+    Context as _, Engine, Error, Host, Monitoring, MonitoringOptions, Recipe, Result, RuleFile, Run, Scrape, monitoring::Receiver,
 };
 
 #[derive(Clone, Debug)]
@@ -22,13 +21,7 @@ pub struct StackOptions {
 
 impl Default for StackOptions {
     fn default() -> Self {
-        Self {
-            host: "lab".into(),
-            recipe: Recipe::default(),
-            rules: Vec::new(),
-            scrapes: Vec::new(),
-            receivers: Vec::new(),
-        }
+        Self { host: "lab".into(), recipe: Recipe::default(), rules: Vec::new(), scrapes: Vec::new(), receivers: Vec::new() }
     }
 }
 
@@ -59,10 +52,7 @@ impl Stack {
         let engine = Arc::new(Engine::find_or_start(&self.run).await?);
         let engine = self.engine.get_or_init(|| engine).clone();
         let own = if engine.is_own() { "our own" } else { "found" };
-        say(
-            start,
-            &format!("engine ({own}) at {}", engine.socket().display()),
-        );
+        say(start, &format!("engine ({own}) at {}", engine.socket().display()));
 
         let image = engine.image(&options.recipe).await?;
         let image = self.image.get_or_init(|| image);
@@ -71,10 +61,7 @@ impl Stack {
         let name = format!("heald-lab-{}", self.run.id());
         let host = Host::start(&engine, &self.run, image, &name).await?;
         let host = self.host.get_or_init(|| host);
-        say(
-            start,
-            &format!("systemd as PID 1, bus at {}", host.bus_socket().display()),
-        );
+        say(start, &format!("systemd as PID 1, bus at {}", host.bus_socket().display()));
 
         let monitoring = MonitoringOptions {
             host: options.host,
@@ -115,9 +102,7 @@ impl Stack {
     }
 
     pub fn monitoring(&self) -> &Monitoring {
-        self.monitoring
-            .get()
-            .expect("closures get a stack that is up")
+        self.monitoring.get().expect("closures get a stack that is up")
     }
 
     /// Takes everything down that came up. Every part is tried, whatever happened to the others.

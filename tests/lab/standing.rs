@@ -11,9 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::lab::{
-    self, Context as _, Error, NotYet, ProcessId, Result, StackOptions, session, wait_for,
-};
+use crate::lab::{self, Context as _, Error, NotYet, ProcessId, Result, StackOptions, session, wait_for};
 
 /// How long the background process may take for its clean-up.
 const CLEAN_UP: Duration = Duration::from_secs(90);
@@ -53,9 +51,7 @@ pub fn up() -> Result<()> {
     let process = ProcessId::of(child.id().cast_signed()).expect("an unreaped child is in /proc");
     fs::write(pid_file(), process.to_string())?;
 
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ready = runtime.block_on(async {
         let coming_up = wait_for("the lab", Duration::from_secs(300), async || {
             if child.try_wait()?.is_some() {
@@ -128,10 +124,7 @@ pub fn down() -> Result<()> {
 /// Takes away what killed runs left behind. A lab that is in use is not touched.
 pub fn sweep() -> Result<()> {
     lab::sweep()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(lab::sweep_own())
 }
 
@@ -139,9 +132,7 @@ pub fn clean() -> Result<()> {
     down()?;
     let cache = lab::cache();
     match fs::remove_dir_all(&cache) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).context(format!("remove {}", cache.display()))
-        }
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).context(format!("remove {}", cache.display())),
         _ => Ok(()),
     }
 }

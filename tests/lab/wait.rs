@@ -21,30 +21,20 @@ pub struct NotYet {
 impl NotYet {
     /// Waiting longer can't help: a process ended, a file is refused.
     pub fn never(state: impl fmt::Display) -> Self {
-        Self {
-            state: state.to_string(),
-            hopeless: true,
-        }
+        Self { state: state.to_string(), hopeless: true }
     }
 }
 
 impl<S: fmt::Display> From<S> for NotYet {
     fn from(state: S) -> Self {
-        Self {
-            state: state.to_string(),
-            hopeless: false,
-        }
+        Self { state: state.to_string(), hopeless: false }
     }
 }
 
 /// Looks every 100 ms until `look` gives a value.
 ///
 /// A look that hangs is cut off by the same deadline.
-pub async fn wait_for<T>(
-    what: &str,
-    limit: Duration,
-    mut look: impl AsyncFnMut() -> Result<T, NotYet>,
-) -> Result<T> {
+pub async fn wait_for<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Result<T, NotYet>) -> Result<T> {
     let start = Instant::now();
     let mut last = "the first look did not return".to_owned();
     loop {
@@ -62,11 +52,7 @@ pub async fn wait_for<T>(
 }
 
 /// The same for teardown code, which runs in `Drop` and therefore outside the runtime.
-pub fn wait_blocking<T>(
-    what: &str,
-    limit: Duration,
-    mut look: impl FnMut() -> Option<T>,
-) -> Result<T> {
+pub fn wait_blocking<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> Result<T> {
     let start = Instant::now();
     loop {
         if let Some(value) = look() {

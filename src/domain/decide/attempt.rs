@@ -8,7 +8,7 @@ use crate::domain::look::{LookHow, Observation, TargetState};
 use crate::domain::notice::NoticeKind;
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{Plan, Section};
-use crate::domain::playbook::{ActOn, Mode, Risk};
+use crate::domain::playbook::{ActOn, Risk};
 use crate::domain::time::{Span, Time};
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ impl Draft<'_> {
         }
         let passes = seen.passed() && (self.facts.playbook.act_on == ActOn::Probes || self.incident.attempts > 0);
         match (passes, self.incident.attempts) {
-            (true, 0) => self.watch_first(seen),
-            // An attempt was not verified in time, and now it is good: after-care all the same.
+            (true, 0) if self.incident.is_firing() => self.watch_first(seen),
+            // An attempt was not verified in time, or it failed in after-care, and now it is good: after-care all the same.
             (true, _) => {
                 self.event(IncidentEvent::Looked { seen, passed: true });
                 self.heal();
@@ -61,7 +61,7 @@ impl Draft<'_> {
         let attempt = self.incident.attempt(number);
         let proposal = Proposal { ask: Ask::Attempt, incident: &self.incident, attempt, plan: &plan, seen: &seen };
         let judgement = guard::judge(&proposal, self.facts, self.now);
-        let observe = guard::effective_mode(self.facts.mode, &self.incident.context.read().0) != Mode::Auto;
+        let observe = guard::only_reports(self.facts.mode, &self.incident.context.read().0);
         let refusal = judgement.result.as_ref().err().cloned();
         let permit = match judgement.result {
             Ok(permit) => permit,
@@ -74,19 +74,19 @@ impl Draft<'_> {
             }
         };
         let title = self.facts.playbook.rungs[rung].title.clone();
-        let evidence = seen.evidence.clone();
         let (locks, charged) = (plan.objects(), plan.has_effects());
         self.event(IncidentEvent::AttemptStarted { attempt: number, rung, title, locks, charged, seen });
-        self.start_step(&plan, attempt, 0, permit, evidence);
+        self.start_step(&plan, attempt, 0, permit);
     }
 
     fn refused(&mut self, refusal: Refusal, plan: &Plan, number: u32, observe: bool, seen: Observation) {
         match refusal.then {
             Then::Wait(wake) => {
-                if matches!(seen.state, TargetState::Unreachable { .. }) {
+                let blind = matches!(seen.state, TargetState::Unreachable { .. });
+                self.hold(refusal.guard, refusal.reason.clone(), wake, seen);
+                if blind {
                     self.tell_once(NoticeKind::OutOfSight, &refusal.reason);
                 }
-                self.hold(refusal.guard, refusal.reason, wake, seen);
             }
             Then::Escalate(reason) if !observe => {
                 self.event(IncidentEvent::Looked { seen, passed: false });
@@ -124,14 +124,7 @@ impl Draft<'_> {
         (0..rungs.len()).find(|index| self.incident.rung_tries.get(*index).copied().unwrap_or(0) < rungs[*index].times)
     }
 
-    fn start_step(
-        &mut self,
-        plan: &Plan,
-        attempt: AttemptId,
-        index: usize,
-        permit: guard::Permit,
-        evidence: Option<crate::domain::look::Evidence>,
-    ) {
+    fn start_step(&mut self, plan: &Plan, attempt: AttemptId, index: usize, permit: guard::Permit) {
         let Some(step) = plan.steps.get(index) else {
             return self.steps_done(attempt, plan.section, None);
         };
@@ -140,7 +133,7 @@ impl Draft<'_> {
             section: plan.section,
             step: index,
             text: step.text(),
-            evidence,
+            evidence: self.evidence.clone(),
         });
         self.effect(Effect::StopLooking);
         self.effect(Effect::Act { step: step.clone(), section: plan.section, index, permit });
@@ -188,11 +181,20 @@ impl Draft<'_> {
         self.event(IncidentEvent::Held { guard: Guard::Settling, reason: text, wake: self.now + wait });
     }
 
+    /// The rest can't be bound any more (a name left the allow-list): what holds locks ends before people are called.
+    fn abandon(&mut self, attempt: AttemptId, section: Section, why: String) {
+        if section == Section::Rollback {
+            return self.rollback_ended(false, why);
+        }
+        self.event(IncidentEvent::AttemptEnded { attempt: attempt.number, outcome: AttemptOutcome::Unknown, text: why.clone() });
+        self.escalate(Escalation::Impossible, why);
+    }
+
     /// The step after one that took effect; none left, or no cause left: the probes decide.
     fn next_step(&mut self, attempt: AttemptId, section: Section, index: usize) {
         let plan = match self.plan(section) {
             Ok(plan) => plan,
-            Err(why) => return self.escalate(Escalation::Impossible, why),
+            Err(why) => return self.abandon(attempt, section, why),
         };
         let rest_is_needed = section == Section::Rollback || self.incident.has_cause();
         if index >= plan.steps.len() || !rest_is_needed {
@@ -201,14 +203,18 @@ impl Draft<'_> {
         self.resume_at(attempt, &plan, index);
     }
 
-    /// Judges one step of a running attempt and starts it.
-    fn resume_at(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
+    fn judge_step(&self, attempt: AttemptId, plan: &Plan) -> Result<guard::Permit, Refusal> {
         let ask = if plan.section == Section::Rollback { Ask::Rollback } else { Ask::Step };
         let nothing = Observation { probes: Vec::new(), state: TargetState::Stateless, evidence: None };
         let proposal = Proposal { ask, incident: &self.incident, attempt, plan, seen: &nothing };
-        match guard::judge(&proposal, self.facts, self.now).result {
-            Ok(permit) => self.start_step(plan, attempt, index, permit, None),
-            Err(refusal) if ask == Ask::Rollback => {
+        guard::judge(&proposal, self.facts, self.now).result
+    }
+
+    /// Judges one step of a running attempt and starts it.
+    fn resume_at(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
+        match self.judge_step(attempt, plan) {
+            Ok(permit) => self.start_step(plan, attempt, index, permit),
+            Err(refusal) if plan.section == Section::Rollback => {
                 self.rollback_ended(false, format!("the rollback was refused: {}", refusal.reason))
             }
             // What ran so far may have helped: the rest is left out and the probes decide.
@@ -291,7 +297,7 @@ impl Draft<'_> {
     /// Rolls back first where that can help, then calls a person.
     pub(super) fn give_up(&mut self, reason: Escalation, text: String) {
         let worth_it = matches!(reason, Escalation::NotHealed | Escalation::Worse | Escalation::BudgetRefused);
-        if !worth_it || self.incident.attempts == 0 || self.incident.rolled_back || self.facts.playbook.rollback.is_empty() {
+        if !worth_it || !self.incident.touched || self.incident.rolled_back || self.facts.playbook.rollback.is_empty() {
             return self.escalate(reason, text);
         }
         let plan = match self.plan(Section::Rollback) {
@@ -299,8 +305,16 @@ impl Draft<'_> {
             Err(why) => return self.escalate(Escalation::RollbackFailed, why),
         };
         let attempt = self.incident.attempt(self.incident.attempts);
-        self.event(IncidentEvent::RollbackStarted { attempt: attempt.number, locks: plan.objects(), reason, text });
-        self.resume_at(attempt, &plan, 0);
+        match self.judge_step(attempt, &plan) {
+            Ok(permit) => {
+                self.event(IncidentEvent::RollbackStarted { attempt: attempt.number, locks: plan.objects(), reason, text });
+                self.start_step(&plan, attempt, 0, permit);
+            }
+            // Its locks are somebody else's: they must not be taken, not even for a moment.
+            Err(refusal) => {
+                self.escalate(Escalation::RollbackFailed, format!("{text}; the rollback was refused: {}", refusal.reason));
+            }
+        }
     }
 
     fn rollback_ended(&mut self, ok: bool, text: String) {
@@ -317,7 +331,7 @@ impl Draft<'_> {
     pub(super) fn settle(&mut self, attempt: AttemptId, section: Section, index: usize, since: Time, seen: Observation) {
         let plan = match self.plan(section) {
             Ok(plan) => plan,
-            Err(why) => return self.escalate(Escalation::Impossible, why),
+            Err(why) => return self.abandon(attempt, section, why),
         };
         let Some(step) = plan.steps.get(index) else {
             return self.steps_done(attempt, section, None);
@@ -331,13 +345,13 @@ impl Draft<'_> {
         };
         // Evidence is known of the incident's own target only.
         let risk = match step.risk {
-            Risk::Seen if step.object.as_ref() != self.incident.target() => Risk::Once,
+            Risk::Seen if step.object.as_ref() != self.incident.target() || self.incident.before.is_none() => Risk::Once,
             risk => risk,
         };
         match risk {
             Risk::Read | Risk::Idempotent => {
                 self.event(settled(None, "heald was restarted; doing it again does no harm"));
-                self.send_again(attempt, &plan, index);
+                self.send_again(attempt, &plan, index, &seen);
             }
             Risk::Once => {
                 self.event(settled(None, "heald was restarted; whether it took effect is unknown, and it is never repeated"));
@@ -361,7 +375,8 @@ impl Draft<'_> {
                         | TargetState::Starting { .. }
                         | TargetState::Restarting { .. }
                 );
-                if seen.evidence != self.incident.before && !matches!(seen.state, TargetState::Unreachable { .. }) {
+                let pending = matches!(seen.state, TargetState::Unreachable { .. } | TargetState::JobPending { .. });
+                if seen.evidence != self.incident.before && !pending {
                     self.event(settled(Some(true), "heald was restarted; the target was started since the step was recorded"));
                     self.next_step(attempt, section, index + 1);
                 } else if moving || self.now < since + step.in_flight {
@@ -371,16 +386,21 @@ impl Draft<'_> {
                             &format!("a step that was interrupted can't be settled: {}", seen.state.text()),
                         );
                     }
-                    self.look(LookHow::UntilPass { within: SETTLE_LOOK, stable: Duration::ZERO });
+                    // Lasts that long also when the probes pass: they say nothing about the step.
+                    self.look(LookHow::UntilPass { within: SETTLE_LOOK, stable: SETTLE_LOOK });
                 } else {
-                    self.event(settled(Some(false), "heald was restarted; the target is untouched, so it is sent now"));
-                    self.send_again(attempt, &plan, index);
+                    self.event(settled(Some(false), "heald was restarted; the target is untouched"));
+                    self.send_again(attempt, &plan, index, &seen);
                 }
             }
         }
     }
 
-    fn send_again(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
+    fn send_again(&mut self, attempt: AttemptId, plan: &Plan, index: usize, seen: &Observation) {
+        let stopped = matches!(seen.state, TargetState::StoppedByPerson { .. } | TargetState::Masked);
+        if stopped && plan.section != Section::Rollback {
+            return self.interrupt(attempt, format!("{} meanwhile: left alone", seen.state.text()), CONFLICT_WAIT);
+        }
         if self.incident.has_cause() || plan.section == Section::Rollback {
             self.resume_at(attempt, plan, index);
         } else {

@@ -1,6 +1,7 @@
 //! Watching: before a first attempt, after a repair, after a resolve.
 
 use super::{Draft, WATCH};
+use crate::domain::guard::RELOOK_MAX;
 use crate::domain::incident::{Escalation, IncidentEvent, Outcome, Phase};
 use crate::domain::look::{LookHow, Observation};
 use std::time::Duration;
@@ -75,10 +76,15 @@ impl Draft<'_> {
         }
     }
 
+    /// Resolved, but a person is still at it: watched until it is good, so that the next failure is a new episode.
     pub(super) fn seen_after_escalation(&mut self, seen: Observation) {
-        if seen.passed() && !self.incident.is_firing() {
-            self.event(IncidentEvent::Looked { seen, passed: true });
-            self.end(Outcome::Escalated, "resolved, and all probes pass again");
+        if self.incident.is_firing() {
+            return;
         }
+        if seen.passed() {
+            self.event(IncidentEvent::Looked { seen, passed: true });
+            return self.end(Outcome::Escalated, "resolved, and all probes pass again");
+        }
+        self.look_until(RELOOK_MAX);
     }
 }

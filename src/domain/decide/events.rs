@@ -47,7 +47,10 @@ impl Draft<'_> {
     }
 
     fn resolved_after_escalation(&mut self) {
-        if self.facts.playbook.verify.probes.is_empty() || matches!(self.incident.subject, Subject::Alert(_)) {
+        if self.facts.playbook.rungs.is_empty()
+            || self.facts.playbook.verify.probes.is_empty()
+            || matches!(self.incident.subject, Subject::Alert(_))
+        {
             self.end(Outcome::Unverified, "the alert resolved; no probe can say more");
         } else {
             self.look(LookHow::Once);

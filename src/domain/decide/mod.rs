@@ -6,7 +6,7 @@
 use super::guard::{Facts, Judgement, Permit};
 use super::id::{AttemptId, Fingerprint};
 use super::incident::{Escalation, Incident, IncidentEvent, Outcome, Phase};
-use super::look::{LookHow, Observation};
+use super::look::{Evidence, LookHow, Observation};
 use super::notice::{Delivery, Notice, NoticeKind};
 use super::outcome::Acted;
 use super::plan::{Binding, Plan, PlannedProbe, PlannedStep, Section};
@@ -102,7 +102,7 @@ const CARE_CONFIRM: Duration = Duration::from_millis(500);
 const WATCH: LookHow = LookHow::UntilFail { every: CARE_EVERY, confirm: CARE_CONFIRM };
 
 pub fn decide(incident: &Incident, signal: Signal, facts: &Facts<'_>, now: Time) -> Decision {
-    let mut draft = Draft { incident: incident.clone(), facts, now, decision: Decision::default() };
+    let mut draft = Draft { incident: incident.clone(), facts, now, evidence: None, decision: Decision::default() };
     draft.handle(signal);
     draft.decision
 }
@@ -112,6 +112,8 @@ struct Draft<'a> {
     incident: Incident,
     facts: &'a Facts<'a>,
     now: Time,
+    /// Of the look that is being answered, if one is.
+    evidence: Option<Evidence>,
     decision: Decision,
 }
 
@@ -136,6 +138,7 @@ impl Draft<'_> {
 
     /// A look came back: what it means depends on why it was made, and the phase says that.
     fn looked(&mut self, seen: Observation) {
+        self.evidence = seen.evidence.clone();
         match self.incident.phase.clone() {
             Phase::Assessing | Phase::Held { .. } => self.consider(seen),
             Phase::Watching { .. } | Phase::Observed | Phase::ResolvedBad { .. } => self.watched(seen),
@@ -195,6 +198,12 @@ impl Draft<'_> {
     fn escalate(&mut self, reason: Escalation, text: String) {
         self.event(IncidentEvent::Escalated { reason, text: text.clone() });
         self.effect(Effect::StopLooking);
+        if !self.incident.is_firing()
+            && let Ok(probes) = self.binding().probes()
+        {
+            // No resolve will come that could end it.
+            self.effect(Effect::Look { target: self.incident.target().cloned(), probes, how: LookHow::Once });
+        }
         // Each escalation is news, also the second one after a retry.
         self.event(IncidentEvent::NoticeDue { notice: NoticeKind::Escalated, reason: text.clone() });
         self.tell(NoticeKind::Escalated, &text);

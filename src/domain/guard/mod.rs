@@ -21,7 +21,7 @@ mod kill_switch;
 mod mode;
 mod settling;
 
-pub use mode::effective as effective_mode;
+pub use mode::only_reports;
 
 /// In the order in which they are asked; the first refusal decides, all are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -151,12 +151,13 @@ fn ask(guard: Guard, proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> O
 // === impl Guard ===
 
 impl Guard {
-    const ATTEMPT: [Guard; 6] = [Self::KillSwitch, Self::Settling, Self::Exclusive, Self::Cooldown, Self::Budget, Self::Mode];
+    /// All of them, for an attempt.
+    pub const ALL: [Guard; 6] = [Self::KillSwitch, Self::Settling, Self::Exclusive, Self::Cooldown, Self::Budget, Self::Mode];
     const STEP: [Guard; 2] = [Self::KillSwitch, Self::Exclusive];
 
     fn concerned(ask: Ask) -> &'static [Guard] {
         match ask {
-            Ask::Attempt => &Self::ATTEMPT,
+            Ask::Attempt => &Self::ALL,
             Ask::Step | Ask::Rollback => &Self::STEP,
         }
     }

@@ -19,8 +19,14 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, _now: Time) -> O
     }
 }
 
+/// Refusals are reported, not escalated. `never` forbids the repair, not the call for a person.
+pub fn only_reports(mode: Mode, labels: &Labels) -> bool {
+    let never = labels.get("remediate").is_some_and(|value| value == "never");
+    if never { mode != Mode::Auto } else { effective(mode, labels) != Mode::Auto }
+}
+
 /// The playbook's mode, lowered by the label `remediate` (`ask`: at most approve; `never`: observe).
-pub fn effective(mode: Mode, labels: &Labels) -> Mode {
+fn effective(mode: Mode, labels: &Labels) -> Mode {
     match labels.get("remediate").map(String::as_str) {
         Some("ask") => mode.min(Mode::Approve),
         Some("never") => Mode::Observe,

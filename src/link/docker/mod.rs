@@ -139,17 +139,16 @@ impl Docker {
         let answer = match timeout_at(deadline, call).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => Err(LinkError::Unknown(format!("{name}: the call broke off: {error}"))),
-            Err(_) => Err(LinkError::Unknown(format!("{name}: the engine has not answered within {limit:?}"))),
+            Err(_) => Err(LinkError::Unknown(format!("{name}: the engine has not answered within {:.1} s", limit.as_secs_f32()))),
         };
         fail::fail_point!("after-send");
         // Refused, and it runs on: a later stop of the same run is somebody else's.
-        if matches!(&answer, Err(error) if !error.is_blind()) {
-            if let Ok((after, _)) = self.inspect(name).await
-                && after.status == Status::Running
-                && after.started_at == before.started_at
-            {
-                self.stops().remove(&before.id);
-            }
+        if matches!(&answer, Err(error) if !error.is_blind())
+            && let Ok((after, _)) = self.inspect(name).await
+            && after.status == Status::Running
+            && after.started_at == before.started_at
+        {
+            self.stops().remove(&before.id);
         }
         answer
     }

@@ -3,7 +3,7 @@
 //! A bus reply is a job path, not a result: [`Systemd::job`] listens for `JobRemoved` before it sends.
 //! Whether the unit then stays up is for the verification to see.
 
-use super::{LinkError, clock};
+use super::LinkError;
 use futures_util::StreamExt;
 use proxy::{JobRemovedStream, ManagerProxy, SdError};
 use std::collections::HashMap;
@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use zbus::proxy::CacheProperties;
 
 mod proxy;
+mod read;
 mod state;
 
 pub use state::{UnitState, unit_state};
@@ -22,9 +23,9 @@ pub use state::{UnitState, unit_state};
 pub struct Systemd {
     address: String,
     line: tokio::sync::Mutex<Option<Line>>,
-    /// Units that this heald stopped, with the moment of that stop on systemd's clock:
-    /// such a stop is no person's wish. At most one entry per allowed unit.
-    stops: Mutex<HashMap<String, u64>>,
+    /// Units that this heald stopped, and when: such a stop is no person's wish. systemd itself
+    /// forgets all about a unit that is inactive. At most one entry per allowed unit.
+    stops: Mutex<HashMap<String, Instant>>,
 }
 
 #[derive(Clone, Debug)]
@@ -60,9 +61,10 @@ pub enum JobResult {
 const READ_MAX: Duration = Duration::from_secs(3);
 /// For one call and its reply. Authorisation by polkit and a busy PID 1 take their time.
 const CALL_MAX: Duration = Duration::from_secs(25);
-/// How long a host may call itself booting before that is no excuse any more.
-const BOOT_MAX: Duration = Duration::from_secs(300);
-const SERVICE: &str = "org.freedesktop.systemd1";
+/// A playbook that stops a unit starts it again soon after.
+const STOP_REMEMBERED: Duration = Duration::from_secs(600);
+/// Between asking for a stop and its job the unit is still up.
+const STOP_BEGINS: Duration = Duration::from_secs(5);
 
 // === impl Systemd ===
 
@@ -89,13 +91,21 @@ impl Systemd {
     /// # Errors
     /// [`LinkError::NotSent`] when the bus is away or hung, [`LinkError::Denied`] when it may not be read.
     pub async fn unit(&self, name: &str) -> Result<UnitState, LinkError> {
-        let mut unit = self.read(|line| async move { read_unit(&line, name).await }).await?;
-        let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
-        unit.stopped_by_heald = unit.active == "inactive" && stops.get(&unit.id) == Some(&unit.changed_us);
+        let mut unit = self.read(|line| async move { read::unit(&line, name).await }).await?;
+        let mut stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stopped) = stops.get(&unit.id).map(Instant::elapsed) {
+            // Up again, or long ago: the next stop is somebody else's.
+            if stopped > STOP_REMEMBERED || (unit.is_up() && stopped > STOP_BEGINS) {
+                stops.remove(&unit.id);
+            } else {
+                unit.stopped_by_heald = unit.active == "inactive";
+            }
+        }
         Ok(unit)
     }
 
     /// Asks for a job in mode `fail`, which never throws out somebody else's, and waits for its end.
+    /// `unit` is the canonical name, [`UnitState::id`].
     ///
     /// # Errors
     /// [`LinkError::NotSent`] before the call, [`LinkError::Unknown`] once it may have been received.
@@ -105,18 +115,15 @@ impl Systemd {
             Ok(ready) => ready?,
             Err(_) => return Err(LinkError::NotSent(format!("{}: no answer in time", self.address))),
         };
+        self.remember(unit, verb == Verb::Stop);
         let result = match timeout_at(deadline, watch(&line, removed, verb, unit)).await {
-            Ok(result) => result?,
-            Err(_) => return Err(LinkError::Unknown(format!("{unit}: the job was asked for and has not ended yet"))),
+            Ok(result) => result,
+            Err(_) => Err(LinkError::Unknown(format!("{unit}: the job was asked for and has not ended yet"))),
         };
-        if verb == Verb::Stop && result == JobResult::Done {
-            if let Ok(after) = self.unit(unit).await
-                && after.active == "inactive"
-            {
-                self.stops.lock().unwrap_or_else(PoisonError::into_inner).insert(after.id, after.changed_us);
-            }
+        if !matches!(&result, Ok(JobResult::Done | JobResult::Timeout) | Err(LinkError::Unknown(_))) {
+            self.remember(unit, false);
         }
-        Ok(result)
+        result
     }
 
     /// Clears the failed state and the start limit's counter.
@@ -133,6 +140,14 @@ impl Systemd {
             Ok(answer) => answer.map_err(|error| from_call(error, unit)),
             Err(_) => Err(LinkError::Unknown(format!("{unit}: reset-failed was sent and not answered"))),
         }
+    }
+
+    fn remember(&self, unit: &str, stopped: bool) {
+        let mut stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
+        match stopped {
+            true => stops.insert(unit.to_owned(), Instant::now()),
+            false => stops.remove(unit),
+        };
     }
 
     async fn line(&self) -> Result<Line, LinkError> {
@@ -254,80 +269,6 @@ fn note(signal: &proxy::JobRemoved, ended: &mut HashMap<String, String>) {
     }
 }
 
-/// Two round trips: the path, then everything else at once.
-async fn read_unit(line: &Line, name: &str) -> zbus::Result<UnitState> {
-    let path = match line.manager.load_unit(name).await {
-        Ok(path) => path,
-        Err(SdError::NoSuchUnit(_)) => {
-            return Ok(UnitState { id: name.to_owned(), load: "not-found".to_owned(), ..UnitState::default() });
-        }
-        Err(SdError::UnitMasked(_)) => {
-            return Ok(UnitState { id: name.to_owned(), load: "masked".to_owned(), ..UnitState::default() });
-        }
-        Err(SdError::ZBus(error)) => return Err(error),
-        Err(error) => return Err(zbus::Error::Failure(error.to_string())),
-    };
-    let at = async |interface: String| {
-        zbus::proxy::Builder::<zbus::Proxy<'_>>::new(&line.connection)
-            .destination(SERVICE)
-            .path(path.as_ref())
-            .interface(interface)
-            .cache_properties(CacheProperties::No)
-            .build()
-            .await
-    };
-    let kind = Kind::of(name);
-    let unit = at(format!("{SERVICE}.Unit")).await?;
-    let own = at(format!("{SERVICE}.{}", kind.interface())).await?;
-    let service = async {
-        if kind != Kind::Service {
-            return Ok((0, 0, 0));
-        }
-        tokio::try_join!(
-            own.get_property::<u32>("NRestarts"),
-            own.get_property::<i32>("ExecMainCode"),
-            own.get_property::<i32>("ExecMainStatus"),
-        )
-    };
-    let (id, load, active, sub, job, invocation, file, active_since, changed_us, result, service, system) = tokio::try_join!(
-        unit.get_property::<String>("Id"),
-        unit.get_property::<String>("LoadState"),
-        unit.get_property::<String>("ActiveState"),
-        unit.get_property::<String>("SubState"),
-        unit.get_property::<(u32, zbus::OwnedObjectPath)>("Job"),
-        unit.get_property::<Vec<u8>>("InvocationID"),
-        unit.get_property::<String>("UnitFileState"),
-        unit.get_property::<u64>("ActiveEnterTimestampMonotonic"),
-        unit.get_property::<u64>("StateChangeTimestampMonotonic"),
-        own.get_property::<String>("Result"),
-        service,
-        line.manager.system_state(),
-    )?;
-    let now_us = clock::monotonic_us();
-    let booting = matches!(system.as_str(), "initializing" | "starting") && {
-        let began_us = line.manager.userspace_timestamp_monotonic().await?;
-        Duration::from_micros(now_us.saturating_sub(began_us)) < BOOT_MAX
-    };
-    Ok(UnitState {
-        active_for: (active == "active").then(|| Duration::from_micros(now_us.saturating_sub(active_since))),
-        id,
-        load,
-        active,
-        sub,
-        result,
-        job: (job.0 != 0).then_some(job.0),
-        invocation: (!invocation.is_empty()).then(|| invocation.iter().map(|byte| format!("{byte:02x}")).collect()),
-        restarts: service.0,
-        file,
-        exec_main_code: service.1,
-        exec_main_status: service.2,
-        ever_started: active_since != 0,
-        changed_us,
-        stopped_by_heald: false,
-        booting,
-    })
-}
-
 /// The connection is of no more use, and a new one may be.
 fn is_loss(error: &zbus::Error) -> bool {
     match error {
@@ -364,38 +305,6 @@ fn from_call(error: SdError, unit: &str) -> LinkError {
         },
         SdError::ZBus(error @ zbus::Error::MethodError(..)) => LinkError::Refused(format!("{unit}: {error}")),
         SdError::ZBus(error) => LinkError::Unknown(format!("{unit}: {error}")),
-    }
-}
-
-/// Unit types as D-Bus interfaces; [`crate::domain::target::Target`] lets no other through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Service,
-    Timer,
-    Socket,
-    Path,
-    Mount,
-}
-
-impl Kind {
-    fn of(name: &str) -> Self {
-        match name.rsplit('.').next() {
-            Some("timer") => Self::Timer,
-            Some("socket") => Self::Socket,
-            Some("path") => Self::Path,
-            Some("mount") => Self::Mount,
-            _ => Self::Service,
-        }
-    }
-
-    fn interface(self) -> &'static str {
-        match self {
-            Self::Service => "Service",
-            Self::Timer => "Timer",
-            Self::Socket => "Socket",
-            Self::Path => "Path",
-            Self::Mount => "Mount",
-        }
     }
 }
 

@@ -11,12 +11,12 @@ pub struct UnitState {
     pub load: String,
     pub active: String,
     pub sub: String,
+    /// Empty while it is active, like all that follows but the job and the invocation.
     pub result: String,
     /// The pending job's number.
     pub job: Option<u32>,
     /// Hexadecimal; new at every start.
     pub invocation: Option<String>,
-    pub restarts: u32,
     /// `enabled`, `disabled`, `static` …
     pub file: String,
     /// `waitpid`'s code (1 exited, 2 killed, 3 dumped) and the status or signal that goes with it.
@@ -24,10 +24,7 @@ pub struct UnitState {
     pub exec_main_status: i32,
     /// Since it became active; only while it is.
     pub active_for: Option<Duration>,
-    pub ever_started: bool,
-    /// When it last changed, on systemd's monotonic clock.
-    pub changed_us: u64,
-    /// Its last stop was a job of this heald.
+    /// Its last stop was a job of this heald; filled in by the link.
     pub stopped_by_heald: bool,
     /// The manager is still starting the host.
     pub booting: bool,
@@ -91,9 +88,6 @@ impl UnitState {
         if !matches!(self.file.as_str(), "" | "enabled" | "enabled-runtime" | "static") {
             text += &format!(", {}", self.file);
         }
-        if !self.ever_started {
-            text += ", not started since boot";
-        }
         text
     }
 
@@ -118,7 +112,6 @@ mod tests {
             sub: sub.to_owned(),
             result: result.to_owned(),
             file: "enabled".to_owned(),
-            ever_started: true,
             ..UnitState::default()
         }
     }
@@ -127,7 +120,6 @@ mod tests {
     fn states_mean_what_decisions_need() {
         let killed = UnitState { exec_main_code: 2, exec_main_status: 9, ..unit("loaded", "failed", "failed", "signal") };
         let disabled = UnitState { file: "disabled".to_owned(), ..unit("loaded", "inactive", "dead", "success") };
-        let fresh = UnitState { ever_started: false, ..unit("loaded", "inactive", "dead", "success") };
         let ours = UnitState { stopped_by_heald: true, ..unit("loaded", "inactive", "dead", "success") };
         let queued = UnitState { job: Some(7), ..unit("loaded", "failed", "failed", "signal") };
         let stopping = UnitState { job: Some(8), ..unit("loaded", "active", "running", "success") };
@@ -154,7 +146,6 @@ mod tests {
             (unit("loaded", "failed", "failed", "timeout"), "failed (failed, Result=timeout)"),
             (unit("loaded", "inactive", "dead", "success"), "stopped by a person (inactive, Result=success)"),
             (disabled, "stopped by a person (inactive, Result=success, disabled)"),
-            (fresh, "stopped by a person (inactive, Result=success, not started since boot)"),
             (ours, "failed (inactive, stopped by heald)"),
             (unit("loaded", "inactive", "dead", "exit-code"), "failed (inactive, Result=exit-code)"),
             (booting, "host busy (the host is still booting; inactive (dead))"),

@@ -56,14 +56,12 @@ fn answer(state: &mut FakeState, request: Request) {
     // Whoever asked may have gone.
     match request {
         Request::Deliver { alerts, reply } => {
-            let _ = reply.send(match &state.unavailable {
-                Some(why) => Err(why.clone()),
-                None => {
-                    let opened = alerts.len();
-                    state.delivered.extend(alerts);
-                    Ok(Receipt { opened, ..Receipt::default() })
-                }
-            });
+            let answer =
+                state.unavailable.clone().map_or_else(|| Ok(Receipt { opened: alerts.len(), ..Receipt::default() }), Err);
+            if answer.is_ok() {
+                state.delivered.extend(alerts);
+            }
+            let _ = reply.send(answer);
         }
         Request::Order { order, by, reply } => {
             state.orders.push((order, by));

@@ -35,32 +35,16 @@ pub struct Footprint {
 
 impl Footprint {
     pub fn before(folders: &[&Path]) -> Self {
-        let absent = LEFTOVERS
-            .iter()
-            .map(PathBuf::from)
-            .chain(control_groups())
-            .filter(|path| !path.exists())
-            .collect();
+        let absent = LEFTOVERS.iter().map(PathBuf::from).chain(control_groups()).filter(|path| !path.exists()).collect();
         let folders: Vec<PathBuf> = folders.iter().map(|&folder| folder.to_owned()).collect();
-        let mounted = folders
-            .iter()
-            .flat_map(|folder| mounts::at_or_below(folder))
-            .collect();
-        Self {
-            absent,
-            folders,
-            mounted,
-        }
+        let mounted = folders.iter().flat_map(|folder| mounts::at_or_below(folder)).collect();
+        Self { absent, folders, mounted }
     }
 
     pub fn restore(&self) {
         // An engine that is cut short leaves its containers' file systems, and its data folder
         // mounted on itself. Removing folders would reach through such mounts.
-        for point in self
-            .folders
-            .iter()
-            .flat_map(|folder| mounts::at_or_below(folder))
-        {
+        for point in self.folders.iter().flat_map(|folder| mounts::at_or_below(folder)) {
             if !self.mounted.contains(&point) {
                 mounts::unmount(&point);
             }
@@ -91,9 +75,5 @@ fn remove_groups(group: &Path) {
 fn control_groups() -> Vec<PathBuf> {
     let root = PathBuf::from(CONTROL_GROUPS);
     let hierarchies = mounts::below(&root);
-    hierarchies
-        .into_iter()
-        .chain([root])
-        .map(|hierarchy| hierarchy.join("docker"))
-        .collect()
+    hierarchies.into_iter().chain([root]).map(|hierarchy| hierarchy.join("docker")).collect()
 }

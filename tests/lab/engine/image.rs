@@ -10,9 +10,7 @@ use std::{
 
 use bollard::{
     body_try_stream,
-    query_parameters::{
-        CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder,
-    },
+    query_parameters::{CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptionsBuilder},
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use rustix::fs::FlockOperation;
@@ -42,17 +40,13 @@ pub struct Recipe {
 impl Default for Recipe {
     fn default() -> Self {
         let packages = ["systemd", "dbus", "systemd-sysv", "procps", "mount"];
-        Self {
-            suite: suite(),
-            packages: packages.map(str::to_owned).to_vec(),
-        }
+        Self { suite: suite(), packages: packages.map(str::to_owned).to_vec() }
     }
 }
 
 impl Recipe {
     pub fn with(mut self, packages: &[&str]) -> Self {
-        self.packages
-            .extend(packages.iter().map(|&name| name.to_owned()));
+        self.packages.extend(packages.iter().map(|&name| name.to_owned()));
         self
     }
 
@@ -70,11 +64,7 @@ impl Recipe {
 
     fn tag(&self) -> String {
         let digest = Sha256::digest(self.arguments().join("\0"));
-        digest
-            .iter()
-            .take(6)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -82,8 +72,7 @@ impl Engine {
     /// The name of an image made by `recipe`; the first time, building it takes half a minute.
     pub async fn image(&self, recipe: &Recipe) -> Result<String> {
         let name = format!("{REPOSITORY}:{}", recipe.tag());
-        let _building =
-            tokio::task::spawn_blocking(|| lock("image", FlockOperation::LockExclusive)).await??;
+        let _building = tokio::task::spawn_blocking(|| lock("image", FlockOperation::LockExclusive)).await??;
         if self.docker.inspect_image(&name).await.is_ok() {
             return Ok(name);
         }
@@ -97,14 +86,10 @@ impl Engine {
         let log = run::cache().join("mmdebstrap.log");
         fs::create_dir_all(run::cache())?;
         let mut command = Command::new("mmdebstrap");
-        command
-            .args(recipe.arguments())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+        command.args(recipe.arguments()).stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(fs::File::create(&log)?).process_group(0);
-        let mut child = tokio::process::Command::from(command)
-            .spawn()
-            .context("start mmdebstrap (tests/lab/setup.sh installs it)")?;
+        let mut child =
+            tokio::process::Command::from(command).spawn().context("start mmdebstrap (tests/lab/setup.sh installs it)")?;
         let process = child.id().and_then(|pid| ProcessId::of(pid.cast_signed()));
         let _unfinished = EndOnDrop(process);
         let pipe = child.stdout.take().expect("was asked to be a pipe");
@@ -113,24 +98,14 @@ impl Engine {
             let read = pipe.read_buf(&mut chunk).await?;
             Ok((read > 0).then(|| (chunk.into(), pipe)))
         });
-        let options = CreateImageOptionsBuilder::default()
-            .from_src("-")
-            .repo(REPOSITORY)
-            .tag(&recipe.tag())
-            .build();
-        let imported: Result<Vec<_>, _> = self
-            .docker
-            .create_image(Some(options), Some(body_try_stream(archive)), None)
-            .try_collect()
-            .await;
+        let options = CreateImageOptionsBuilder::default().from_src("-").repo(REPOSITORY).tag(&recipe.tag()).build();
+        let imported: Result<Vec<_>, _> =
+            self.docker.create_image(Some(options), Some(body_try_stream(archive)), None).try_collect().await;
         let status = child.wait().await?;
         if !status.success() {
             // What the engine then made of a cut-off archive must not be taken for the image.
             let _ = self.forget_images(None).await;
-            return Err(Error::new(format!(
-                "mmdebstrap failed ({status}):\n{}",
-                tail(&log, 15)
-            )));
+            return Err(Error::new(format!("mmdebstrap failed ({status}):\n{}", tail(&log, 15))));
         }
         imported?;
         Ok(())
@@ -139,9 +114,7 @@ impl Engine {
     /// Removes the lab's images except `keep`; one in use stays.
     pub async fn forget_images(&self, keep: Option<&str>) -> Result<()> {
         let filters = [("reference".to_owned(), vec![REPOSITORY.to_owned()])].into();
-        let list = ListImagesOptionsBuilder::default()
-            .filters(&filters)
-            .build();
+        let list = ListImagesOptionsBuilder::default().filters(&filters).build();
         let images = self.docker.list_images(Some(list)).await?;
         let names = images.into_iter().flat_map(|image| image.repo_tags);
         let unwanted = names.filter(|name| Some(name.as_str()) != keep);
@@ -170,12 +143,8 @@ impl Drop for EndOnDrop {
 fn suite() -> String {
     let os = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let field = |key: &str| {
-        let value = os
-            .lines()
-            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
+        let value = os.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='))?;
         Some(value.trim_matches('"').to_owned())
     };
-    field("VERSION_CODENAME")
-        .filter(|_| field("ID").as_deref() == Some("debian"))
-        .unwrap_or_else(|| "bookworm".to_owned())
+    field("VERSION_CODENAME").filter(|_| field("ID").as_deref() == Some("debian")).unwrap_or_else(|| "bookworm".to_owned())
 }

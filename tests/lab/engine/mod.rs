@@ -53,10 +53,7 @@ impl Output {
         if self.code == 0 {
             Ok(self.stdout.trim_end().to_owned())
         } else {
-            Err(Error::new(format!(
-                "exit code {}: {}{}",
-                self.code, self.stdout, self.stderr
-            )))
+            Err(Error::new(format!("exit code {}: {}{}", self.code, self.stdout, self.stderr)))
         }
     }
 }
@@ -69,14 +66,12 @@ impl Engine {
         let run_id = run.id().to_owned();
         if let Some(host) = std::env::var_os("DOCKER_HOST").filter(|host| !host.is_empty()) {
             let host = host.to_string_lossy().into_owned();
-            let path = host.strip_prefix("unix://").ok_or_else(|| {
-                Error::new(format!(
-                    "DOCKER_HOST={host}: the lab needs an engine on this machine (unix://…)"
-                ))
-            })?;
-            let docker = connect(Path::new(path)).await.context(format!(
-                "DOCKER_HOST={host} does not answer; start that engine or unset it"
-            ))?;
+            let path = host
+                .strip_prefix("unix://")
+                .ok_or_else(|| Error::new(format!("DOCKER_HOST={host}: the lab needs an engine on this machine (unix://…)")))?;
+            let docker = connect(Path::new(path))
+                .await
+                .context(format!("DOCKER_HOST={host} does not answer; start that engine or unset it"))?;
             return Self::at(docker, path.into(), run_id, None).await;
         }
         if let Ok(docker) = connect(Path::new(DEFAULT_SOCKET)).await {
@@ -88,18 +83,8 @@ impl Engine {
         Self::at(docker, socket, run_id, Some(lease)).await
     }
 
-    async fn at(
-        docker: Docker,
-        socket: PathBuf,
-        run: String,
-        lease: Option<Lease>,
-    ) -> Result<Self> {
-        let engine = Self {
-            docker,
-            socket,
-            run,
-            lease: Mutex::new(lease),
-        };
+    async fn at(docker: Docker, socket: PathBuf, run: String, lease: Option<Lease>) -> Result<Self> {
+        let engine = Self { docker, socket, run, lease: Mutex::new(lease) };
         engine.sweep().await?;
         Ok(engine)
     }
@@ -130,12 +115,7 @@ impl Engine {
             cmd: Some(command.to_vec()),
             ..Default::default()
         };
-        let id = self
-            .docker
-            .create_exec(container, exec)
-            .await
-            .with_context(what)?
-            .id;
+        let id = self.docker.create_exec(container, exec).await.with_context(what)?.id;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let started = self.docker.start_exec(&id, None).await.with_context(what)?;
         if let StartExecResults::Attached { mut output, .. } = started {
@@ -167,15 +147,9 @@ impl Engine {
 
     async fn remove_where(&self, unwanted: impl Fn(&str) -> bool) -> Result<()> {
         let filters = [("label".to_owned(), vec![format!("{LABEL}=1")])].into();
-        let list = ListContainersOptionsBuilder::default()
-            .all(true)
-            .filters(&filters)
-            .build();
+        let list = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
         for ContainerSummary { id, labels, .. } in self.docker.list_containers(Some(list)).await? {
-            let owner = labels
-                .unwrap_or_default()
-                .remove(RUN_LABEL)
-                .unwrap_or_default();
+            let owner = labels.unwrap_or_default().remove(RUN_LABEL).unwrap_or_default();
             if let Some(id) = id.filter(|_| unwanted(&owner)) {
                 self.remove(&id).await?;
             }
@@ -185,10 +159,7 @@ impl Engine {
 
     /// Kills and removes one container; one that is already gone is fine.
     pub async fn remove(&self, container: &str) -> Result<()> {
-        let force = RemoveContainerOptionsBuilder::default()
-            .force(true)
-            .v(true)
-            .build();
+        let force = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         match self.docker.remove_container(container, Some(force)).await {
             Ok(()) => Ok(()),
             Err(error) if is_status(&error, &[404, 409]) => Ok(()),
@@ -218,11 +189,7 @@ async fn connect(socket: &Path) -> Result<Docker> {
     let docker = Docker::connect_with_unix(&path, 120, API_DEFAULT_VERSION)?;
     tokio::time::timeout(Duration::from_secs(10), docker.ping())
         .await
-        .map_err(|_| {
-            Error::new(format!(
-                "{path} took the connection but did not answer in 10 s"
-            ))
-        })??;
+        .map_err(|_| Error::new(format!("{path} took the connection but did not answer in 10 s")))??;
     Ok(docker)
 }
 
@@ -234,8 +201,5 @@ pub async fn sweep_own() -> Result<()> {
     };
     let socket = lease.socket().to_owned();
     let docker = connect(&socket).await?;
-    Engine::at(docker, socket, String::new(), Some(lease))
-        .await?
-        .release()
-        .await
+    Engine::at(docker, socket, String::new(), Some(lease)).await?.release().await
 }

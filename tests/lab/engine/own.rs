@@ -54,9 +54,7 @@ impl OwnEngine {
             )));
         }
         if !rustix::process::geteuid().is_root() {
-            return Err(Error::new(
-                "no Docker engine answers, and only root can start one: start Docker, or run as root",
-            ));
+            return Err(Error::new("no Docker engine answers, and only root can start one: start Docker, or run as root"));
         }
         let (dir, data) = (dir(), run::cache().join("engine"));
         fs::create_dir_all(&dir)?;
@@ -77,43 +75,28 @@ impl OwnEngine {
             .arg(dir.join("pid"))
             .arg(format!("--host=unix://{}", socket.display()))
             .arg(format!("--bridge={}", bridge()))
-            .args([
-                "--iptables=false",
-                "--ip6tables=false",
-                "--ip-forward=false",
-                "--ip-masq=false",
-            ])
+            .args(["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"])
             .stdin(Stdio::null())
             .stdout(fs::File::create(&log)?)
             .stderr(fs::File::options().append(true).open(&log)?)
             .process_group(0)
             .spawn()
             .context("start dockerd (tests/lab/setup.sh installs it)")?;
-        let process =
-            ProcessId::of(child.id().cast_signed()).expect("an unreaped child is in /proc");
+        let process = ProcessId::of(child.id().cast_signed()).expect("an unreaped child is in /proc");
         // It may outlive this run, so nobody else waits for it.
         std::thread::spawn(move || child.wait());
-        let engine = Self {
-            process: process.to_string(),
-            socket,
-            footprint,
-        };
+        let engine = Self { process: process.to_string(), socket, footprint };
         fs::write(record(), serde_json::to_vec_pretty(&engine)?)?;
 
         let ready = wait_blocking("dockerd's socket", Duration::from_secs(60), || {
-            let connected = UnixStream::connect(&engine.socket)
-                .and_then(|stream| stream.shutdown(Shutdown::Both))
-                .is_ok();
+            let connected = UnixStream::connect(&engine.socket).and_then(|stream| stream.shutdown(Shutdown::Both)).is_ok();
             (connected || !process.is_alive()).then_some(connected)
         });
         match ready {
             Ok(true) => Ok(engine),
             Ok(false) | Err(_) => {
                 engine.stop()?;
-                Err(Error::new(format!(
-                    "dockerd did not come up; its log ends:\n{}",
-                    tail(&log, 15)
-                )))
+                Err(Error::new(format!("dockerd did not come up; its log ends:\n{}", tail(&log, 15))))
             }
         }
     }
@@ -138,9 +121,7 @@ impl OwnEngine {
         // Nothing is found here after an orderly end. containerd and its shims name our exec root
         // on their command lines; a shim's child is the first process of a container, and its
         // death is that of the whole container.
-        for orphan in processes(|comm, line| {
-            comm.starts_with("containerd") && line.contains(&*dir.to_string_lossy())
-        }) {
+        for orphan in processes(|comm, line| comm.starts_with("containerd") && line.contains(&*dir.to_string_lossy())) {
             for child in orphan.children() {
                 let _ = child.end(Duration::ZERO);
             }
@@ -155,17 +136,11 @@ impl OwnEngine {
 /// With `none` an engine deletes an existing `docker0`, which a stopped engine leaves behind and
 /// a firewall may refer to; naming it instead makes ours use it as it is.
 fn bridge() -> &'static str {
-    if Path::new("/sys/class/net/docker0").exists() {
-        "docker0"
-    } else {
-        "none"
-    }
+    if Path::new("/sys/class/net/docker0").exists() { "docker0" } else { "none" }
 }
 
 fn running_dockerd() -> Option<i32> {
-    processes(|comm, _| comm == "dockerd")
-        .first()
-        .map(|process| process.pid())
+    processes(|comm, _| comm == "dockerd").first().map(|process| process.pid())
 }
 
 /// By command name and command line.
@@ -175,7 +150,5 @@ fn processes(wanted: impl Fn(&str, &str) -> bool) -> Vec<ProcessId> {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
         wanted(comm.trim_end(), &line.replace('\0', " ")).then_some(())
     };
-    ProcessId::all()
-        .filter(|process| is_wanted(process.pid()).is_some())
-        .collect()
+    ProcessId::all().filter(|process| is_wanted(process.pid()).is_some()).collect()
 }

@@ -5,40 +5,22 @@ use std::{path::Path, process::Command};
 use super::{MonitoringOptions, service::Recipe};
 
 pub(super) fn node(dir: &Path, port: u16, options: &MonitoringOptions) -> Recipe {
-    let collectors = [
-        "cpu",
-        "filesystem",
-        "loadavg",
-        "meminfo",
-        "processes",
-        "stat",
-        "textfile",
-        "vmstat",
-    ];
+    let collectors = ["cpu", "filesystem", "loadavg", "meminfo", "processes", "stat", "textfile", "vmstat"];
     let mut arguments = vec![
         format!("--web.listen-address=127.0.0.1:{port}"),
         "--log.level=warn".into(),
         "--collector.disable-defaults".into(),
-        format!(
-            "--collector.textfile.directory={}",
-            dir.join("textfile").display()
-        ),
+        format!("--collector.textfile.directory={}", dir.join("textfile").display()),
     ];
     arguments.extend(collectors.map(|name| format!("--collector.{name}")));
     let mut environment = Vec::new();
     if !options.bus_address.is_empty() {
         arguments.extend(
-            ["", ".enable-restarts-metrics", ".enable-start-time-metrics"]
-                .map(|suffix| format!("--collector.systemd{suffix}")),
+            ["", ".enable-restarts-metrics", ".enable-start-time-metrics"].map(|suffix| format!("--collector.systemd{suffix}")),
         );
         environment.push(("DBUS_SYSTEM_BUS_ADDRESS", options.bus_address.clone()));
     }
-    Recipe {
-        name: "node_exporter",
-        program: "prometheus-node-exporter",
-        arguments,
-        environment,
-    }
+    Recipe { name: "node_exporter", program: "prometheus-node-exporter", arguments, environment }
 }
 
 pub(super) fn alertmanager(dir: &Path, port: u16) -> Recipe {
@@ -50,12 +32,7 @@ pub(super) fn alertmanager(dir: &Path, port: u16) -> Recipe {
         "--cluster.listen-address=".into(),
         "--log.level=warn".into(),
     ];
-    Recipe {
-        name: "alertmanager",
-        program: "prometheus-alertmanager",
-        arguments,
-        environment: Vec::new(),
-    }
+    Recipe { name: "alertmanager", program: "prometheus-alertmanager", arguments, environment: Vec::new() }
 }
 
 pub(super) fn prometheus(dir: &Path, port: u16) -> Recipe {
@@ -71,16 +48,9 @@ pub(super) fn prometheus(dir: &Path, port: u16) -> Recipe {
     ];
     // Hidden from --help; halves the wait for a new target where this version has it.
     let hidden = "--scrape.discovery-reload-interval=1s";
-    let known = Command::new("prometheus")
-        .args([hidden, "--version"])
-        .output();
+    let known = Command::new("prometheus").args([hidden, "--version"]).output();
     if known.is_ok_and(|output| output.status.success()) {
         arguments.push(hidden.into());
     }
-    Recipe {
-        name: "prometheus",
-        program: "prometheus",
-        arguments,
-        environment: Vec::new(),
-    }
+    Recipe { name: "prometheus", program: "prometheus", arguments, environment: Vec::new() }
 }

@@ -24,12 +24,7 @@ pub struct Scrape {
 
 impl Scrape {
     pub fn new(job: &str, address: &str, path: &str) -> Self {
-        Self {
-            job: job.into(),
-            address: address.into(),
-            path: path.into(),
-            labels: Vec::new(),
-        }
+        Self { job: job.into(), address: address.into(), path: path.into(), labels: Vec::new() }
     }
 }
 
@@ -94,12 +89,7 @@ impl Receiver {
     }
 }
 
-pub(super) fn write(
-    dir: &Path,
-    options: &MonitoringOptions,
-    node: u16,
-    alertmanager: u16,
-) -> Result<()> {
+pub(super) fn write(dir: &Path, options: &MonitoringOptions, node: u16, alertmanager: u16) -> Result<()> {
     let mut kept = Vec::new();
     for rules in &options.rules {
         let path = dir.join("rules").join(&rules.name);
@@ -107,34 +97,19 @@ pub(super) fn write(
         kept.push(path);
     }
     let prometheus = prometheus(options, &kept, node, alertmanager);
-    save(
-        &dir.join("prometheus.yml"),
-        &serde_json::to_string_pretty(&prometheus)?,
-    )?;
+    save(&dir.join("prometheus.yml"), &serde_json::to_string_pretty(&prometheus)?)?;
     let alertmanager = self::alertmanager(&options.receivers);
-    save(
-        &dir.join("alertmanager.yml"),
-        &serde_json::to_string_pretty(&alertmanager)?,
-    )
+    save(&dir.join("alertmanager.yml"), &serde_json::to_string_pretty(&alertmanager)?)
 }
 
 fn save(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("write {}", path.display()))
 }
 
-fn prometheus(
-    options: &MonitoringOptions,
-    rules: &[PathBuf],
-    node: u16,
-    alertmanager: u16,
-) -> Value {
+fn prometheus(options: &MonitoringOptions, rules: &[PathBuf], node: u16, alertmanager: u16) -> Value {
     let own = [
         Scrape::new("node", &format!("127.0.0.1:{node}"), "/metrics"),
-        Scrape::new(
-            "alertmanager",
-            &format!("127.0.0.1:{alertmanager}"),
-            "/metrics",
-        ),
+        Scrape::new("alertmanager", &format!("127.0.0.1:{alertmanager}"), "/metrics"),
     ];
     let jobs: Vec<Value> = own
         .iter()
@@ -167,10 +142,7 @@ fn prometheus(
 
 fn alertmanager(receivers: &[Receiver]) -> Value {
     let nobody = [json!({ "name": "nobody" })];
-    let all: Vec<Value> = nobody
-        .into_iter()
-        .chain(receivers.iter().map(Receiver::definition))
-        .collect();
+    let all: Vec<Value> = nobody.into_iter().chain(receivers.iter().map(Receiver::definition)).collect();
     json!({
         "route": {
             "receiver": "nobody",

@@ -48,19 +48,12 @@ impl Monitoring {
         }
         // Plain HTTP only, but the client is built without a default TLS provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(5))
-            .build()?;
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
         let (node, alertmanager, prometheus) = (free_port(), free_port(), free_port());
         config::write(&dir, &options, node, alertmanager)?;
         let this = Self {
             node: Service::new(run, node, commands::node(&dir, node, &options)),
-            alertmanager: Service::new(
-                run,
-                alertmanager,
-                commands::alertmanager(&dir, alertmanager),
-            ),
+            alertmanager: Service::new(run, alertmanager, commands::alertmanager(&dir, alertmanager)),
             prometheus: Service::new(run, prometheus, commands::prometheus(&dir, prometheus)),
             http,
             options: Mutex::new(options),
@@ -73,17 +66,11 @@ impl Monitoring {
         this.alertmanager.wait_ready(&this.http, "/-/ready").await?;
         this.prometheus.wait_ready(&this.http, "/-/ready").await?;
         this.wait_target("node").await?;
-        wait_for(
-            "Prometheus' discovery of Alertmanager",
-            Duration::from_secs(30),
-            async || {
-                let seen = this.prometheus_api("alertmanagers", &[]).await?;
-                let found = seen["activeAlertmanagers"]
-                    .as_array()
-                    .is_some_and(|list| !list.is_empty());
-                if found { Ok(()) } else { Err(seen.into()) }
-            },
-        )
+        wait_for("Prometheus' discovery of Alertmanager", Duration::from_secs(30), async || {
+            let seen = this.prometheus_api("alertmanagers", &[]).await?;
+            let found = seen["activeAlertmanagers"].as_array().is_some_and(|list| !list.is_empty());
+            if found { Ok(()) } else { Err(seen.into()) }
+        })
         .await?;
         Ok(this)
     }
@@ -98,9 +85,7 @@ impl Monitoring {
     /// Adds a receiver, or replaces the one of that name.
     pub async fn set_receiver(&self, receiver: Receiver) -> Result<()> {
         let mut options = self.options.lock().await;
-        options
-            .receivers
-            .retain(|other| other.name != receiver.name);
+        options.receivers.retain(|other| other.name != receiver.name);
         options.receivers.push(receiver);
         self.reconfigure(&options, &self.alertmanager).await
     }
@@ -132,33 +117,18 @@ impl Monitoring {
     /// Adds rule files, or replaces those of the same names.
     pub async fn set_rules(&self, files: Vec<RuleFile>) -> Result<()> {
         let mut options = self.options.lock().await;
-        options
-            .rules
-            .retain(|old| files.iter().all(|new| new.name != old.name));
+        options.rules.retain(|old| files.iter().all(|new| new.name != old.name));
         options.rules.extend(files);
         self.reconfigure(&options, &self.prometheus).await
     }
 
     async fn reconfigure(&self, options: &MonitoringOptions, service: &Service) -> Result<()> {
-        config::write(
-            &self.dir,
-            options,
-            self.node.port(),
-            self.alertmanager.port(),
-        )?;
-        let answer = self
-            .http
-            .post(format!("{}/-/reload", service.url()))
-            .send()
-            .await?;
+        config::write(&self.dir, options, self.node.port(), self.alertmanager.port())?;
+        let answer = self.http.post(format!("{}/-/reload", service.url())).send().await?;
         if answer.status().is_success() {
             return Ok(());
         }
-        Err(Error::new(format!(
-            "{} refused its new configuration: {}",
-            service.name(),
-            answer.text().await?
-        )))
+        Err(Error::new(format!("{} refused its new configuration: {}", service.name(), answer.text().await?)))
     }
 
     /// Folder of node_exporter's textfile collector: any `*.prom` file here becomes metrics.
@@ -192,40 +162,24 @@ impl Monitoring {
     /// Pushes alerts straight to Alertmanager, for what no rule in the lab can see.
     pub async fn post_alerts(&self, alerts: &Value) -> Result<()> {
         let url = format!("{}/api/v2/alerts", self.alertmanager.url());
-        self.http
-            .post(url)
-            .json(alerts)
-            .send()
-            .await?
-            .error_for_status()?;
+        self.http.post(url).json(alerts).send().await?.error_for_status()?;
         Ok(())
     }
 
     /// Waits until the job's last scrape went well.
     pub async fn wait_target(&self, job: &str) -> Result<()> {
-        wait_for(
-            &format!("a scrape of job {job}"),
-            Duration::from_secs(30),
-            async || {
-                if let Some(end) = self.prometheus.obituary() {
-                    return Err(super::NotYet::never(end));
-                }
-                let data = self
-                    .prometheus_api("targets", &[("state", "active")])
-                    .await?;
-                let targets = data["activeTargets"]
-                    .as_array()
-                    .cloned()
-                    .unwrap_or_default();
-                match targets.iter().find(|target| target["scrapePool"] == job) {
-                    Some(target) if target["health"] == "up" => Ok(()),
-                    Some(target) => {
-                        Err(format!("{} {}", target["health"], target["lastError"]).into())
-                    }
-                    None => Err("no such target yet".into()),
-                }
-            },
-        )
+        wait_for(&format!("a scrape of job {job}"), Duration::from_secs(30), async || {
+            if let Some(end) = self.prometheus.obituary() {
+                return Err(super::NotYet::never(end));
+            }
+            let data = self.prometheus_api("targets", &[("state", "active")]).await?;
+            let targets = data["activeTargets"].as_array().cloned().unwrap_or_default();
+            match targets.iter().find(|target| target["scrapePool"] == job) {
+                Some(target) if target["health"] == "up" => Ok(()),
+                Some(target) => Err(format!("{} {}", target["health"], target["lastError"]).into()),
+                None => Err("no such target yet".into()),
+            }
+        })
         .await
     }
 
@@ -247,10 +201,7 @@ pub fn shipped_rules(dir: &Path, pace: &Pace) -> Result<Vec<RuleFile>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|ext| ext == "yml" || ext == "yaml")
-        {
+        if path.extension().is_some_and(|ext| ext == "yml" || ext == "yaml") {
             files.push(RuleFile::read(&path)?.at(pace));
         }
     }

@@ -21,28 +21,18 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self {
-            hold: "0s".into(),
-            keep_firing: "0s".into(),
-        }
+        Self { hold: "0s".into(), keep_firing: "0s".into() }
     }
 }
 
 impl RuleFile {
     pub fn new(name: &str, text: &str) -> Self {
-        Self {
-            name: name.into(),
-            text: text.into(),
-        }
+        Self { name: name.into(), text: text.into() }
     }
 
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).context(format!("read rules {}", path.display()))?;
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { name, text })
     }
 

@@ -22,12 +22,7 @@ pub(super) struct Recipe {
 
 impl Service {
     pub(super) fn new(run: &Run, port: u16, recipe: Recipe) -> Self {
-        Self {
-            recipe,
-            port,
-            files: RunFiles::clone(run),
-            process: Mutex::new(None),
-        }
+        Self { recipe, port, files: RunFiles::clone(run), process: Mutex::new(None) }
     }
 
     pub fn name(&self) -> &str {
@@ -48,12 +43,7 @@ impl Service {
         self.stop();
         let mut command = Command::new(self.recipe.program);
         command.args(&self.recipe.arguments);
-        command.envs(
-            self.recipe
-                .environment
-                .iter()
-                .map(|(key, value)| (key, value)),
-        );
+        command.envs(self.recipe.environment.iter().map(|(key, value)| (key, value)));
         let process = Process::spawn(&self.files, self.recipe.name, command)?;
         *self.process.lock().expect("no holder panics") = Some(process);
         Ok(())
@@ -73,27 +63,19 @@ impl Service {
 
     /// Why it does not run, if it has ended by itself.
     pub fn obituary(&self) -> Option<String> {
-        self.process
-            .lock()
-            .expect("no holder panics")
-            .as_ref()?
-            .obituary()
+        self.process.lock().expect("no holder panics").as_ref()?.obituary()
     }
 
     /// Waits until `path` answers 200.
     pub async fn wait_ready(&self, http: &reqwest::Client, path: &str) -> Result<()> {
         let url = format!("{}{path}", self.url());
-        wait_for(
-            &format!("start of {}", self.name()),
-            Duration::from_secs(30),
-            async || {
-                if let Some(end) = self.obituary() {
-                    return Err(NotYet::never(end));
-                }
-                http.get(&url).send().await?.error_for_status()?;
-                Ok(())
-            },
-        )
+        wait_for(&format!("start of {}", self.name()), Duration::from_secs(30), async || {
+            if let Some(end) = self.obituary() {
+                return Err(NotYet::never(end));
+            }
+            http.get(&url).send().await?.error_for_status()?;
+            Ok(())
+        })
         .await
         .context(&url)
     }
