@@ -303,10 +303,15 @@ impl<W: World> Driver<W> {
                 Err(why) => return self.take_back(why, replies, answers).await,
             }
         }
+        let answered = cfg!(feature = "failpoints") && replies.iter().any(|reply| matches!(reply, Reply::Deliver(..)));
         for reply in replies {
             reply.send();
         }
-        fail::fail_point!("after-reply");
+        if answered {
+            // The crash point lies behind the answer, so whoever sends it gets its turn first.
+            tokio::task::yield_now().await;
+            fail::fail_point!("after-reply");
+        }
         for (id, effect) in effects {
             if let Effect::Tell(notice) = &effect
                 && !self.state.is_untold(id, notice.kind)

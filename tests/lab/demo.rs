@@ -1,0 +1,215 @@
+//! `make demo`: a real Prometheus, a real Alertmanager, heald, a unit and a container; both are killed, and heald
+//! brings both back.
+//!
+//! `ONCE=1` ends it when both are healed or two minutes after the kill, and the exit status tells. Without it
+//! everything stays up until Ctrl-C. The stack's session cleans up in every case.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used, reason = "a program for the terminal")]
+#![allow(clippy::disallowed_methods, reason = "not the daemon: it may ask what time it is")]
+
+#[path = "mod.rs"]
+mod lab;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use lab::{Container, Error, Heald, HealdOptions, Pace, Process, Result, Stack, StackOptions, Victim, session};
+use serde_json::{Value, json};
+
+const UNIT: &str = "demo.service";
+const CONTAINER: &str = "heald-demo";
+/// From the kill on.
+const PATIENCE: Duration = Duration::from_secs(120);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+
+const INTRO: &str = "\
+A unit and a container are about to be killed, and heald to repair both: with the shipped alert rules (only their
+waiting times are shorter) and the shipped playbooks. It all runs in containers and on free ports; nothing of this
+machine's own is touched.
+";
+
+fn main() -> ExitCode {
+    let once = env::var("ONCE").is_ok_and(|value| !value.is_empty() && value != "0");
+    match demo(once) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("demo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether both were healed in time.
+fn demo(once: bool) -> Result<bool> {
+    lab::can_run()?;
+    let program = lab::beside_this_program()?;
+    let rules = lab::shipped_rules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("alert-rules"), &Pace::default())?;
+    println!("{INTRO}");
+    let options = StackOptions { rules, ..StackOptions::default() };
+    session::run(options, move |handle, stack| handle.block_on(show(stack, program, once)))?
+}
+
+async fn show(stack: Arc<Stack>, program: PathBuf, once: bool) -> Result<bool> {
+    let scene = Scene::set(stack, program).await?;
+    let mut timeline = Timeline::follow(&scene)?;
+    let killed = scene.kill_both().await?;
+    let healed = scene.healed(&mut timeline).await?;
+    scene.summary(killed, &healed);
+    if once {
+        return Ok(healed.iter().all(Option::is_some));
+    }
+    println!("Break them again, if you like; it goes on until Ctrl-C, which leaves nothing behind.\n");
+    loop {
+        timeline.pass_on()?;
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+struct Scene {
+    stack: Arc<Stack>,
+    heald: Heald,
+    container: Container,
+}
+
+/// What `heald incidents --follow` prints, passed on.
+struct Timeline {
+    process: Process,
+    passed: usize,
+}
+
+// === impl Scene ===
+
+impl Scene {
+    async fn set(stack: Arc<Stack>, program: PathBuf) -> Result<Self> {
+        stack.host().write_unit(UNIT, "[Service]\nExecStart=/bin/sleep infinity\n").await?;
+        stack.host().systemctl(&["start", UNIT]).await?;
+        let container = Victim::default().start(stack.engine(), stack.image(), CONTAINER).await?;
+
+        let mut options = HealdOptions::new("heald", &program);
+        options.units = vec![UNIT.into()];
+        options.containers = vec![CONTAINER.into()];
+        options.bus = stack.host().bus_address();
+        options.docker = stack.engine().socket().to_owned();
+        options.alertmanager = stack.monitoring().alertmanager.url();
+        // As shipped they only observe.
+        options.overrides = json!({ "systemd-unit-failed": { "mode": "auto" }, "container-down": { "mode": "auto" } });
+        let heald = Heald::prepare(stack.run(), options)?;
+        heald.start("").await?;
+        println!("demo: heald at {}, configured by {}", heald.url("/"), shown(&heald.config()));
+        stack.monitoring().set_receiver(heald.receiver()).await?;
+        stack.monitoring().set_scrape(heald.scrape()).await?;
+        println!("demo: {UNIT} and the container {CONTAINER} run; Prometheus sees both, Alertmanager knows heald");
+        Ok(Self { stack, heald, container })
+    }
+
+    /// What the faults look like as a person would type them, where the container's systemd is reached by `docker exec`.
+    fn faults(&self) -> [String; 2] {
+        let docker = format!("docker --host unix://{}", self.stack.engine().socket().display());
+        let inside = format!("{docker} exec {}", self.stack.host().name());
+        [format!("{inside} systemctl kill -s KILL {UNIT}"), format!("{docker} kill {CONTAINER}")]
+    }
+
+    async fn kill_both(&self) -> Result<Timestamp> {
+        println!("\n$ systemctl kill -s KILL {UNIT}\n$ docker kill {CONTAINER}\n");
+        let at = Timestamp::now();
+        self.stack.host().systemctl(&["kill", "-s", "KILL", UNIT]).await?;
+        self.container.kill("SIGKILL").await?;
+        Ok(at)
+    }
+
+    /// The incidents of the unit and of the container, each once it is healed; what is missing in the end was not.
+    async fn healed(&self, timeline: &mut Timeline) -> Result<[Option<Value>; 2]> {
+        let start = Instant::now();
+        loop {
+            timeline.pass_on()?;
+            if let Some(end) = self.heald.obituary() {
+                return Err(Error::new(end));
+            }
+            let incidents = self.heald.ask("incidents").await?;
+            let healed = [UNIT, CONTAINER].map(|name| {
+                let all = incidents.as_array().into_iter().flatten();
+                all.clone().find(|one| one["target"]["name"] == name && !one["healed_at"].is_null()).cloned()
+            });
+            if healed.iter().all(Option::is_some) || start.elapsed() > PATIENCE {
+                // Its last lines are on their way.
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+                timeline.pass_on()?;
+                return Ok(healed);
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
+    fn summary(&self, killed: Timestamp, healed: &[Option<Value>; 2]) {
+        println!();
+        for (what, incident) in [format!("unit {UNIT}"), format!("container {CONTAINER}")].iter().zip(healed) {
+            println!("{what:<24}{}", incident.as_ref().map_or_else(not_healed, |incident| outcome(killed, incident)));
+        }
+        if healed.iter().any(Option::is_none) {
+            println!("\nheald's log ends:\n{}", lab::tail(&self.heald.log(), 15));
+        }
+        let monitoring = self.stack.monitoring();
+        let command = format!("{} incidents 1 {}", shown(self.heald.program()), self.heald.place().join(" "));
+        let [unit, container] = self.faults();
+        println!("\nWhere to look further, while this runs");
+        for (what, place) in [
+            ("one incident", command),
+            ("heald's metrics", self.heald.url("/metrics")),
+            ("containers it sees", self.heald.url("/metrics/targets")),
+            ("Prometheus", format!("{}/alerts", monitoring.prometheus.url())),
+            ("Alertmanager", monitoring.alertmanager.url()),
+            ("heald's log", shown(&self.heald.log())),
+            ("kill the unit", unit),
+            ("kill the container", container),
+        ] {
+            println!("  {what:<20}{place}");
+        }
+        println!();
+    }
+}
+
+fn outcome(killed: Timestamp, incident: &Value) -> String {
+    let healed: Option<Timestamp> = incident["healed_at"].as_str().and_then(|at| at.parse().ok());
+    let took = healed.map_or(f64::NAN, |at| at.duration_since(killed).as_secs_f64());
+    let attempts = incident["attempts"].as_u64().unwrap_or_default();
+    let attempts = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
+    format!("killed, and healed {took:.1} s later by {attempts} (incident {})", incident["id"])
+}
+
+fn not_healed() -> String {
+    format!("NOT healed within {} s", PATIENCE.as_secs())
+}
+
+/// Shorter where it lies below the current folder.
+fn shown(path: &Path) -> String {
+    let here = env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}
+
+// === impl Timeline ===
+
+impl Timeline {
+    /// As any other part it is ended by the lab, so that no Ctrl-C leaves it behind.
+    fn follow(scene: &Scene) -> Result<Self> {
+        let mut command = Command::new(scene.heald.program());
+        command.args(["incidents", "--follow"]).args(scene.heald.place());
+        Ok(Self { process: Process::spawn(scene.stack.run(), "timeline", command)?, passed: 0 })
+    }
+
+    /// Prints the whole lines that are new.
+    fn pass_on(&mut self) -> Result<()> {
+        let text = fs::read_to_string(self.process.log())?;
+        let end = text.rfind('\n').map_or(0, |at| at + 1);
+        if end > self.passed {
+            print!("{}", &text[self.passed..end]);
+            self.passed = end;
+        }
+        Ok(())
+    }
+}
