@@ -34,7 +34,10 @@ pub struct Incident {
     /// The closed incident that the same alert had before.
     pub previous: Option<IncidentId>,
     pub phase: Phase,
+    /// The number of the last one; never counted anew, for answers are told apart by it.
     pub attempts: u32,
+    /// Those before a person asked for a retry: they don't count against the limit.
+    pub forgiven: u32,
     /// Runs of each rung so far.
     pub rung_tries: Vec<u32>,
     pub first_permit: Option<Time>,
@@ -147,6 +150,7 @@ impl Incident {
             previous: *previous,
             phase: Phase::Assessing,
             attempts: 0,
+            forgiven: 0,
             rung_tries: vec![0; *rungs],
             first_permit: None,
             held: Duration::ZERO,
@@ -245,7 +249,7 @@ impl Incident {
                 self.phase = Phase::Assessing;
             }
             E::Retried { .. } => {
-                self.attempts = 0;
+                self.forgiven = self.attempts;
                 self.rung_tries.fill(0);
                 self.first_permit = None;
                 self.held = Duration::ZERO;
@@ -312,6 +316,11 @@ impl Incident {
             })),
             _ => None,
         }
+    }
+
+    /// Attempts that count against the limit.
+    pub fn tried(&self) -> u32 {
+        self.attempts.saturating_sub(self.forgiven)
     }
 
     pub fn is_open(&self) -> bool {

@@ -172,13 +172,13 @@ impl<W: World> Driver<W> {
                     firing: alert.firing,
                 })
                 .collect(),
-            next: next(incident),
+            next: next(incident, self.state.timer(incident.id)),
             events: Vec::new(),
         }
     }
 }
 
-fn next(incident: &Incident) -> Option<NextView> {
+fn next(incident: &Incident, timer: Option<Time>) -> Option<NextView> {
     let why = match &incident.phase {
         Phase::Assessing => "looking at the probes".to_owned(),
         Phase::Watching { .. } => "the probes pass: watched".to_owned(),
@@ -192,7 +192,7 @@ fn next(incident: &Incident) -> Option<NextView> {
         Phase::Escalated { .. } => "a person's turn".to_owned(),
         Phase::Closed { .. } => return None,
     };
-    Some(NextView { at: incident.wake().map(stamp), why })
+    Some(NextView { at: timer.map(stamp), why })
 }
 
 /// An incident with its events; one that is over is told from the journal alone.

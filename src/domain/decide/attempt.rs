@@ -40,13 +40,13 @@ impl Draft<'_> {
         let Some(rung) = self.next_rung() else {
             return self.give_up(
                 Escalation::NotHealed,
-                format!("all that the playbook knows was tried: {} attempts", self.incident.attempts),
+                format!("all that the playbook knows was tried: {}", count(self.incident.tried())),
             );
         };
-        if self.incident.attempts >= limits.attempts {
+        if self.incident.tried() >= limits.attempts {
             return self.give_up(
                 Escalation::NotHealed,
-                format!("{} of {} attempts did not help", self.incident.attempts, limits.attempts),
+                format!("{} of {} attempts did not help", self.incident.tried(), limits.attempts),
             );
         }
         if self.incident.spent(self.now) > limits.within {
@@ -67,7 +67,7 @@ impl Draft<'_> {
             Err(_) => {
                 self.decision.judged = Some(guard::Judgement { verdicts: judgement.verdicts, result: judgement.result });
                 if let Some(refusal) = refusal {
-                    self.refused(refusal, &plan, number, observe, seen);
+                    self.refused(refusal, &plan, self.incident.tried() + 1, observe, seen);
                 }
                 return;
             }
@@ -283,8 +283,7 @@ impl Draft<'_> {
     pub(super) fn heal(&mut self) {
         let after_care_until = self.now + self.facts.playbook.after_care;
         self.event(IncidentEvent::Healed { after_care_until });
-        let attempts = self.incident.attempts;
-        let reason = format!("all probes pass after {attempts} {}", if attempts == 1 { "attempt" } else { "attempts" });
+        let reason = format!("all probes pass after {}", count(self.incident.tried()));
         self.event(IncidentEvent::NoticeDue { notice: NoticeKind::Healed, reason: reason.clone() });
         self.tell(NoticeKind::Healed, &reason);
         if !self.incident.is_firing() {
@@ -325,6 +324,10 @@ impl Draft<'_> {
             self.escalate(Escalation::RollbackFailed, format!("{why}; {text}"));
         }
     }
+}
+
+fn count(attempts: u32) -> String {
+    if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") }
 }
 
 /// The same reason but for the figures in it (`started 2.1 s ago`).

@@ -216,11 +216,12 @@ impl Draft<'_> {
     fn end(&mut self, outcome: Outcome, note: impl Into<String>) {
         let escalated = matches!(self.incident.phase, Phase::Escalated { .. });
         let note = note.into();
-        self.event(IncidentEvent::Closed { outcome, note: note.clone() });
-        self.effect(Effect::StopLooking);
+        // Due before it is closed: a closed incident that owes nobody a word is forgotten at once.
         if escalated {
             self.tell_once(NoticeKind::Over, &note);
         }
+        self.event(IncidentEvent::Closed { outcome, note });
+        self.effect(Effect::StopLooking);
     }
 
     fn notice(&self, kind: NoticeKind, reason: &str) -> Notice {

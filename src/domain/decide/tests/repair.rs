@@ -248,10 +248,10 @@ fn worse_rolls_back_in_order_once() {
          0s      tried again by ann: counters start anew, budgets do not
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by cooldown: unit web.service cools down until 00:00:10.943Z after the last attempt
-         10m     attempt 1 permitted: restart [target: failed (says the world)]
+         10m     attempt 2 permitted: restart [target: failed (says the world)]
          10m     step 1: systemd.restart web.service
          10m     step 1 done: says the world (500 ms)
-         10m     attempt 1 ended healed: active: pass; http: pass
+         10m     attempt 2 ended healed: active: pass; http: pass
          10m     healed; watched until 00:15:00 at least
          10m     → tell healed: all probes pass after 1 attempt
         ",
@@ -297,8 +297,8 @@ fn nothing_ran_nothing_is_rolled_back() {
          0s      step 1 conflict: says the world (500 ms)
          0s      attempt 1 ended interrupted: somebody else is at it: says the world
          0s      held by settling: somebody else is at it: says the world
-         5s      escalated (not_healed): all that the playbook knows was tried: 1 attempts
-         5s      → tell escalated: all that the playbook knows was tried: 1 attempts
+         5s      escalated (not_healed): all that the playbook knows was tried: 1 attempt
+         5s      → tell escalated: all that the playbook knows was tried: 1 attempt
         ",
     );
 }
@@ -313,12 +313,12 @@ fn a_failed_rollback_says_so() {
          0s      step 1: systemd.restart web.service
          0s      step 1 done: says the world (500 ms)
          0s      attempt 1 ended not_healed: active: fail; http: fail
-         0s      rolling back: all that the playbook knows was tried: 1 attempts
+         0s      rolling back: all that the playbook knows was tried: 1 attempt
          0s      rollback step 1: undo.b web.service
          0s      rollback step 1 failed: says the world (500 ms)
          0s      the rollback failed: says the world
-         0s      escalated (rollback_failed): all that the playbook knows was tried: 1 attempts; the rollback failed: says the world
-         0s      → tell escalated: all that the playbook knows was tried: 1 attempts; the rollback failed: says the world
+         0s      escalated (rollback_failed): all that the playbook knows was tried: 1 attempt; the rollback failed: says the world
+         0s      → tell escalated: all that the playbook knows was tried: 1 attempt; the rollback failed: says the world
         ",
     );
 }
@@ -333,8 +333,8 @@ fn a_rollback_leaves_others_locks_alone() {
          0s      step 1: systemd.restart web.service
          0s      step 1 done: says the world (500 ms)
          0s      attempt 1 ended not_healed: active: fail; http: fail
-         0s      escalated (rollback_failed): all that the playbook knows was tried: 1 attempts; the rollback was refused: unit web.service is under repair by incident 3
-         0s      → tell escalated: all that the playbook knows was tried: 1 attempts; the rollback was refused: unit web.service is under repair by incident 3
+         0s      escalated (rollback_failed): all that the playbook knows was tried: 1 attempt; the rollback was refused: unit web.service is under repair by incident 3
+         0s      → tell escalated: all that the playbook knows was tried: 1 attempt; the rollback was refused: unit web.service is under repair by incident 3
         ",
     );
 }

@@ -251,7 +251,7 @@ fn in_a_rollback_that_was_not_sent() {
          0s      step 1: systemd.restart web.service
          0s      step 1 done: says the world (500 ms)
          0s      attempt 1 ended not_healed: active: fail; http: fail
-         0s      rolling back: all that the playbook knows was tried: 1 attempts
+         0s      rolling back: all that the playbook knows was tried: 1 attempt
          0s      rollback step 1: undo.b web.service
          0s      rollback step 1: heald was restarted; the target is untouched
          0s      rollback step 1: undo.b web.service
@@ -259,8 +259,8 @@ fn in_a_rollback_that_was_not_sent() {
          0s      rollback step 2: undo.a web.service
          0s      rollback step 2 done: says the world (500 ms)
          0s      rolled back
-         0s      escalated (not_healed): all that the playbook knows was tried: 1 attempts; rolled back
-         0s      → tell escalated: all that the playbook knows was tried: 1 attempts; rolled back
+         0s      escalated (not_healed): all that the playbook knows was tried: 1 attempt; rolled back
+         0s      → tell escalated: all that the playbook knows was tried: 1 attempt; rolled back
         ",
     );
 }
@@ -275,14 +275,14 @@ fn in_a_rollback_that_took_effect() {
          0s      step 1: systemd.restart web.service
          0s      step 1 done: says the world (500 ms)
          0s      attempt 1 ended not_healed: active: fail; http: fail
-         0s      rolling back: all that the playbook knows was tried: 1 attempts
+         0s      rolling back: all that the playbook knows was tried: 1 attempt
          0s      rollback step 1: undo.b web.service
          0s      rollback step 1: heald was restarted; the target was started since the step was recorded
          0s      rollback step 2: undo.a web.service
          0s      rollback step 2 done: says the world (500 ms)
          0s      rolled back
-         0s      escalated (not_healed): all that the playbook knows was tried: 1 attempts; rolled back
-         0s      → tell escalated: all that the playbook knows was tried: 1 attempts; rolled back
+         0s      escalated (not_healed): all that the playbook knows was tried: 1 attempt; rolled back
+         0s      → tell escalated: all that the playbook knows was tried: 1 attempt; rolled back
         ",
     );
 }
