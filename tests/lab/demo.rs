@@ -57,6 +57,7 @@ fn demo(once: bool) -> Result<bool> {
 
 async fn show(stack: Arc<Stack>, program: PathBuf, once: bool) -> Result<bool> {
     let scene = Scene::set(stack, program).await?;
+    scene.places();
     let mut timeline = Timeline::follow(&scene)?;
     let killed = scene.kill_both().await?;
     let healed = scene.healed(&mut timeline).await?;
@@ -64,7 +65,9 @@ async fn show(stack: Arc<Stack>, program: PathBuf, once: bool) -> Result<bool> {
     if once {
         return Ok(healed.iter().all(Option::is_some));
     }
-    println!("Break them again, if you like; it goes on until Ctrl-C, which leaves nothing behind.\n");
+    println!("\nIt all stays up until Ctrl-C, which leaves nothing behind. To break them again:");
+    scene.faults().iter().for_each(|fault| println!("  {fault}"));
+    println!();
     loop {
         timeline.pass_on()?;
         tokio::time::sleep(BETWEEN_LOOKS).await;
@@ -116,7 +119,7 @@ impl Scene {
     }
 
     async fn kill_both(&self) -> Result<Timestamp> {
-        println!("\n$ systemctl kill -s KILL {UNIT}\n$ docker kill {CONTAINER}\n");
+        println!("\nBoth are killed now.\n\n$ systemctl kill -s KILL {UNIT}\n$ docker kill {CONTAINER}\n");
         let at = Timestamp::now();
         self.stack.host().systemctl(&["kill", "-s", "KILL", UNIT]).await?;
         self.container.kill("SIGKILL").await?;
@@ -131,11 +134,7 @@ impl Scene {
             if let Some(end) = self.heald.obituary() {
                 return Err(Error::new(end));
             }
-            let incidents = self.heald.ask("incidents").await?;
-            let healed = [UNIT, CONTAINER].map(|name| {
-                let all = incidents.as_array().into_iter().flatten();
-                all.clone().find(|one| one["target"]["name"] == name && !one["healed_at"].is_null()).cloned()
-            });
+            let healed = [self.healed_incident(UNIT).await?, self.healed_incident(CONTAINER).await?];
             if healed.iter().all(Option::is_some) || start.elapsed() > PATIENCE {
                 // Its last lines are on their way.
                 tokio::time::sleep(BETWEEN_LOOKS).await;
@@ -143,6 +142,32 @@ impl Scene {
                 return Ok(healed);
             }
             tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
+    async fn healed_incident(&self, name: &str) -> Result<Option<Value>> {
+        let incidents = self.heald.ask("incidents").await?;
+        let mut all = incidents.as_array().into_iter().flatten();
+        match all.find(|one| one["target"]["name"] == name && !one["healed_at"].is_null()) {
+            Some(one) => self.heald.ask(&format!("incidents/{}", one["id"])).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn places(&self) {
+        let monitoring = self.stack.monitoring();
+        let socket = shown(&self.heald.socket());
+        println!("\nWhere to look, while it runs");
+        for (what, place) in [
+            ("Prometheus", format!("{}/alerts", monitoring.prometheus.url())),
+            ("Alertmanager", monitoring.alertmanager.url()),
+            ("heald's metrics", self.heald.url("/metrics")),
+            ("containers it sees", self.heald.url("/metrics/targets")),
+            ("one incident", format!("{} incidents 1 --socket {socket}", shown(self.heald.program()))),
+            ("the same, as JSON", format!("curl --unix-socket {socket} http://heald/api/v1/incidents/1")),
+            ("heald's log", shown(&self.heald.log())),
+        ] {
+            println!("  {what:<20}{place}");
         }
     }
 
@@ -154,32 +179,26 @@ impl Scene {
         if healed.iter().any(Option::is_none) {
             println!("\nheald's log ends:\n{}", lab::tail(&self.heald.log(), 15));
         }
-        let monitoring = self.stack.monitoring();
-        let command = format!("{} incidents 1 {}", shown(self.heald.program()), self.heald.place().join(" "));
-        let [unit, container] = self.faults();
-        println!("\nWhere to look further, while this runs");
-        for (what, place) in [
-            ("one incident", command),
-            ("heald's metrics", self.heald.url("/metrics")),
-            ("containers it sees", self.heald.url("/metrics/targets")),
-            ("Prometheus", format!("{}/alerts", monitoring.prometheus.url())),
-            ("Alertmanager", monitoring.alertmanager.url()),
-            ("heald's log", shown(&self.heald.log())),
-            ("kill the unit", unit),
-            ("kill the container", container),
-        ] {
-            println!("  {what:<20}{place}");
-        }
-        println!();
     }
 }
 
+/// How long each stage took, by the journal's times.
 fn outcome(killed: Timestamp, incident: &Value) -> String {
-    let healed: Option<Timestamp> = incident["healed_at"].as_str().and_then(|at| at.parse().ok());
-    let took = healed.map_or(f64::NAN, |at| at.duration_since(killed).as_secs_f64());
-    let attempts = incident["attempts"].as_u64().unwrap_or_default();
-    let attempts = if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") };
-    format!("killed, and healed {took:.1} s later by {attempts} (incident {})", incident["id"])
+    let at = |kind: &str| -> Option<Timestamp> {
+        let events = incident["events"].as_array()?;
+        events.iter().find(|event| event["kind"] == kind)?["at"].as_str()?.parse().ok()
+    };
+    let (Some(seen), Some(restarted), Some(healed)) = (at("opened"), at("step_ended"), at("healed")) else {
+        return "healed".to_owned();
+    };
+    let seconds = |from: Timestamp, to: Timestamp| to.duration_since(from).as_secs_f64();
+    format!(
+        "healed {:.1} s after the kill: alert {:.1} s, restart {:.1} s, proof that it stays up {:.1} s",
+        seconds(killed, healed),
+        seconds(killed, seen),
+        seconds(seen, restarted),
+        seconds(restarted, healed)
+    )
 }
 
 fn not_healed() -> String {
@@ -198,7 +217,7 @@ impl Timeline {
     /// As any other part it is ended by the lab, so that no Ctrl-C leaves it behind.
     fn follow(scene: &Scene) -> Result<Self> {
         let mut command = Command::new(scene.heald.program());
-        command.args(["incidents", "--follow"]).args(scene.heald.place());
+        command.args(["incidents", "--follow", "--socket"]).arg(scene.heald.socket());
         Ok(Self { process: Process::spawn(scene.stack.run(), "timeline", command)?, passed: 0 })
     }
 

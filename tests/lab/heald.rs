@@ -204,11 +204,6 @@ impl Heald {
         Ok(answer.error_for_status()?.json().await?)
     }
 
-    /// The command line's arguments that reach this one.
-    pub fn place(&self) -> [String; 2] {
-        ["--socket".into(), self.socket().display().to_string()]
-    }
-
     pub fn program(&self) -> &Path {
         &self.options.program
     }
