@@ -1,5 +1,15 @@
 //! `cargo run --example lab -- up | down | status | clean | selftest`: the lab by hand.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "it runs real parts in real time, and talks to a terminal"
+)]
+
 #[path = "mod.rs"]
 mod lab;
 #[path = "selftest.rs"]
