@@ -182,6 +182,7 @@ impl<W: World> Driver<W> {
             if !*self.stop.borrow() {
                 for id in self.state.due(now, ROUND_MAX) {
                     self.signal(id, Signal::Wake, now, &mut round);
+                    self.state.rearm(id, now);
                 }
             }
             self.finish(round).await;
