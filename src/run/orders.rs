@@ -179,13 +179,13 @@ impl<W: World> Driver<W> {
                     firing: alert.firing,
                 })
                 .collect(),
-            next: next(incident),
+            next: next(incident, self.state.timer(incident.id)),
             events: Vec::new(),
         }
     }
 }
 
-fn next(incident: &Incident) -> Option<NextView> {
+fn next(incident: &Incident, timer: Option<Time>) -> Option<NextView> {
     let why = match &incident.phase {
         Phase::Assessing => "looking at the probes".to_owned(),
         Phase::Watching { .. } => "the probes pass: watched".to_owned(),
@@ -199,7 +199,7 @@ fn next(incident: &Incident) -> Option<NextView> {
         Phase::Escalated { .. } => "a person's turn".to_owned(),
         Phase::Closed { .. } => return None,
     };
-    Some(NextView { at: incident.wake().map(stamp), why })
+    Some(NextView { at: timer.map(stamp), why })
 }
 
 /// Open incidents and the last ones that are over, oldest first.

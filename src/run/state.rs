@@ -118,6 +118,10 @@ impl State {
         self.incidents.values().filter(held).map(|incident| incident.id).collect()
     }
 
+    pub fn timer(&self, id: IncidentId) -> Option<Time> {
+        self.timer_of.get(&id).copied()
+    }
+
     pub fn next_timer(&self) -> Option<Time> {
         self.timers.first().map(|(at, _)| *at)
     }
