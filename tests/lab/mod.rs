@@ -5,11 +5,7 @@
 //! happens: success, error, panic or Ctrl-C. Everything listens on loopback or on Unix sockets.
 //! Only processes the lab started are ever signalled.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "each crate that includes this uses its own part"
-)]
+#![allow(dead_code, unused_imports, reason = "each crate that includes this uses its own part")]
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

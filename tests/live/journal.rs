@@ -93,12 +93,8 @@ impl Journal {
 
     /// How long each stage took from a fault to its repair, in one line.
     pub fn stages(&self, fault: Timestamp) -> Result<String> {
-        let stages = [
-            ("opened", "detected after"),
-            ("attempt_started", "permitted"),
-            ("step_ended", "restarted"),
-            ("healed", "verified"),
-        ];
+        let stages =
+            [("opened", "detected after"), ("attempt_started", "permitted"), ("step_ended", "restarted"), ("healed", "verified")];
         let records = self.records()?;
         let (mut line, mut last) = (String::new(), fault);
         for (kind, word) in stages {

@@ -46,7 +46,9 @@ pub async fn engine_cut_off(scene: Arc<Scene>) -> Result<()> {
     equal("the container's StartedAt", container.started_at().await?, before.clone())?;
 
     engine.restore().await?;
-    journal.wait("repair of the container", REPAIR, |record| record.kind == "healed" && record.incident == blind.incident).await?;
+    journal
+        .wait("repair of the container", REPAIR, |record| record.kind == "healed" && record.incident == blind.incident)
+        .await?;
     check(container.started_at().await? != before, || "the container was not started".into())?;
     container.expect_starts(2).await
 }

@@ -22,7 +22,8 @@ pub async fn paced_as_shipped(scene: Arc<Scene>) -> Result<()> {
 
     // And Prometheus has loaded them.
     let monitoring = scene.stack().monitoring();
-    let loaded: Value = monitoring.http().get(format!("{}/api/v1/rules", monitoring.prometheus.url())).send().await?.json().await?;
+    let loaded: Value =
+        monitoring.http().get(format!("{}/api/v1/rules", monitoring.prometheus.url())).send().await?.json().await?;
     let names = loaded["data"]["groups"].to_string();
     for name in ["SystemdUnitFailed", "ContainerDown"] {
         check(names.contains(name), || format!("Prometheus does not know {name}"))?;
