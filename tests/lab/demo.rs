@@ -225,7 +225,9 @@ impl Timeline {
         let text = fs::read_to_string(self.process.log())?;
         let end = text.rfind('\n').map_or(0, |at| at + 1);
         if end > self.passed {
-            print!("{}", &text[self.passed..end]);
+            // Its own complaints come when heald ends, and who ended heald knows that.
+            let lines = text[self.passed..end].lines().filter(|line| !line.starts_with("heald: "));
+            lines.for_each(|line| println!("{line}"));
             self.passed = end;
         }
         Ok(())
