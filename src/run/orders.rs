@@ -202,7 +202,6 @@ fn next(incident: &Incident, timer: Option<Time>) -> Option<NextView> {
     Some(NextView { at: timer.map(stamp), why })
 }
 
-/// An incident with its events; one that is over is told from the journal alone.
 /// Open incidents and the last ones that are over, oldest first.
 fn list(reader: &Reader, open: Vec<IncidentView>, host: &str) -> Vec<IncidentView> {
     let last = reader.incidents(Which::All, None, LISTED_MAX).unwrap_or_default();
@@ -214,6 +213,7 @@ fn list(reader: &Reader, open: Vec<IncidentView>, host: &str) -> Vec<IncidentVie
     views
 }
 
+/// An incident with its events; one that is over is told from the journal alone.
 fn story(id: IncidentId, open: Option<IncidentView>, rows: &[Row], host: &str) -> Option<IncidentView> {
     let mut view = match open {
         Some(view) => view,

@@ -1,13 +1,11 @@
 //! `cargo run --example lab -- up | down | status | clean | selftest`: the lab by hand.
 
 #![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::expect_used,
     clippy::disallowed_methods,
-    reason = "it runs real parts in real time, and talks to a terminal"
+    reason = "not the daemon: it talks to a terminal and has clocks of its own"
 )]
 
 #[path = "mod.rs"]

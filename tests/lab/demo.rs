@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lab::{Container, Error, Heald, HealdOptions, Pace, Process, Result, Stack, StackOptions, Victim, session};
@@ -60,7 +60,7 @@ async fn show(stack: Arc<Stack>, program: PathBuf, once: bool) -> Result<bool> {
     scene.places();
     let mut timeline = Timeline::follow(&scene)?;
     let killed = scene.kill_both().await?;
-    let healed = scene.healed(&mut timeline).await?;
+    let healed = scene.healed(killed, &mut timeline).await?;
     scene.summary(killed, &healed);
     if once {
         return Ok(healed.iter().all(Option::is_some));
@@ -127,15 +127,14 @@ impl Scene {
     }
 
     /// The incidents of the unit and of the container, each once it is healed; what is missing in the end was not.
-    async fn healed(&self, timeline: &mut Timeline) -> Result<[Option<Value>; 2]> {
-        let start = Instant::now();
+    async fn healed(&self, killed: Timestamp, timeline: &mut Timeline) -> Result<[Option<Value>; 2]> {
         loop {
             timeline.pass_on()?;
             if let Some(end) = self.heald.obituary() {
                 return Err(Error::new(end));
             }
             let healed = [self.healed_incident(UNIT).await?, self.healed_incident(CONTAINER).await?];
-            if healed.iter().all(Option::is_some) || start.elapsed() > PATIENCE {
+            if healed.iter().all(Option::is_some) || Timestamp::now().duration_since(killed).unsigned_abs() > PATIENCE {
                 // Its last lines are on their way.
                 tokio::time::sleep(BETWEEN_LOOKS).await;
                 timeline.pass_on()?;
@@ -226,7 +225,9 @@ impl Timeline {
         let text = fs::read_to_string(self.process.log())?;
         let end = text.rfind('\n').map_or(0, |at| at + 1);
         if end > self.passed {
-            print!("{}", &text[self.passed..end]);
+            // Its own complaints come when heald ends, and who ended heald knows that.
+            let lines = text[self.passed..end].lines().filter(|line| !line.starts_with("heald: "));
+            lines.for_each(|line| println!("{line}"));
             self.passed = end;
         }
         Ok(())

@@ -6,6 +6,13 @@
 //! Only processes the lab started are ever signalled.
 
 #![allow(dead_code, unused_imports, reason = "each crate that includes this uses its own part")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "not the daemon: it talks to a terminal and has clocks of its own"
+)]
 
 mod container;
 mod engine;
