@@ -18,6 +18,9 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> Result<(), Failure> {
+    // Reads FAILPOINTS; its end would remove the crash points.
+    #[cfg(feature = "failpoints")]
+    let _crash_points = fail::FailScenario::setup();
     let (mut settings, books) = app::read(&args.config_file).map_err(|problems| check::failure(&problems))?;
     if let Some(listen) = args.listen {
         settings.web.listen = listen;

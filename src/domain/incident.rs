@@ -7,8 +7,7 @@ use super::alert::AlertContext;
 use super::guard::Guard;
 use super::id::{AttemptId, Fingerprint, IncidentId, PlaybookId, Revision};
 use super::look::{Evidence, Observation};
-use super::notice::{Delivery, NoticeKind};
-use super::outcome::Acted;
+use super::notice::NoticeKind;
 use super::plan::Section;
 use super::target::Target;
 use super::time::Time;
@@ -16,6 +15,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use super::ending::{AttemptOutcome, Escalation, Outcome, Trouble};
+pub use super::event::IncidentEvent;
 
 /// Rebuilt from its events alone; everything volatile (running effects, timers) lives in `run/`.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +34,10 @@ pub struct Incident {
     /// The closed incident that the same alert had before.
     pub previous: Option<IncidentId>,
     pub phase: Phase,
+    /// The number of the last one; never counted anew, for answers are told apart by it.
     pub attempts: u32,
+    /// Those before a person asked for a retry: they don't count against the limit.
+    pub forgiven: u32,
     /// Runs of each rung so far.
     pub rung_tries: Vec<u32>,
     pub first_permit: Option<Time>,
@@ -125,195 +130,6 @@ pub enum Phase {
     },
 }
 
-/// Why an attempt's verification may not be the whole truth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trouble {
-    StepFailed,
-    StepUnknown,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AttemptOutcome {
-    Healed,
-    NotHealed,
-    Worse,
-    Unknown,
-    /// Ended before its verification: nothing was sent, or somebody else is at it.
-    Interrupted,
-}
-
-/// Why heald stopped trying.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Escalation {
-    /// Attempts, rungs or time used up.
-    NotHealed,
-    BudgetRefused,
-    /// A guard refused for good.
-    Refused,
-    /// An action can't succeed.
-    Impossible,
-    UnknownOutcome,
-    RollbackFailed,
-    Worse,
-    ResolvedButBad,
-    /// No target could be made of the alert, or it is not allowed.
-    NoTarget,
-    /// The playbook holds no automatic repair.
-    RunbookOnly,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Repaired and verified by heald.
-    Healed,
-    /// Good again without an effect of heald's.
-    ResolvedByItself,
-    /// Resolved after people were called.
-    Escalated,
-    /// A repeat of an alert whose incident is over; the probes pass.
-    Stale,
-    /// Healed, and no resolve came within 24 hours.
-    ResolveNeverSeen,
-    /// Resolved; no probe could say more.
-    Unverified,
-    ClosedByPerson,
-}
-
-/// Facts, in the past tense; the journal holds nothing else of an incident.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum IncidentEvent {
-    Opened {
-        playbook: PlaybookId,
-        revision: Revision,
-        subject: Subject,
-        fingerprint: Fingerprint,
-        starts_at: Timestamp,
-        context: AlertContext,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        previous: Option<IncidentId>,
-        rungs: usize,
-    },
-    AlertAttached {
-        fingerprint: Fingerprint,
-        starts_at: Timestamp,
-    },
-    AlertResolved {
-        fingerprint: Fingerprint,
-    },
-    /// The verification was looked at; kept where the look decided something.
-    Looked {
-        seen: Observation,
-        passed: bool,
-    },
-    Watched {
-        until: Time,
-        said: bool,
-    },
-    Held {
-        guard: Guard,
-        reason: String,
-        wake: Time,
-    },
-    WouldAct {
-        text: String,
-    },
-    AttemptStarted {
-        attempt: u32,
-        rung: usize,
-        title: String,
-        locks: Vec<Target>,
-        charged: bool,
-        seen: Observation,
-    },
-    RollbackStarted {
-        attempt: u32,
-        locks: Vec<Target>,
-        reason: Escalation,
-        text: String,
-    },
-    /// On disk before the step is sent.
-    StepStarted {
-        attempt: u32,
-        section: Section,
-        step: usize,
-        text: String,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        evidence: Option<Evidence>,
-    },
-    StepEnded {
-        attempt: u32,
-        section: Section,
-        step: usize,
-        acted: Acted,
-        took_ms: u64,
-    },
-    /// After a crash: the step's effect was found on the target, or not, without sending it again.
-    StepSettled {
-        attempt: u32,
-        section: Section,
-        step: usize,
-        took_effect: Option<bool>,
-        why: String,
-    },
-    VerifyStarted {
-        attempt: u32,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        trouble: Option<Trouble>,
-    },
-    AttemptEnded {
-        attempt: u32,
-        outcome: AttemptOutcome,
-        text: String,
-    },
-    RollbackEnded {
-        ok: bool,
-        text: String,
-    },
-    Healed {
-        after_care_until: Time,
-    },
-    /// When the alerts had resolved: when the after-care will be over.
-    CareScheduled {
-        close_at: Option<Time>,
-    },
-    CareFailed {
-        seen: Observation,
-    },
-    FoundBadAfterResolve {
-        until: Time,
-    },
-    Escalated {
-        reason: Escalation,
-        text: String,
-    },
-    /// An intention to tell; kept until a channel took it.
-    NoticeDue {
-        notice: NoticeKind,
-        reason: String,
-    },
-    Told {
-        notice: NoticeKind,
-        deliveries: Vec<Delivery>,
-    },
-    Retried {
-        by: String,
-    },
-    LateAnswer {
-        attempt: u32,
-        step: usize,
-        text: String,
-    },
-    Closed {
-        outcome: Outcome,
-        note: String,
-    },
-}
-
 // === impl Incident ===
 
 impl Incident {
@@ -334,6 +150,7 @@ impl Incident {
             previous: *previous,
             phase: Phase::Assessing,
             attempts: 0,
+            forgiven: 0,
             rung_tries: vec![0; *rungs],
             first_permit: None,
             held: Duration::ZERO,
@@ -432,7 +249,7 @@ impl Incident {
                 self.phase = Phase::Assessing;
             }
             E::Retried { .. } => {
-                self.attempts = 0;
+                self.forgiven = self.attempts;
                 self.rung_tries.fill(0);
                 self.first_permit = None;
                 self.held = Duration::ZERO;
@@ -501,6 +318,11 @@ impl Incident {
         }
     }
 
+    /// Attempts that count against the limit.
+    pub fn tried(&self) -> u32 {
+        self.attempts.saturating_sub(self.forgiven)
+    }
+
     pub fn is_open(&self) -> bool {
         !matches!(self.phase, Phase::Closed { .. })
     }
@@ -555,67 +377,3 @@ pub const STILL_FIRING_AFTER: Duration = Duration::from_secs(15 * 60);
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// No resolve this long after it was healed: closed as never seen.
 pub const RESOLVE_WAIT: Duration = Duration::from_secs(24 * 3_600);
-
-// === impl labels ===
-
-impl Phase {
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::Assessing => "assessing",
-            Self::Watching { .. } => "watching",
-            Self::Held { .. } => "held",
-            Self::Observed => "observed",
-            Self::Acting { .. } => "acting",
-            Self::Verifying { .. } => "verifying",
-            Self::Healed { .. } => "healed",
-            Self::ResolvedBad { .. } => "resolved_bad",
-            Self::Escalated { .. } => "escalated",
-            Self::Closed { .. } => "closed",
-        }
-    }
-}
-
-impl AttemptOutcome {
-    pub const ALL: [Self; 5] = [Self::Healed, Self::NotHealed, Self::Worse, Self::Unknown, Self::Interrupted];
-
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Healed => "healed",
-            Self::NotHealed => "not_healed",
-            Self::Worse => "worse",
-            Self::Unknown => "unknown",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-impl Escalation {
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::NotHealed => "not_healed",
-            Self::BudgetRefused => "budget_refused",
-            Self::Refused => "refused",
-            Self::Impossible => "impossible",
-            Self::UnknownOutcome => "unknown_outcome",
-            Self::RollbackFailed => "rollback_failed",
-            Self::Worse => "worse",
-            Self::ResolvedButBad => "resolved_but_bad",
-            Self::NoTarget => "no_target",
-            Self::RunbookOnly => "runbook_only",
-        }
-    }
-}
-
-impl Outcome {
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Healed => "healed",
-            Self::ResolvedByItself => "resolved_by_itself",
-            Self::Escalated => "escalated",
-            Self::Stale => "stale",
-            Self::ResolveNeverSeen => "resolve_never_seen",
-            Self::Unverified => "unverified",
-            Self::ClosedByPerson => "closed_by_person",
-        }
-    }
-}

@@ -7,6 +7,8 @@
 
 pub mod alert;
 pub mod decide;
+pub mod ending;
+pub mod event;
 pub mod guard;
 pub mod house;
 pub mod id;

@@ -1,7 +1,7 @@
 //! One wording per event: log, message, page and command line print the same.
 
-use super::incident::IncidentEvent as E;
-use super::incident::Subject;
+use super::event::IncidentEvent as E;
+use super::incident::{Phase, Subject};
 use super::plan::Section;
 
 impl E {
@@ -99,5 +99,22 @@ fn undo(section: Section) -> &'static str {
     match section {
         Section::Rung(_) => "",
         Section::Rollback => "rollback ",
+    }
+}
+
+impl Phase {
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Assessing => "assessing",
+            Self::Watching { .. } => "watching",
+            Self::Held { .. } => "held",
+            Self::Observed => "observed",
+            Self::Acting { .. } => "acting",
+            Self::Verifying { .. } => "verifying",
+            Self::Healed { .. } => "healed",
+            Self::ResolvedBad { .. } => "resolved_bad",
+            Self::Escalated { .. } => "escalated",
+            Self::Closed { .. } => "closed",
+        }
     }
 }

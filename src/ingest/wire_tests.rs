@@ -1,3 +1,5 @@
+//! Bodies good and bad, and what becomes of them.
+
 use super::*;
 
 fn alert(fields: &str) -> String {

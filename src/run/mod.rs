@@ -19,7 +19,7 @@ use crate::domain::playbook::{Library, Mode, Playbook};
 use crate::domain::target::AllowList;
 use crate::domain::time::Time;
 use crate::store::{Batch, Loaded, Record, Row, Store};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Stage, Telemetry};
 use clock::Clock;
 use handle::{Handle, Receipt, Request, Unavailable};
 use perform::{Answer, Performer};
@@ -34,6 +34,7 @@ pub mod clock;
 mod escalate_only;
 pub mod handle;
 mod intake;
+mod journal;
 mod ledger;
 mod observe;
 mod orders;
@@ -87,6 +88,8 @@ pub struct Driver<W> {
     /// To be looked at before anything else is decided about them.
     unsettled: Vec<IncidentId>,
     next_chores: Time,
+    /// When the running attempt's first step was recorded, for the stage metrics.
+    sent: HashMap<IncidentId, Time>,
     fatal: Option<String>,
 }
 
@@ -97,6 +100,8 @@ struct Round {
     editions: Vec<(Revision, Arc<str>)>,
     done: Vec<IncidentId>,
     effects: Vec<(IncidentId, Effect)>,
+    /// When its first effect was decided.
+    decided: Option<tokio::time::Instant>,
     replies: Vec<Reply>,
     /// To be handled again if the commit fails.
     answers: Vec<Answer>,
@@ -112,11 +117,6 @@ enum Reply {
 const ROUND_MAX: usize = 256;
 /// The loop shows that it lives at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(2);
-/// How long the journal keeps what is over.
-const RETENTION: Duration = Duration::from_secs(90 * 86_400);
-const CHORES_EVERY: Duration = Duration::from_secs(6 * 3_600);
-/// After a failed commit.
-const STORE_RETRY: Duration = Duration::from_secs(1);
 
 // === impl Driver ===
 
@@ -156,6 +156,7 @@ impl<W: World> Driver<W> {
             store_trouble: None,
             unsettled: Vec::new(),
             next_chores: Time::default(),
+            sent: HashMap::new(),
             fatal: None,
         };
         driver.adopt(&loaded);
@@ -181,6 +182,7 @@ impl<W: World> Driver<W> {
             if !*self.stop.borrow() {
                 for id in self.state.due(now, ROUND_MAX) {
                     self.signal(id, Signal::Wake, now, &mut round);
+                    self.state.rearm(id, now);
                 }
             }
             self.finish(round).await;
@@ -251,6 +253,9 @@ impl<W: World> Driver<W> {
         if let Some(wake) = wake {
             self.state.set_timer(id, Some(wake));
         }
+        if !effects.is_empty() {
+            round.decided.get_or_insert_with(tokio::time::Instant::now);
+        }
         round.effects.extend(effects.into_iter().map(|effect| (id, effect)));
         refused
     }
@@ -293,7 +298,7 @@ impl<W: World> Driver<W> {
 
     /// Commits the round, then answers and performs; or takes all of it back.
     async fn finish(&mut self, round: Round) {
-        let Round { rows, editions, done, effects, replies, answers } = round;
+        let Round { rows, editions, done, effects, decided, replies, answers } = round;
         if !rows.is_empty() || !editions.is_empty() {
             let batch = Batch { rows, editions, done, mark: self.clock.mark() };
             match self.commit(batch).await {
@@ -307,122 +312,25 @@ impl<W: World> Driver<W> {
                 Err(why) => return self.take_back(why, replies, answers).await,
             }
         }
+        let answered = cfg!(feature = "failpoints") && replies.iter().any(|reply| matches!(reply, Reply::Deliver(..)));
         for reply in replies {
             reply.send();
         }
-        fail::fail_point!("after-reply");
+        if answered {
+            // The crash point lies behind the answer, so whoever sends it gets its turn first.
+            tokio::task::yield_now().await;
+            fail::fail_point!("after-reply");
+        }
         for (id, effect) in effects {
             if let Effect::Tell(notice) = &effect
                 && !self.state.is_untold(id, notice.kind)
             {
                 continue; // A channel took it while this round was decided.
             }
+            if let (Effect::Act { .. }, Some(decided)) = (&effect, decided) {
+                self.telemetry.stage(Stage::DecidedToSent, decided.elapsed());
+            }
             self.performer.perform(id, effect);
-        }
-    }
-
-    async fn commit(&mut self, batch: Batch) -> Result<Batch, String> {
-        let Some(mut store) = self.store.take() else { return Err("the store is gone".to_owned()) };
-        let started = tokio::time::Instant::now();
-        let task = tokio::task::spawn_blocking(move || {
-            let result = store.commit(&batch);
-            (store, batch, result)
-        });
-        match task.await {
-            Ok((store, batch, result)) => {
-                self.store = Some(store);
-                if let Err(error) = result {
-                    if !error.is_passing() {
-                        self.fatal = Some(error.to_string());
-                    }
-                    return Err(error.to_string());
-                }
-                self.telemetry.committed(batch.rows.len(), started.elapsed(), self.clock.now().0);
-                self.store_trouble = None;
-                Ok(batch)
-            }
-            Err(error) => Err(format!("the store's thread died: {error}")),
-        }
-    }
-
-    /// Nothing of the round is on disk: what is there is the truth, and the answers are handled again.
-    async fn take_back(&mut self, why: String, replies: Vec<Reply>, answers: Vec<Answer>) {
-        for reply in replies {
-            reply.refuse(&why);
-        }
-        if self.store_trouble.as_ref() != Some(&why) {
-            tracing::error!(reason = %why, "the journal can't be written: nothing is taken on and nothing is done until it can");
-        }
-        self.store_trouble = Some(why);
-        tokio::time::sleep(STORE_RETRY).await;
-        let Some(store) = self.store.take() else { return };
-        let task = tokio::task::spawn_blocking(move || {
-            let loaded = store.reload();
-            (store, loaded)
-        });
-        let Ok((store, loaded)) = task.await else { return };
-        self.store = Some(store);
-        match loaded {
-            Ok(loaded) => {
-                self.adopt(&loaded);
-                // What is under way stays so, and so does what only waits for its answer to be heard again.
-                let answered: Vec<IncidentId> = self.performer.requeue(answers);
-                let idle =
-                    self.state.incidents.keys().copied().filter(|id| !self.performer.is_busy(*id) && !answered.contains(id));
-                self.unsettled = idle.collect();
-            }
-            Err(error) => tracing::error!(reason = %error, "the journal can't be read back"),
-        }
-    }
-
-    fn adopt(&mut self, loaded: &Loaded) {
-        self.state = State::fold(loaded);
-        self.next_seq = loaded.next_seq;
-        for (revision, text) in &loaded.editions {
-            if self.editions.contains_key(revision) || self.pinned.contains_key(revision) {
-                continue;
-            }
-            match (self.config.compile)(text) {
-                Ok(book) => {
-                    self.pinned.insert(revision.clone(), Arc::new(book));
-                }
-                Err(why) => {
-                    tracing::error!(%revision, reason = %why, "a stored playbook can't be read; its incidents use the one in force")
-                }
-            }
-        }
-    }
-
-    /// After a start, or after a round that was taken back: heald looks first, then decides.
-    fn settle(&mut self, round: &mut Round) {
-        let now = self.clock.now();
-        let batch = self.unsettled.len().min(ROUND_MAX);
-        for id in self.unsettled.drain(..batch).collect::<Vec<_>>() {
-            self.signal(id, Signal::Recovered, now, round);
-        }
-    }
-
-    /// Forgets what no budget and no reader needs any more.
-    async fn chores(&mut self, now: Time) {
-        self.next_chores = now + CHORES_EVERY;
-        let windows = self.library.books().iter().flat_map(|book| book.limits.budget.iter().map(|budget| budget.window));
-        let longest = windows.max().unwrap_or_default().max(Duration::from_secs(3_600));
-        self.state.prune(now, longest);
-        let keep = RETENTION.max(longest);
-        let Some(mut store) = self.store.take() else { return };
-        let before = Time(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
-        let task = tokio::task::spawn_blocking(move || {
-            let pruned = store.prune(before);
-            (store, pruned)
-        });
-        if let Ok((store, pruned)) = task.await {
-            self.store = Some(store);
-            match pruned {
-                // A bounded piece at a time; the loop goes on in between.
-                Ok(pruned) if pruned.more => self.next_chores = now,
-                Ok(_) => {}
-                Err(error) => tracing::warn!(reason = %error, "old journal records can't be removed"),
-            }
         }
     }
 

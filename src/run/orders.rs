@@ -9,11 +9,13 @@ use crate::domain::house::{Hold, HouseEvent};
 use crate::domain::id::{IncidentId, Seq};
 use crate::domain::incident::{Incident, Phase};
 use crate::domain::time::Time;
-use crate::store::{Record, Row};
+use crate::store::{Reader, Record, Row, Which};
 use jiff::Timestamp;
 
 /// An incident's whole story is short; this bounds a page that a person reads.
 const EVENTS_MAX: usize = 10_000;
+/// Incidents that are over and still listed.
+const LISTED_MAX: usize = 50;
 
 impl<W: World> Driver<W> {
     pub(super) fn serve(&mut self, request: Request, round: &mut Round) {
@@ -25,7 +27,12 @@ impl<W: World> Driver<W> {
             }
             Request::Status { reply } => drop(reply.send(self.status())),
             Request::Incidents { reply } => {
-                drop(reply.send(self.state.incidents.values().map(|incident| self.view(incident)).collect()));
+                let open: Vec<IncidentView> = self.state.incidents.values().map(|incident| self.view(incident)).collect();
+                let host = self.config.host.clone();
+                match self.store.as_ref().and_then(|store| store.reader().ok()) {
+                    Some(reader) => drop(tokio::task::spawn_blocking(move || drop(reply.send(list(&reader, open, &host))))),
+                    None => drop(reply.send(open)),
+                }
             }
             Request::Incident { id, reply } => {
                 let open = self.state.incidents.get(&id).map(|incident| self.view(incident));
@@ -172,13 +179,13 @@ impl<W: World> Driver<W> {
                     firing: alert.firing,
                 })
                 .collect(),
-            next: next(incident),
+            next: next(incident, self.state.timer(incident.id)),
             events: Vec::new(),
         }
     }
 }
 
-fn next(incident: &Incident) -> Option<NextView> {
+fn next(incident: &Incident, timer: Option<Time>) -> Option<NextView> {
     let why = match &incident.phase {
         Phase::Assessing => "looking at the probes".to_owned(),
         Phase::Watching { .. } => "the probes pass: watched".to_owned(),
@@ -192,7 +199,18 @@ fn next(incident: &Incident) -> Option<NextView> {
         Phase::Escalated { .. } => "a person's turn".to_owned(),
         Phase::Closed { .. } => return None,
     };
-    Some(NextView { at: incident.wake().map(stamp), why })
+    Some(NextView { at: timer.map(stamp), why })
+}
+
+/// Open incidents and the last ones that are over, oldest first.
+fn list(reader: &Reader, open: Vec<IncidentView>, host: &str) -> Vec<IncidentView> {
+    let last = reader.incidents(Which::All, None, LISTED_MAX).unwrap_or_default();
+    let over = last.iter().map(|one| one.id).filter(|id| open.iter().all(|other| other.id != *id));
+    let rows = |id| reader.events(Seq(0), Some(id), EVENTS_MAX).ok();
+    let mut views: Vec<IncidentView> = over.filter_map(|id| from_journal(id, &rows(id)?, host)).collect();
+    views.extend(open);
+    views.sort_by_key(|view| view.id);
+    views
 }
 
 /// An incident with its events; one that is over is told from the journal alone.

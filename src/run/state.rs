@@ -118,6 +118,10 @@ impl State {
         self.incidents.values().filter(held).map(|incident| incident.id).collect()
     }
 
+    pub fn timer(&self, id: IncidentId) -> Option<Time> {
+        self.timer_of.get(&id).copied()
+    }
+
     pub fn next_timer(&self) -> Option<Time> {
         self.timers.first().map(|(at, _)| *at)
     }
@@ -139,6 +143,14 @@ impl State {
         if let Some(at) = at {
             self.timers.insert((at, id));
             self.timer_of.insert(id, at);
+        }
+    }
+
+    /// The timer that went off was for a message: what the phase waits for is still to come.
+    pub fn rearm(&mut self, id: IncidentId, now: Time) {
+        let wake = self.incidents.get(&id).and_then(Incident::phase_wake).filter(|wake| *wake > now);
+        if wake.is_some() && !self.timer_of.contains_key(&id) {
+            self.set_timer(id, wake);
         }
     }
 

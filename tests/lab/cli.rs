@@ -1,5 +1,13 @@
 //! `cargo run --example lab -- up | down | status | clean | selftest`: the lab by hand.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "not the daemon: it talks to a terminal and has clocks of its own"
+)]
+
 #[path = "mod.rs"]
 mod lab;
 #[path = "selftest.rs"]

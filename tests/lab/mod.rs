@@ -6,16 +6,25 @@
 //! Only processes the lab started are ever signalled.
 
 #![allow(dead_code, unused_imports, reason = "each crate that includes this uses its own part")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "not the daemon: it talks to a terminal and has clocks of its own"
+)]
 
 mod container;
 mod engine;
 mod error;
 mod forwarder;
+mod heald;
 mod host;
 mod inbox;
 mod monitoring;
 mod mounts;
 mod port;
+mod preflight;
 mod process;
 pub mod residue;
 mod run;
@@ -27,10 +36,12 @@ pub use container::{Container, Victim};
 pub use engine::{Engine, Output, Recipe, sweep_own};
 pub use error::{Context, Error, Result};
 pub use forwarder::Forwarder;
+pub use heald::{Heald, HealdOptions, beside_this_program};
 pub use host::Host;
 pub use inbox::Inbox;
 pub use monitoring::{Monitoring, MonitoringOptions, Pace, Receiver, RuleFile, Scrape, Service, shipped_rules};
 pub use port::free_port;
+pub use preflight::can_run;
 pub use process::{Process, ProcessId, tail};
 pub use run::{Run, RunFiles, base, cache, sweep};
 pub use stack::{Stack, StackOptions};

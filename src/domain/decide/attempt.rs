@@ -8,14 +8,12 @@ use crate::domain::look::{LookHow, Observation, TargetState};
 use crate::domain::notice::NoticeKind;
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{Plan, Section};
-use crate::domain::playbook::{ActOn, Risk};
+use crate::domain::playbook::ActOn;
 use crate::domain::time::{Span, Time};
 use std::time::Duration;
 
 /// How long to wait for a job of somebody else before looking again.
-const CONFLICT_WAIT: Duration = Duration::from_secs(5);
-/// After a restart: how long one look waits for the target to stop changing.
-const SETTLE_LOOK: Duration = Duration::from_secs(2);
+pub(super) const CONFLICT_WAIT: Duration = Duration::from_secs(5);
 
 impl Draft<'_> {
     /// A first look, or the look at the end of a hold.
@@ -23,9 +21,10 @@ impl Draft<'_> {
         if !self.incident.has_cause() {
             return self.watched(seen);
         }
-        let passes = seen.passed() && (self.facts.playbook.act_on == ActOn::Probes || self.incident.attempts > 0);
-        match (passes, self.incident.attempts) {
-            (true, 0) if self.incident.is_firing() => self.watch_first(seen),
+        let touched = self.incident.touched;
+        let passes = seen.passed() && (self.facts.playbook.act_on == ActOn::Probes || touched);
+        match (passes, touched) {
+            (true, false) if self.incident.is_firing() => self.watch_first(seen),
             // An attempt was not verified in time, or it failed in after-care, and now it is good: after-care all the same.
             (true, _) => {
                 self.event(IncidentEvent::Looked { seen, passed: true });
@@ -41,13 +40,13 @@ impl Draft<'_> {
         let Some(rung) = self.next_rung() else {
             return self.give_up(
                 Escalation::NotHealed,
-                format!("all that the playbook knows was tried: {} attempts", self.incident.attempts),
+                format!("all that the playbook knows was tried: {}", count(self.incident.tried())),
             );
         };
-        if self.incident.attempts >= limits.attempts {
+        if self.incident.tried() >= limits.attempts {
             return self.give_up(
                 Escalation::NotHealed,
-                format!("{} of {} attempts did not help", self.incident.attempts, limits.attempts),
+                format!("{} of {} attempts did not help", self.incident.tried(), limits.attempts),
             );
         }
         if self.incident.spent(self.now) > limits.within {
@@ -68,7 +67,7 @@ impl Draft<'_> {
             Err(_) => {
                 self.decision.judged = Some(guard::Judgement { verdicts: judgement.verdicts, result: judgement.result });
                 if let Some(refusal) = refusal {
-                    self.refused(refusal, &plan, number, observe, seen);
+                    self.refused(refusal, &plan, self.incident.tried() + 1, observe, seen);
                 }
                 return;
             }
@@ -172,7 +171,7 @@ impl Draft<'_> {
         }
     }
 
-    fn interrupt(&mut self, attempt: AttemptId, text: String, wait: Duration) {
+    pub(super) fn interrupt(&mut self, attempt: AttemptId, text: String, wait: Duration) {
         self.event(IncidentEvent::AttemptEnded {
             attempt: attempt.number,
             outcome: AttemptOutcome::Interrupted,
@@ -182,7 +181,7 @@ impl Draft<'_> {
     }
 
     /// The rest can't be bound any more (a name left the allow-list): what holds locks ends before people are called.
-    fn abandon(&mut self, attempt: AttemptId, section: Section, why: String) {
+    pub(super) fn abandon(&mut self, attempt: AttemptId, section: Section, why: String) {
         if section == Section::Rollback {
             return self.rollback_ended(false, why);
         }
@@ -191,7 +190,7 @@ impl Draft<'_> {
     }
 
     /// The step after one that took effect; none left, or no cause left: the probes decide.
-    fn next_step(&mut self, attempt: AttemptId, section: Section, index: usize) {
+    pub(super) fn next_step(&mut self, attempt: AttemptId, section: Section, index: usize) {
         let plan = match self.plan(section) {
             Ok(plan) => plan,
             Err(why) => return self.abandon(attempt, section, why),
@@ -211,7 +210,7 @@ impl Draft<'_> {
     }
 
     /// Judges one step of a running attempt and starts it.
-    fn resume_at(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
+    pub(super) fn resume_at(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
         match self.judge_step(attempt, plan) {
             Ok(permit) => self.start_step(plan, attempt, index, permit),
             Err(refusal) if plan.section == Section::Rollback => {
@@ -222,7 +221,7 @@ impl Draft<'_> {
         }
     }
 
-    fn steps_done(&mut self, attempt: AttemptId, section: Section, trouble: Option<Trouble>) {
+    pub(super) fn steps_done(&mut self, attempt: AttemptId, section: Section, trouble: Option<Trouble>) {
         if section == Section::Rollback {
             return self.rollback_ended(true, "rolled back".to_owned());
         }
@@ -284,8 +283,7 @@ impl Draft<'_> {
     pub(super) fn heal(&mut self) {
         let after_care_until = self.now + self.facts.playbook.after_care;
         self.event(IncidentEvent::Healed { after_care_until });
-        let attempts = self.incident.attempts;
-        let reason = format!("all probes pass after {attempts} {}", if attempts == 1 { "attempt" } else { "attempts" });
+        let reason = format!("all probes pass after {}", count(self.incident.tried()));
         self.event(IncidentEvent::NoticeDue { notice: NoticeKind::Healed, reason: reason.clone() });
         self.tell(NoticeKind::Healed, &reason);
         if !self.incident.is_firing() {
@@ -317,7 +315,7 @@ impl Draft<'_> {
         }
     }
 
-    fn rollback_ended(&mut self, ok: bool, text: String) {
+    pub(super) fn rollback_ended(&mut self, ok: bool, text: String) {
         let (reason, why) = self.incident.giving_up.clone().unwrap_or((Escalation::NotHealed, String::new()));
         self.event(IncidentEvent::RollbackEnded { ok, text: text.clone() });
         if ok {
@@ -326,87 +324,10 @@ impl Draft<'_> {
             self.escalate(Escalation::RollbackFailed, format!("{why}; {text}"));
         }
     }
+}
 
-    /// After a restart in the middle of a step: what is seen says whether it took effect.
-    pub(super) fn settle(&mut self, attempt: AttemptId, section: Section, index: usize, since: Time, seen: Observation) {
-        let plan = match self.plan(section) {
-            Ok(plan) => plan,
-            Err(why) => return self.abandon(attempt, section, why),
-        };
-        let Some(step) = plan.steps.get(index) else {
-            return self.steps_done(attempt, section, None);
-        };
-        let settled = |took_effect, why: &str| IncidentEvent::StepSettled {
-            attempt: attempt.number,
-            section,
-            step: index,
-            took_effect,
-            why: why.to_owned(),
-        };
-        // Evidence is known of the incident's own target only.
-        let risk = match step.risk {
-            Risk::Seen if step.object.as_ref() != self.incident.target() || self.incident.before.is_none() => Risk::Once,
-            risk => risk,
-        };
-        match risk {
-            Risk::Read | Risk::Idempotent => {
-                self.event(settled(None, "heald was restarted; doing it again does no harm"));
-                self.send_again(attempt, &plan, index, &seen);
-            }
-            Risk::Once => {
-                self.event(settled(None, "heald was restarted; whether it took effect is unknown, and it is never repeated"));
-                let text = format!("{} was interrupted by a restart of heald", step.text());
-                if section == Section::Rollback {
-                    return self.rollback_ended(false, text);
-                }
-                self.event(IncidentEvent::AttemptEnded {
-                    attempt: attempt.number,
-                    outcome: AttemptOutcome::Unknown,
-                    text: text.clone(),
-                });
-                self.give_up(Escalation::UnknownOutcome, text);
-            }
-            Risk::Seen => {
-                let moving = matches!(
-                    seen.state,
-                    TargetState::Unreachable { .. }
-                        | TargetState::HostBusy { .. }
-                        | TargetState::JobPending { .. }
-                        | TargetState::Starting { .. }
-                        | TargetState::Restarting { .. }
-                );
-                let pending = matches!(seen.state, TargetState::Unreachable { .. } | TargetState::JobPending { .. });
-                if seen.evidence != self.incident.before && !pending {
-                    self.event(settled(Some(true), "heald was restarted; the target was started since the step was recorded"));
-                    self.next_step(attempt, section, index + 1);
-                } else if moving || self.now < since + step.in_flight {
-                    if matches!(seen.state, TargetState::Unreachable { .. }) {
-                        self.tell_once(
-                            NoticeKind::OutOfSight,
-                            &format!("a step that was interrupted can't be settled: {}", seen.state.text()),
-                        );
-                    }
-                    // Lasts that long also when the probes pass: they say nothing about the step.
-                    self.look(LookHow::UntilPass { within: SETTLE_LOOK, stable: SETTLE_LOOK });
-                } else {
-                    self.event(settled(Some(false), "heald was restarted; the target is untouched"));
-                    self.send_again(attempt, &plan, index, &seen);
-                }
-            }
-        }
-    }
-
-    fn send_again(&mut self, attempt: AttemptId, plan: &Plan, index: usize, seen: &Observation) {
-        let stopped = matches!(seen.state, TargetState::StoppedByPerson { .. } | TargetState::Masked);
-        if stopped && plan.section != Section::Rollback {
-            return self.interrupt(attempt, format!("{} meanwhile: left alone", seen.state.text()), CONFLICT_WAIT);
-        }
-        if self.incident.has_cause() || plan.section == Section::Rollback {
-            self.resume_at(attempt, plan, index);
-        } else {
-            self.steps_done(attempt, plan.section, None);
-        }
-    }
+fn count(attempts: u32) -> String {
+    if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") }
 }
 
 /// The same reason but for the figures in it (`started 2.1 s ago`).

@@ -32,7 +32,7 @@ impl Draft<'_> {
         }
         let text = seen.summary();
         match (self.incident.phase.clone(), seen.passed()) {
-            (_, true) if self.incident.attempts > 0 => {
+            (_, true) if self.incident.touched => {
                 self.event(IncidentEvent::Looked { seen, passed: true });
                 self.heal();
             }

@@ -1,7 +1,8 @@
 //! What to do next: (incident, signal, facts, now) → events and effects. Total; no panic, no clock, no I/O.
 //!
 //! `events.rs` handles what comes from outside (alerts, people, time, a restart),
-//! `attempt.rs` the way from a bad look to a verified repair, `care.rs` what follows it.
+//! `attempt.rs` the way from a bad look to a verified repair, `care.rs` what follows it,
+//! `recovery.rs` a step that a restart of heald cut short.
 
 use super::guard::{Facts, Judgement, Permit};
 use super::id::{AttemptId, Fingerprint};
@@ -18,6 +19,9 @@ use std::time::Duration;
 mod attempt;
 mod care;
 mod events;
+mod recovery;
+#[cfg(test)]
+mod tests;
 
 /// What arrived for one incident.
 #[derive(Clone, Debug)]
@@ -212,11 +216,12 @@ impl Draft<'_> {
     fn end(&mut self, outcome: Outcome, note: impl Into<String>) {
         let escalated = matches!(self.incident.phase, Phase::Escalated { .. });
         let note = note.into();
-        self.event(IncidentEvent::Closed { outcome, note: note.clone() });
-        self.effect(Effect::StopLooking);
+        // Due before it is closed: a closed incident that owes nobody a word is forgotten at once.
         if escalated {
             self.tell_once(NoticeKind::Over, &note);
         }
+        self.event(IncidentEvent::Closed { outcome, note });
+        self.effect(Effect::StopLooking);
     }
 
     fn notice(&self, kind: NoticeKind, reason: &str) -> Notice {

@@ -1,0 +1,98 @@
+//! After a restart in the middle of a step: nothing is repeated blindly.
+
+use super::Draft;
+use super::attempt::CONFLICT_WAIT;
+use crate::domain::id::AttemptId;
+use crate::domain::incident::{AttemptOutcome, Escalation, IncidentEvent};
+use crate::domain::look::{LookHow, Observation, TargetState};
+use crate::domain::notice::NoticeKind;
+use crate::domain::plan::{Plan, Section};
+use crate::domain::playbook::Risk;
+use crate::domain::time::Time;
+use std::time::Duration;
+
+/// After a restart: how long one look waits for the target to stop changing.
+const SETTLE_LOOK: Duration = Duration::from_secs(2);
+
+impl Draft<'_> {
+    /// After a restart in the middle of a step: what is seen says whether it took effect.
+    pub(super) fn settle(&mut self, attempt: AttemptId, section: Section, index: usize, since: Time, seen: Observation) {
+        let plan = match self.plan(section) {
+            Ok(plan) => plan,
+            Err(why) => return self.abandon(attempt, section, why),
+        };
+        let Some(step) = plan.steps.get(index) else {
+            return self.steps_done(attempt, section, None);
+        };
+        let settled = |took_effect, why: &str| IncidentEvent::StepSettled {
+            attempt: attempt.number,
+            section,
+            step: index,
+            took_effect,
+            why: why.to_owned(),
+        };
+        // Evidence is known of the incident's own target only.
+        let risk = match step.risk {
+            Risk::Seen if step.object.as_ref() != self.incident.target() || self.incident.before.is_none() => Risk::Once,
+            risk => risk,
+        };
+        match risk {
+            Risk::Read | Risk::Idempotent => {
+                self.event(settled(None, "heald was restarted; doing it again does no harm"));
+                self.send_again(attempt, &plan, index, &seen);
+            }
+            Risk::Once => {
+                self.event(settled(None, "heald was restarted; whether it took effect is unknown, and it is never repeated"));
+                let text = format!("{} was interrupted by a restart of heald", step.text());
+                if section == Section::Rollback {
+                    return self.rollback_ended(false, text);
+                }
+                self.event(IncidentEvent::AttemptEnded {
+                    attempt: attempt.number,
+                    outcome: AttemptOutcome::Unknown,
+                    text: text.clone(),
+                });
+                self.give_up(Escalation::UnknownOutcome, text);
+            }
+            Risk::Seen => {
+                let moving = matches!(
+                    seen.state,
+                    TargetState::Unreachable { .. }
+                        | TargetState::HostBusy { .. }
+                        | TargetState::JobPending { .. }
+                        | TargetState::Starting { .. }
+                        | TargetState::Restarting { .. }
+                );
+                let pending = matches!(seen.state, TargetState::Unreachable { .. } | TargetState::JobPending { .. });
+                if seen.evidence != self.incident.before && !pending {
+                    self.event(settled(Some(true), "heald was restarted; the target was started since the step was recorded"));
+                    self.next_step(attempt, section, index + 1);
+                } else if moving || self.now < since + step.in_flight {
+                    if matches!(seen.state, TargetState::Unreachable { .. }) {
+                        self.tell_once(
+                            NoticeKind::OutOfSight,
+                            &format!("a step that was interrupted can't be settled: {}", seen.state.text()),
+                        );
+                    }
+                    // Lasts that long also when the probes pass: they say nothing about the step.
+                    self.look(LookHow::UntilPass { within: SETTLE_LOOK, stable: SETTLE_LOOK });
+                } else {
+                    self.event(settled(Some(false), "heald was restarted; the target is untouched"));
+                    self.send_again(attempt, &plan, index, &seen);
+                }
+            }
+        }
+    }
+
+    fn send_again(&mut self, attempt: AttemptId, plan: &Plan, index: usize, seen: &Observation) {
+        let stopped = matches!(seen.state, TargetState::StoppedByPerson { .. } | TargetState::Masked);
+        if stopped && plan.section != Section::Rollback {
+            return self.interrupt(attempt, format!("{} meanwhile: left alone", seen.state.text()), CONFLICT_WAIT);
+        }
+        if self.incident.has_cause() || plan.section == Section::Rollback {
+            self.resume_at(attempt, plan, index);
+        } else {
+            self.steps_done(attempt, plan.section, None);
+        }
+    }
+}

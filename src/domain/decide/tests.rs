@@ -1,0 +1,293 @@
+//! A one-line script in, the timeline out.
+//!
+//! ```text
+//! check("fire; look failed; act done; look up", "…")
+//! ```
+//!
+//! The first words may be a book (`book once rollback;`). `+90s` lets time pass and wakes the incident when
+//! it asked to be woken. `look` and `act` answer what heald asked for, and fail when it did not. Messages (`→`)
+//! are taken at once by the only channel.
+
+use super::{Draft, Effect, LookHow, Signal};
+use crate::domain::alert::{AlertContext, Labels};
+use crate::domain::guard::{Facts, Ledger, PastAttempt};
+use crate::domain::house::{Hold, House};
+use crate::domain::id::{AttemptId, Fingerprint, IncidentId};
+use crate::domain::incident::{AttemptOutcome, Incident, IncidentEvent, Subject};
+use crate::domain::notice::Delivery;
+use crate::domain::outcome::{ActOutcome, Acted, Impossible};
+use crate::domain::plan::Section;
+use crate::domain::playbook::Playbook;
+use crate::domain::target::{AllowList, Target};
+use crate::domain::time::{Span, Time};
+use std::fmt::Write;
+use std::time::Duration;
+
+mod after_care;
+mod books;
+mod guards;
+mod repair;
+mod restart;
+mod watching;
+
+/// Runs the script and compares the timeline, line by line.
+fn check(script: &str, expected: &str) {
+    let actual = Bench::run(script);
+    let clean = |text: &str| text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");
+    let (actual, expected) = (clean(&actual), clean(expected));
+    if actual != expected {
+        let line = actual.lines().zip(expected.lines()).take_while(|(a, e)| a == e).count() + 1;
+        panic!("{script}\ndiffers from line {line} on. The timeline is now:\n<<<\n{actual}\n>>>");
+    }
+}
+
+struct Bench {
+    book: Playbook,
+    labels: Labels,
+    problem: Option<String>,
+    now: Time,
+    incident: Option<Incident>,
+    house: House,
+    allow: AllowList,
+    ledger: Attempts,
+    /// As the loop keeps it.
+    timer: Option<Time>,
+    looking: Option<LookHow>,
+    acting: Option<(AttemptId, Section, usize)>,
+    starts: i64,
+    out: String,
+}
+
+#[derive(Default)]
+struct Attempts {
+    past: Vec<PastAttempt>,
+    holder: Option<IncidentId>,
+}
+
+impl Ledger for Attempts {
+    fn past(&self, _target: &Target) -> &[PastAttempt] {
+        &self.past
+    }
+
+    fn lock_holder(&self, _target: &Target) -> Option<IncidentId> {
+        self.holder
+    }
+}
+
+const ME: IncidentId = IncidentId(7);
+const OTHER: IncidentId = IncidentId(3);
+
+impl Bench {
+    fn run(script: &str) -> String {
+        let mut bench = Self {
+            book: books::restart(),
+            labels: [("alertname", "WebDown"), ("target", "web.service")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            problem: None,
+            now: Time(0),
+            incident: None,
+            house: House::default(),
+            allow: AllowList { units: ["web.service".to_owned()].into(), ..AllowList::default() },
+            ledger: Attempts::default(),
+            timer: None,
+            looking: None,
+            acting: None,
+            starts: 0,
+            out: String::new(),
+        };
+        for words in script.split(';').map(str::trim).filter(|words| !words.is_empty()) {
+            bench.step(words);
+        }
+        bench.out
+    }
+
+    fn step(&mut self, words: &str) {
+        let (verb, rest) = words.split_once(' ').unwrap_or((words, ""));
+        let hold = || Hold { until: None, why: "deploy".to_owned(), by: "ann".to_owned() };
+        let target = || books::target("web.service");
+        match verb {
+            "book" => rest.split(' ').for_each(|word| books::alter(&mut self.book, word)),
+            "label" => drop(self.labels.insert("remediate".to_owned(), rest.to_owned())),
+            "no-target" => self.problem = Some("template: labels.target is not there".to_owned()),
+            "forbid" => self.allow.units.clear(),
+            "pause" => self.house.paused = Some(hold()),
+            "resume" => self.house.paused = None,
+            "hold" => drop(self.house.holds.insert(target(), hold())),
+            "release" => drop(self.house.holds.remove(&target())),
+            "unblock" => self.signal(Signal::Unblocked),
+            "lock" => self.ledger.holder = Some(OTHER),
+            "unlock" => self.ledger.holder = None,
+            "spend" => {
+                let attempt = AttemptId { incident: OTHER, number: 1 };
+                let one = PastAttempt { attempt, at: self.now, ended: Some(self.now), verified: true };
+                self.ledger.past.extend(vec![one; rest.parse().unwrap()]);
+            }
+            "fire" if self.incident.is_none() => self.open(rest),
+            "fire" => {
+                self.starts += 1;
+                self.signal(Signal::Fired { fingerprint: alert(rest), starts_at: stamp(self.starts) });
+            }
+            "resolve" => self.signal(Signal::Resolved { fingerprint: alert(rest) }),
+            "look" => {
+                assert!(self.looking.take().is_some(), "{words}: nobody looks\n{}", self.out);
+                self.signal(Signal::Looked(books::seen(rest)));
+            }
+            "act" => {
+                let (attempt, section, step) = self.acting.take().unwrap_or_else(|| panic!("{words}: no step\n{}", self.out));
+                let acted = Acted::new(outcome(rest), "says the world");
+                self.signal(Signal::Acted { attempt, section, step, acted, took: Duration::from_millis(500) });
+            }
+            "late-act" => {
+                let attempt = AttemptId { incident: ME, number: 1 };
+                let acted = Acted::new(outcome(rest), "says the world");
+                self.signal(Signal::Acted { attempt, section: Section::Rung(0), step: 0, acted, took: Duration::ZERO });
+            }
+            "restart" => {
+                (self.looking, self.acting) = (None, None);
+                self.signal(Signal::Recovered);
+            }
+            "retry" => self.signal(Signal::Retry { by: "ann".to_owned() }),
+            "close" => self.signal(Signal::Close { by: "ann".to_owned(), note: "seen to".to_owned() }),
+            time if time.starts_with('+') => self.pass(time[1..].parse::<Span>().unwrap().0),
+            other => panic!("{other:?} is no word of a script"),
+        }
+    }
+
+    fn open(&mut self, rest: &str) {
+        let subject = match self.problem {
+            None => Subject::Target(books::target("web.service")),
+            Some(_) => Subject::Alert(alert("")),
+        };
+        let opened = IncidentEvent::Opened {
+            playbook: self.book.id.clone(),
+            revision: self.book.revision.clone(),
+            subject,
+            fingerprint: alert(""),
+            starts_at: stamp(0),
+            context: AlertContext::new(&self.labels, &Labels::new()),
+            previous: (rest == "repeat").then_some(OTHER),
+            rungs: self.book.rungs.len(),
+        };
+        self.incident = Incident::open(ME, &opened, self.now);
+        self.line(&opened.text());
+        self.signal(Signal::Opened { problem: self.problem.clone() });
+    }
+
+    fn pass(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(wake) = self.timer.filter(|wake| *wake <= end) {
+            self.now = self.now.max(wake);
+            self.timer = None;
+            self.signal(Signal::Wake);
+        }
+        self.now = end;
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        let before = self.incident.clone().expect("fire comes first");
+        let facts = Facts {
+            playbook: &self.book,
+            mode: self.book.mode,
+            allow: &self.allow,
+            house: &self.house,
+            ledger: &self.ledger,
+            group_interval: Duration::from_secs(300),
+            host: "h",
+        };
+        let mut draft = Draft {
+            incident: before.clone(),
+            facts: &facts,
+            now: self.now,
+            evidence: None,
+            decision: super::Decision::default(),
+        };
+        draft.handle(signal);
+        let Draft { incident, decision, .. } = draft;
+        let mut folded = before;
+        for event in &decision.events {
+            folded.apply(event, self.now);
+        }
+        assert_eq!(folded, incident, "the events tell what the decision saw");
+        if !decision.events.is_empty() {
+            self.timer = incident.wake();
+        }
+        self.timer = decision.wake.or(self.timer);
+        self.incident = Some(incident);
+        for event in &decision.events {
+            self.record(event);
+        }
+        if let Some(why) = &decision.refused {
+            self.line(&format!("refused: {why}"));
+        }
+        for effect in decision.effects {
+            self.perform(effect, decision.events.last());
+        }
+    }
+
+    fn record(&mut self, event: &IncidentEvent) {
+        match event {
+            IncidentEvent::AttemptStarted { attempt, charged: true, .. } => {
+                let attempt = AttemptId { incident: ME, number: *attempt };
+                self.ledger.past.push(PastAttempt { attempt, at: self.now, ended: None, verified: false });
+            }
+            IncidentEvent::AttemptEnded { attempt, outcome, .. } => {
+                let mine = |past: &&mut PastAttempt| past.attempt == AttemptId { incident: ME, number: *attempt };
+                for past in self.ledger.past.iter_mut().filter(mine) {
+                    past.ended = Some(self.now);
+                    past.verified = *outcome == AttemptOutcome::Healed;
+                }
+            }
+            IncidentEvent::NoticeDue { .. } | IncidentEvent::Told { .. } | IncidentEvent::VerifyStarted { .. } => return,
+            _ => {}
+        }
+        self.line(&event.text());
+    }
+
+    fn perform(&mut self, effect: Effect, last: Option<&IncidentEvent>) {
+        match effect {
+            Effect::StopLooking => self.looking = None,
+            Effect::Look { how, .. } => {
+                self.looking = Some(how);
+            }
+            Effect::Act { step, section, index, permit } => {
+                assert_eq!(permit.targets(), [books::target("web.service")], "every effect is on the target's account");
+                self.acting = Some((permit.attempt(), section, index));
+                let announced =
+                    matches!(last, Some(IncidentEvent::StepStarted { section: s, step: i, .. }) if *s == section && *i == index);
+                assert!(announced, "a step is in the journal before it is sent: {}", step.text());
+            }
+            Effect::Tell(notice) => {
+                self.line(&format!("→ tell {}: {}", notice.kind.label(), notice.reason));
+                let deliveries = vec![Delivery { channel: "log".to_owned(), error: None }];
+                self.signal(Signal::Told { notice: notice.kind, deliveries });
+            }
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        let at = Span(self.now.since(Time(0))).to_string();
+        writeln!(self.out, "{at:<7} {}", text.replace("1970-01-01T", "").replace(".000Z", "")).unwrap();
+    }
+}
+
+fn alert(name: &str) -> Fingerprint {
+    Fingerprint::from(if name.is_empty() || name == "repeat" { "a" } else { name })
+}
+
+fn stamp(seconds: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(seconds).unwrap()
+}
+
+fn outcome(word: &str) -> ActOutcome {
+    match word {
+        "done" => ActOutcome::Done,
+        "failed" => ActOutcome::Failed,
+        "conflict" => ActOutcome::Conflict,
+        "not-sent" => ActOutcome::NotSent,
+        "unknown" => ActOutcome::Unknown,
+        "not-found" => ActOutcome::Impossible(Impossible::NotFound),
+        "masked" => ActOutcome::Impossible(Impossible::Masked),
+        "start-limit" => ActOutcome::Impossible(Impossible::StartLimitHit),
+        "denied" => ActOutcome::Impossible(Impossible::AccessDenied),
+        other => panic!("{other:?} is no outcome"),
+    }
+}

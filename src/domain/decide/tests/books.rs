@@ -1,0 +1,112 @@
+//! Playbooks and looks for the scripts, by name.
+
+use crate::domain::look::{Evidence, Observation, ProbeResult, ProbeVerdict, TargetState};
+use crate::domain::playbook::{
+    ActOn, Check, Limits, Mode, Playbook, Risk, Rung, Stake, Step, StepObject, TargetTemplate, Verify,
+};
+use crate::domain::target::{Target, TargetKind};
+use crate::domain::{id, selector::Selector};
+use serde_json::Value;
+use std::time::Duration;
+
+pub(super) fn target(name: &str) -> Target {
+    Target::new(TargetKind::Unit, name).unwrap()
+}
+
+/// One rung, up to three times: restart the unit.
+pub(super) fn restart() -> Playbook {
+    Playbook {
+        id: id::PlaybookId::from("web-down"),
+        revision: id::Revision("r1".into()),
+        title: "Web is down".to_owned(),
+        covers: Vec::new(),
+        selectors: vec![Selector::parse(&["alertname=WebDown"]).unwrap()],
+        target: TargetTemplate { kind: TargetKind::Unit, name: "{{ labels.target }}".to_owned() },
+        mode: Mode::Auto,
+        limits: Limits::default(),
+        act_on: ActOn::Probes,
+        after_care: Duration::from_secs(300),
+        recovery_time: None,
+        severity: None,
+        vars: [].into(),
+        rungs: vec![rung("restart", 3, vec![step("systemd.restart", Risk::Seen)])],
+        verify: Verify {
+            within: Duration::from_secs(30),
+            stable: Duration::from_secs(2),
+            probes: ["active", "http"].map(|kind| Check { kind, args: Value::Null, object: StepObject::Default }).into(),
+        },
+        rollback: Vec::new(),
+        manual_fix: None,
+        debug_prompt: None,
+    }
+}
+
+fn rung(title: &str, times: u32, steps: Vec<Step>) -> Rung {
+    Rung { title: title.to_owned(), steps, times }
+}
+
+fn step(kind: &'static str, risk: Risk) -> Step {
+    let object = if risk == Risk::Once { StepObject::Nothing } else { StepObject::Default };
+    let deadline = Duration::from_secs(90);
+    Step { kind, args: Value::Null, stake: Stake { object, risk, reversible: true, in_flight: Duration::ZERO, deadline } }
+}
+
+pub(super) fn alter(book: &mut Playbook, word: &str) {
+    match word {
+        "observe" => book.mode = Mode::Observe,
+        "act-on-alert" => book.act_on = ActOn::Alert,
+        "runbook" => book.rungs.clear(),
+        "once" => book.rungs = vec![rung("poke", 3, vec![step("http.post", Risk::Once)])],
+        "read-first" => book.rungs[0].steps.insert(0, step("wait", Risk::Read)),
+        "two-steps" => book.rungs[0].steps.push(step("warm-up", Risk::Idempotent)),
+        "one-try" => book.rungs[0].times = 1,
+        "two-rungs" => {
+            book.rungs[0].times = 1;
+            book.rungs.push(rung("clean", 1, vec![step("files.clean", Risk::Idempotent)]));
+        }
+        "rollback" => book.rollback = vec![step("undo.b", Risk::Seen), step("undo.a", Risk::Idempotent)],
+        "docker" => {
+            for step in &mut book.rungs[0].steps {
+                step.stake.in_flight = Duration::from_secs(15);
+            }
+        }
+        other => panic!("{other:?} is no book"),
+    }
+}
+
+/// `up`, `failed`, `up/2` (started anew), `half` (up, one probe fails) …
+pub(super) fn seen(word: &str) -> Observation {
+    let (word, start) = word.split_once('/').unwrap_or((word, "1"));
+    let detail = || "says the world".to_owned();
+    let old = TargetState::up(Duration::from_secs(3_600));
+    let (state, active, http) = match word {
+        "up" => (old, ProbeVerdict::Pass, ProbeVerdict::Pass),
+        "half" => (old, ProbeVerdict::Pass, ProbeVerdict::Fail),
+        "unknown" => (old, ProbeVerdict::Unknown, ProbeVerdict::Pass),
+        "young" => (TargetState::up(Duration::from_secs(5)), ProbeVerdict::Pass, ProbeVerdict::Fail),
+        "unreachable" => (TargetState::Unreachable { detail: detail() }, ProbeVerdict::Unknown, ProbeVerdict::Unknown),
+        down => {
+            let state = match down {
+                "failed" => TargetState::Failed { detail: detail() },
+                "starting" => TargetState::Starting { detail: detail() },
+                "restarting" => TargetState::Restarting { detail: detail() },
+                "job" => TargetState::JobPending { detail: detail() },
+                "busy" => TargetState::HostBusy { detail: detail() },
+                "stopped" => TargetState::StoppedByPerson { detail: detail() },
+                "unclear" => TargetState::StoppedUnclear { detail: detail() },
+                "masked" => TargetState::Masked,
+                "start-limit" => TargetState::StartLimitHit,
+                "missing" => TargetState::Missing,
+                other => panic!("{other:?} is no look"),
+            };
+            (state, ProbeVerdict::Fail, ProbeVerdict::Fail)
+        }
+    };
+    let probe = |probe: &str, verdict: ProbeVerdict| ProbeResult {
+        probe: probe.to_owned(),
+        verdict,
+        detail: format!("{verdict:?}").to_lowercase(),
+    };
+    let evidence = Some(Evidence(start.into()));
+    Observation { probes: vec![probe("active", active), probe("http", http)], state, evidence }
+}

@@ -1,0 +1,145 @@
+//! What happened to an incident: facts, in the past tense. The journal holds nothing else of it.
+
+use super::alert::AlertContext;
+use super::guard::Guard;
+use super::id::{Fingerprint, IncidentId, PlaybookId, Revision};
+use super::incident::{AttemptOutcome, Escalation, Outcome, Subject, Trouble};
+use super::look::{Evidence, Observation};
+use super::notice::{Delivery, NoticeKind};
+use super::outcome::Acted;
+use super::plan::Section;
+use super::target::Target;
+use super::time::Time;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Committed before anything follows from it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum IncidentEvent {
+    Opened {
+        playbook: PlaybookId,
+        revision: Revision,
+        subject: Subject,
+        fingerprint: Fingerprint,
+        starts_at: Timestamp,
+        context: AlertContext,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<IncidentId>,
+        rungs: usize,
+    },
+    AlertAttached {
+        fingerprint: Fingerprint,
+        starts_at: Timestamp,
+    },
+    AlertResolved {
+        fingerprint: Fingerprint,
+    },
+    /// The verification was looked at; kept where the look decided something.
+    Looked {
+        seen: Observation,
+        passed: bool,
+    },
+    Watched {
+        until: Time,
+        said: bool,
+    },
+    Held {
+        guard: Guard,
+        reason: String,
+        wake: Time,
+    },
+    WouldAct {
+        text: String,
+    },
+    AttemptStarted {
+        attempt: u32,
+        rung: usize,
+        title: String,
+        locks: Vec<Target>,
+        charged: bool,
+        seen: Observation,
+    },
+    RollbackStarted {
+        attempt: u32,
+        locks: Vec<Target>,
+        reason: Escalation,
+        text: String,
+    },
+    /// On disk before the step is sent.
+    StepStarted {
+        attempt: u32,
+        section: Section,
+        step: usize,
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Evidence>,
+    },
+    StepEnded {
+        attempt: u32,
+        section: Section,
+        step: usize,
+        acted: Acted,
+        took_ms: u64,
+    },
+    /// After a crash: the step's effect was found on the target, or not, without sending it again.
+    StepSettled {
+        attempt: u32,
+        section: Section,
+        step: usize,
+        took_effect: Option<bool>,
+        why: String,
+    },
+    VerifyStarted {
+        attempt: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trouble: Option<Trouble>,
+    },
+    AttemptEnded {
+        attempt: u32,
+        outcome: AttemptOutcome,
+        text: String,
+    },
+    RollbackEnded {
+        ok: bool,
+        text: String,
+    },
+    Healed {
+        after_care_until: Time,
+    },
+    /// When the alerts had resolved: when the after-care will be over.
+    CareScheduled {
+        close_at: Option<Time>,
+    },
+    CareFailed {
+        seen: Observation,
+    },
+    FoundBadAfterResolve {
+        until: Time,
+    },
+    Escalated {
+        reason: Escalation,
+        text: String,
+    },
+    /// An intention to tell; kept until a channel took it.
+    NoticeDue {
+        notice: NoticeKind,
+        reason: String,
+    },
+    Told {
+        notice: NoticeKind,
+        deliveries: Vec<Delivery>,
+    },
+    Retried {
+        by: String,
+    },
+    LateAnswer {
+        attempt: u32,
+        step: usize,
+        text: String,
+    },
+    Closed {
+        outcome: Outcome,
+        note: String,
+    },
+}

@@ -1,0 +1,125 @@
+//! The loop and its journal: committing, taking back what could not be committed, folding what is there, forgetting.
+
+use super::perform::Answer;
+use super::state::State;
+use super::world::World;
+use super::{Driver, ROUND_MAX, Reply, Round};
+use crate::domain::decide::Signal;
+use crate::domain::id::IncidentId;
+use crate::domain::time::Time;
+use crate::store::{Batch, Loaded};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the journal keeps what is over.
+const RETENTION: Duration = Duration::from_secs(90 * 86_400);
+const CHORES_EVERY: Duration = Duration::from_secs(6 * 3_600);
+/// After a failed commit.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+impl<W: World> Driver<W> {
+    pub(super) async fn commit(&mut self, batch: Batch) -> Result<Batch, String> {
+        let Some(mut store) = self.store.take() else { return Err("the store is gone".to_owned()) };
+        let started = tokio::time::Instant::now();
+        let task = tokio::task::spawn_blocking(move || {
+            let result = store.commit(&batch);
+            (store, batch, result)
+        });
+        match task.await {
+            Ok((store, batch, result)) => {
+                self.store = Some(store);
+                if let Err(error) = result {
+                    if !error.is_passing() {
+                        self.fatal = Some(error.to_string());
+                    }
+                    return Err(error.to_string());
+                }
+                self.telemetry.committed(batch.rows.len(), started.elapsed(), self.clock.now().0);
+                self.store_trouble = None;
+                Ok(batch)
+            }
+            Err(error) => Err(format!("the store's thread died: {error}")),
+        }
+    }
+
+    /// Nothing of the round is on disk: what is there is the truth, and the answers are handled again.
+    pub(super) async fn take_back(&mut self, why: String, replies: Vec<Reply>, answers: Vec<Answer>) {
+        for reply in replies {
+            reply.refuse(&why);
+        }
+        if self.store_trouble.as_ref() != Some(&why) {
+            tracing::error!(reason = %why, "the journal can't be written: nothing is taken on and nothing is done until it can");
+        }
+        self.store_trouble = Some(why);
+        tokio::time::sleep(STORE_RETRY).await;
+        let Some(store) = self.store.take() else { return };
+        let task = tokio::task::spawn_blocking(move || {
+            let loaded = store.reload();
+            (store, loaded)
+        });
+        let Ok((store, loaded)) = task.await else { return };
+        self.store = Some(store);
+        match loaded {
+            Ok(loaded) => {
+                self.adopt(&loaded);
+                // What is under way stays so, and so does what only waits for its answer to be heard again.
+                let answered: Vec<IncidentId> = self.performer.requeue(answers);
+                let idle =
+                    self.state.incidents.keys().copied().filter(|id| !self.performer.is_busy(*id) && !answered.contains(id));
+                self.unsettled = idle.collect();
+            }
+            Err(error) => tracing::error!(reason = %error, "the journal can't be read back"),
+        }
+    }
+
+    pub(super) fn adopt(&mut self, loaded: &Loaded) {
+        self.state = State::fold(loaded);
+        self.next_seq = loaded.next_seq;
+        for (revision, text) in &loaded.editions {
+            if self.editions.contains_key(revision) || self.pinned.contains_key(revision) {
+                continue;
+            }
+            match (self.config.compile)(text) {
+                Ok(book) => {
+                    self.pinned.insert(revision.clone(), Arc::new(book));
+                }
+                Err(why) => {
+                    tracing::error!(%revision, reason = %why, "a stored playbook can't be read; its incidents use the one in force")
+                }
+            }
+        }
+    }
+
+    /// After a start, or after a round that was taken back: heald looks first, then decides.
+    pub(super) fn settle(&mut self, round: &mut Round) {
+        let now = self.clock.now();
+        let batch = self.unsettled.len().min(ROUND_MAX);
+        for id in self.unsettled.drain(..batch).collect::<Vec<_>>() {
+            self.signal(id, Signal::Recovered, now, round);
+        }
+    }
+
+    /// Forgets what no budget and no reader needs any more.
+    pub(super) async fn chores(&mut self, now: Time) {
+        self.next_chores = now + CHORES_EVERY;
+        let windows = self.library.books().iter().flat_map(|book| book.limits.budget.iter().map(|budget| budget.window));
+        let longest = windows.max().unwrap_or_default().max(Duration::from_secs(3_600));
+        self.state.prune(now, longest);
+        let keep = RETENTION.max(longest);
+        let Some(mut store) = self.store.take() else { return };
+        let before = Time(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
+        let task = tokio::task::spawn_blocking(move || {
+            let pruned = store.prune(before);
+            (store, pruned)
+        });
+        if let Ok((store, pruned)) = task.await {
+            self.store = Some(store);
+            match pruned {
+                // A bounded piece at a time; the loop goes on in between.
+                Ok(pruned) if pruned.more => self.next_chores = now,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(reason = %error, "old journal records can't be removed"),
+            }
+        }
+    }
+}

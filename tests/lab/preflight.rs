@@ -1,0 +1,25 @@
+//! Whether the lab can run at all, asked before anything is started.
+
+use std::{env, path::Path};
+
+use super::{Error, Result};
+
+const PROGRAMS: [&str; 4] = ["prometheus", "prometheus-alertmanager", "prometheus-node-exporter", "mmdebstrap"];
+
+/// An error says in one line what to run.
+pub fn can_run() -> Result<()> {
+    let missing: Vec<&str> = PROGRAMS.into_iter().filter(|name| !is_there(name)).collect();
+    if !missing.is_empty() {
+        return Err(Error::new(format!("{} missing; run: sudo tests/lab/setup.sh", missing.join(", "))));
+    }
+    let engine = env::var_os("DOCKER_HOST").is_some() || Path::new("/var/run/docker.sock").exists();
+    if !engine && !rustix::process::geteuid().is_root() {
+        return Err(Error::new("no Docker engine runs, and only root can start one; run: sudo make"));
+    }
+    Ok(())
+}
+
+fn is_there(program: &str) -> bool {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&paths).any(|folder| folder.join(program).is_file())
+}

@@ -1,0 +1,84 @@
+//! The playbooks of the simulated house, made by hand: what is at stake matters here, not how it is written.
+
+use heald::domain::id::{PlaybookId, Revision};
+use heald::domain::playbook::{
+    ActOn, Backoff, Budget, Check, Limits, Mode, Playbook, Risk, Rung, Stake, Step, StepObject, TargetTemplate, Verify,
+};
+use heald::domain::selector::Selector;
+use heald::domain::target::{AllowList, Target, TargetKind};
+use serde_json::Value;
+use std::time::Duration;
+
+pub const TARGETS: [&str; 3] = ["web.service", "db.service", "cache.service"];
+pub const BUDGET: Budget = Budget { count: 4, window: Duration::from_secs(600) };
+/// How long a step of the simulated engine may be under way without showing it.
+pub const IN_FLIGHT: Duration = Duration::from_secs(20);
+
+pub fn target(name: &str) -> Target {
+    Target::new(TargetKind::Unit, name).unwrap()
+}
+
+pub fn allow() -> AllowList {
+    AllowList { units: TARGETS.map(str::to_owned).into(), ..AllowList::default() }
+}
+
+/// One playbook for each alert name; all of them may be about the same targets.
+pub fn all() -> Vec<Playbook> {
+    let restart = || step("restart", Risk::Seen);
+    vec![
+        book("Down", Mode::Auto, vec![rung(3, vec![restart()])], vec![]),
+        book(
+            "Slow",
+            Mode::Auto,
+            vec![rung(1, vec![step("wait", Risk::Read), restart()]), rung(2, vec![step("clean", Risk::Idempotent), restart()])],
+            vec![step("undo.clean", Risk::Idempotent), step("undo.restart", Risk::Seen)],
+        ),
+        book("Stuck", Mode::Auto, vec![rung(2, vec![step("post", Risk::Once)])], vec![]),
+        book("Trial", Mode::Observe, vec![rung(3, vec![restart()])], vec![]),
+        book("Runbook", Mode::Auto, vec![], vec![]),
+    ]
+}
+
+fn book(alert: &str, mode: Mode, rungs: Vec<Rung>, rollback: Vec<Step>) -> Playbook {
+    Playbook {
+        id: PlaybookId(alert.to_lowercase().into()),
+        revision: Revision(format!("revision-{alert}").into()),
+        title: alert.to_owned(),
+        covers: Vec::new(),
+        selectors: vec![Selector::parse(&[format!("alertname={alert}")]).unwrap()],
+        target: TargetTemplate { kind: TargetKind::Unit, name: "{{ labels.target }}".to_owned() },
+        mode,
+        limits: Limits {
+            attempts: 3,
+            within: Duration::from_secs(600),
+            budget: vec![BUDGET, Budget { count: 12, window: Duration::from_secs(3 * 3_600) }],
+            cooldown: Backoff { base: Duration::from_secs(10), factor: 2, max: Duration::from_secs(300) },
+            grace: Duration::from_secs(20),
+            settle: Duration::from_secs(10),
+        },
+        act_on: ActOn::Probes,
+        after_care: Duration::from_secs(120),
+        recovery_time: None,
+        severity: None,
+        vars: [].into(),
+        rungs,
+        verify: Verify {
+            within: Duration::from_secs(30),
+            stable: Duration::from_secs(2),
+            probes: ["active", "answers"].map(|kind| Check { kind, args: Value::Null, object: StepObject::Default }).into(),
+        },
+        rollback,
+        manual_fix: None,
+        debug_prompt: None,
+    }
+}
+
+fn rung(times: u32, steps: Vec<Step>) -> Rung {
+    Rung { title: "repair".to_owned(), steps, times }
+}
+
+fn step(kind: &'static str, risk: Risk) -> Step {
+    let object = if risk == Risk::Once { StepObject::Nothing } else { StepObject::Default };
+    let deadline = Duration::from_secs(30);
+    Step { kind, args: Value::Null, stake: Stake { object, risk, reversible: true, in_flight: IN_FLIGHT, deadline } }
+}
