@@ -6,7 +6,7 @@
 //!
 //! The stand-in makes the ratio worse than it is with systemd, whose own part of a call is far larger.
 
-#![allow(clippy::expect_used, clippy::disallowed_methods, reason = "a bench measures, and stops where it can't")]
+#![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "a bench measures, and stops where it can't")]
 
 #[path = "common/manager.rs"]
 mod manager;
@@ -29,8 +29,7 @@ const PATH: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 
 /// As heald reads them: what every unit is asked, then what only one that is down is.
-const FIRST: [&str; 7] =
-    ["Id", "LoadState", "ActiveState", "SubState", "Job", "InvocationID", "ActiveEnterTimestampMonotonic"];
+const FIRST: [&str; 7] = ["Id", "LoadState", "ActiveState", "SubState", "Job", "InvocationID", "ActiveEnterTimestampMonotonic"];
 const DOWN: [&str; 4] = ["UnitFileState", "Result", "ExecMainCode", "ExecMainStatus"];
 
 fn main() {

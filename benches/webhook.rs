@@ -9,6 +9,8 @@
 //! - `open`: each opens an incident in observe mode that is looked at (a connection to a closed port) and
 //!   reported: five records. The worst case, for that work goes on behind the answers, on the same cores.
 //!
+//! A ratio is against the mean of the bare server's runs before and after.
+//!
 //! Then the storm of the design: 10,000 such alerts in 5 s.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "a bench measures, and stops where it can't")]
@@ -41,42 +43,39 @@ enum Case {
 fn main() {
     be_server_if_asked();
     let folder = folder();
-    let mut times = disk(folder.path(), 800, span(Duration::from_secs(2)));
-    #[expect(clippy::cast_precision_loss, reason = "a rate")]
-    let rate = times.len() as f64 / times.iter().sum::<Duration>().as_secs_f64();
-    table(
-        "the disk alone: 800 bytes appended, fdatasync",
-        &["syncs/s", "p50 ms", "p99 ms"],
-        &[vec![format!("{rate:.0}"), ms(percentile(&mut times, 0.5)), ms(percentile(&mut times, 0.99))]],
-    );
-
+    let mut syncs = vec![disk_row("before", folder.path())];
     let mut rows = Vec::new();
     for alerts in BODIES {
-        let before = bare(folder.path(), alerts);
-        let peer = Peer::start(folder.path()).map(|peer| load_up(peer.address, alerts));
-        let cases: Vec<_> = [Case::Join, Case::Runbook, Case::Open].map(|case| (case, heald(case, alerts))).into();
-        // Once more at the end: the machine is shared, and the reference shows by how much it changed meanwhile.
-        let after = bare(folder.path(), alerts);
-        let reference = f64::midpoint(before.per_second(), after.per_second());
-        for (name, mut report) in [("bare server, before", before), ("bare server, after", after)] {
-            rows.push(row(name, alerts, &mut report, reference, None));
+        // The reference again between all others: the machine is shared, and so is the disk.
+        let mut before = bare(folder.path(), alerts);
+        let mut reference = before.0.per_second();
+        rows.push(row("bare server", alerts, before, reference));
+        if let Some(peer) = Peer::start(folder.path()) {
+            rows.push(row("adnanh/webhook", alerts, load_up(peer.address, peer.pid(), alerts), reference));
         }
-        if let Some(mut report) = peer {
-            rows.push(row("adnanh/webhook", alerts, &mut report, reference, None));
-        }
-        for (case, (mut report, cpu_each)) in cases {
-            rows.push(row(case.name(), alerts, &mut report, reference, Some(cpu_each)));
+        for case in [Case::Join, Case::Runbook, Case::Open] {
+            let measured = heald(case, alerts);
+            before = bare(folder.path(), alerts);
+            let between = f64::midpoint(reference, before.0.per_second());
+            reference = before.0.per_second();
+            rows.push(row(case.name(), alerts, measured, between));
+            rows.push(row("bare server", alerts, before, between));
         }
     }
     table(
         "webhook to 2xx, 32 connections",
-        &["", "alerts/body", "bodies/s", "alerts/s", "p50 ms", "p99 ms", "× bare", "heald's CPU µs/alert"],
+        &["", "alerts/body", "bodies/s", "alerts/s", "p50 ms", "p99 ms", "× bare", "CPU µs/alert"],
         &rows,
     );
+    syncs.push(disk_row("after", folder.path()));
+    table("the disk alone: 800 bytes appended, fdatasync", &["", "syncs/s", "p50 ms", "p99 ms"], &syncs);
     storm();
 }
 
-fn row(name: &str, alerts: u64, report: &mut Report, reference: f64, cpu_each: Option<f64>) -> Vec<String> {
+/// The answers, and the processor time that the server used for each alert, in µs.
+type Measured = (Report, f64);
+
+fn row(name: &str, alerts: u64, (mut report, cpu_each): Measured, reference: f64) -> Vec<String> {
     assert_eq!(report.refused, 0, "{name}: not every answer was 200");
     let rate = report.per_second();
     #[expect(clippy::cast_precision_loss, reason = "at most 200")]
@@ -89,25 +88,36 @@ fn row(name: &str, alerts: u64, report: &mut Report, reference: f64, cpu_each: O
         ms(percentile(&mut report.times, 0.5)),
         ms(percentile(&mut report.times, 0.99)),
         format!("{:.2}", rate / reference),
-        cpu_each.map_or_else(String::new, |each| format!("{each:.0}")),
+        format!("{cpu_each:.1}"),
     ]
 }
 
+fn disk_row(name: &str, folder: &Path) -> Vec<String> {
+    let mut times = disk(folder, 800, span(Duration::from_secs(1)));
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    let rate = times.len() as f64 / times.iter().sum::<Duration>().as_secs_f64();
+    vec![name.to_owned(), format!("{rate:.0}"), ms(percentile(&mut times, 0.5)), ms(percentile(&mut times, 0.99))]
+}
+
 fn load() -> Load {
-    Load { connections: CONNECTIONS, for_: span(Duration::from_secs(3)), per_second: None }
+    Load { connections: CONNECTIONS, for_: span(Duration::from_millis(2_500)), per_second: None }
 }
 
-fn bare(folder: &Path, alerts: u64) -> Report {
+fn bare(folder: &Path, alerts: u64) -> Measured {
     let server = Bare::start(folder);
-    load_up(server.address, alerts)
+    load_up(server.address, server.pid(), alerts)
 }
 
-fn load_up(address: SocketAddr, alerts: u64) -> Report {
-    client::run(address, &load(), move |nth| Case::Join.body(nth, alerts))
+fn load_up(address: SocketAddr, pid: u32, alerts: u64) -> Measured {
+    let before = cpu(pid);
+    let report = client::run(address, &load(), move |nth| Case::Join.body(nth, alerts));
+    #[expect(clippy::cast_precision_loss, reason = "a ratio")]
+    let each = (cpu(pid) - before).as_secs_f64() * 1e6 / (report.times.len() as u64 * alerts) as f64;
+    (report, each)
 }
 
-/// The report, and the processor time that heald used for each alert, in µs.
-fn heald(case: Case, alerts: u64) -> (Report, f64) {
+/// With the work that goes on after the last answer.
+fn heald(case: Case, alerts: u64) -> Measured {
     let folder = folder();
     let daemon = start(folder.path());
     if case == Case::Join {

@@ -39,6 +39,12 @@ impl Peer {
     }
 }
 
+impl Peer {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
 impl Drop for Peer {
     fn drop(&mut self) {
         drop(self.child.kill());
