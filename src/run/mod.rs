@@ -39,6 +39,7 @@ mod ledger;
 mod observe;
 mod orders;
 mod perform;
+mod show;
 mod state;
 pub mod view;
 pub mod world;
