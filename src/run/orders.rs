@@ -9,12 +9,14 @@ use crate::domain::decide::Signal;
 use crate::domain::house::{Hold, HouseEvent};
 use crate::domain::id::{IncidentId, Seq};
 use crate::domain::incident::Incident;
+use crate::domain::notice::NoticeKind;
 use crate::domain::time::Time;
 
 impl<W: World> Driver<W> {
     pub(super) fn serve(&mut self, request: Request, round: &mut Round) {
         match request {
             Request::Deliver { .. } => {}
+            Request::AlertsLost { why } => self.tell_house(NoticeKind::AlertsLost, "alerts did not reach heald", &why),
             Request::Order { order, by, reply } => {
                 let answer = self.order(order, &by, round);
                 round.replies.push(Reply::Order(reply, answer));
