@@ -201,7 +201,11 @@ impl Incident {
                     alert.at = at;
                 }
             }
-            E::Watched { until, said } => self.phase = Phase::Watching { until: *until, said: *said },
+            E::Watched { until, said } => {
+                // Seen good: what was seen broken in after-care is over.
+                self.relapsed = false;
+                self.phase = Phase::Watching { until: *until, said: *said };
+            }
             E::Held { guard, reason, wake } => {
                 if self.first_permit.is_some() && self.held_since.is_none() {
                     self.held_since = Some(at);

@@ -67,6 +67,8 @@ impl Draft<'_> {
         match self.incident.phase.clone() {
             Phase::Held { .. } => self.look(LookHow::Once),
             Phase::ResolvedBad { .. } => self.look(LookHow::Once),
+            // The look that the resolve asked for is under way.
+            Phase::Watching { .. } if !self.incident.has_cause() => {}
             Phase::Watching { until, .. } => {
                 self.event(IncidentEvent::Watched { until, said: true });
                 self.tell_once(

@@ -150,6 +150,33 @@ fn a_relapse_that_mends_itself_is_healed() {
 }
 
 #[test]
+fn a_relapse_that_mends_itself_after_a_retry_still_ends() {
+    check(
+        "fire; look failed; act done; look up/2; pause; look failed/2; retry; look failed/2; resume; unblock; look up/3; resolve; +10s; look up/3",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      step 1: systemd.restart web.service
+         0s      step 1 done: says the world (500 ms)
+         0s      attempt 1 ended healed: active: pass; http: pass
+         0s      healed; watched until 00:05:00 at least
+         0s      → tell healed: all probes pass after 1 attempt
+         0s      failed again in after-care: active: fail; http: fail [failed (says the world)]
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      tried again by ann: counters start anew, budgets do not
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      looked, good: active: pass; http: pass
+         0s      the alert fires and the probes pass: watching until 00:00:10
+         0s      alert a resolved
+         10s     looked, good: active: pass; http: pass
+         10s     closed, resolved_by_itself: resolved, and all probes pass; heald did nothing
+        ",
+    );
+}
+
+#[test]
 fn a_person_stops_it_in_after_care() {
     check(
         "fire; look failed; act done; look up/2; resolve; look stopped/2; +1m; look stopped/2; +1m; look up/3",
