@@ -22,7 +22,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use zbus::zvariant::Value;
+use zbus::{OwnedObjectPath, Variant};
 
 const WARM: usize = 10;
 const PATH: &str = "/org/freedesktop/systemd1";
@@ -106,7 +106,7 @@ async fn restart(line: &zbus::Connection, unit: &str) {
 /// A unit that is down: three round trips.
 async fn read(line: &zbus::Connection, unit: &str) {
     let reply = line.call_method(Some(SERVICE), PATH, Some(MANAGER), "LoadUnit", &unit).await.expect("a unit");
-    let path: zbus::zvariant::OwnedObjectPath = reply.body().deserialize().expect("a path");
+    let path: OwnedObjectPath = reply.body().deserialize().expect("a path");
     let ask = |interface: &'static str, names: &'static [&'static str]| {
         futures_util::future::join_all(names.iter().map(|name| get(line, path.as_str(), interface, name)).collect::<Vec<_>>())
     };
@@ -120,7 +120,7 @@ async fn get(line: &zbus::Connection, path: &str, interface: &str, name: &str) {
         .await
         .expect("a property");
     let body = reply.body();
-    let _: Value<'_> = body.deserialize().expect("a value");
+    let _: Variant<'_> = body.deserialize().expect("a value");
 }
 
 /// From the webhook's first byte to the call's arrival; and how many calls came before it.

@@ -9,8 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use zbus::message::Type;
-use zbus::zvariant::{ObjectPath, Value};
-use zbus::{Connection, MessageStream};
+use zbus::{Connection, MessageStream, ObjectPath, Variant};
 
 pub const SERVICE: &str = "org.freedesktop.systemd1";
 const CONFIG: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -34,6 +33,8 @@ impl Bus {
             .arg("--nofork")
             .arg(format!("--config-file={}", config.display()))
             .stdin(Stdio::null())
+            // It complains where it may not raise its own limits.
+            .stderr(Stdio::null())
             .spawn()
             .ok()?;
         let began = Instant::now();
@@ -155,21 +156,21 @@ fn count(seen: &Mutex<Seen>, unit: &str) {
     *seen.lock().unwrap_or_else(PoisonError::into_inner).calls.entry(unit.to_owned()).or_default() += 1;
 }
 
-fn property<'a>(name: &str, unit: &str, up: bool) -> zbus::Result<Value<'a>> {
-    let word = |down: &'static str, active: &'static str| Value::from(if up { active } else { down });
+fn property<'a>(name: &str, unit: &str, up: bool) -> zbus::Result<Variant<'a>> {
+    let word = |down: &'static str, active: &'static str| Variant::from(if up { active } else { down });
     Ok(match name {
-        "Id" => Value::from(unit.to_owned()),
-        "LoadState" => Value::from("loaded"),
+        "Id" => Variant::from(unit.to_owned()),
+        "LoadState" => Variant::from("loaded"),
         "ActiveState" => word("failed", "active"),
         "SubState" => word("failed", "running"),
-        "Job" => Value::from((0_u32, ObjectPath::try_from("/")?)),
-        "InvocationID" => Value::from(vec![u8::from(up); 16]),
-        "ActiveEnterTimestampMonotonic" => Value::from(1_u64),
-        "UnitFileState" => Value::from("enabled"),
+        "Job" => Variant::from((0_u32, ObjectPath::try_from("/")?)),
+        "InvocationID" => Variant::from(vec![u8::from(up); 16]),
+        "ActiveEnterTimestampMonotonic" => Variant::from(1_u64),
+        "UnitFileState" => Variant::from("enabled"),
         "Result" => word("signal", "success"),
-        "ExecMainCode" => Value::from(2_i32),
-        "ExecMainStatus" => Value::from(9_i32),
-        _ => Value::from("running"),
+        "ExecMainCode" => Variant::from(2_i32),
+        "ExecMainStatus" => Variant::from(9_i32),
+        _ => Variant::from("running"),
     })
 }
 
