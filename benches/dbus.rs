@@ -29,8 +29,7 @@ const PATH: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 
 /// As heald reads them: what every unit is asked, then what only one that is down is.
-const FIRST: [&str; 7] =
-    ["Id", "LoadState", "ActiveState", "SubState", "Job", "InvocationID", "ActiveEnterTimestampMonotonic"];
+const FIRST: [&str; 7] = ["Id", "LoadState", "ActiveState", "SubState", "Job", "InvocationID", "ActiveEnterTimestampMonotonic"];
 const DOWN: [&str; 4] = ["UnitFileState", "Result", "ExecMainCode", "ExecMainStatus"];
 
 fn main() {

@@ -344,4 +344,3 @@ fn the_loop(playbooks: usize, open: usize) -> (f64, f64, f64) {
 
 const DELIVERY: usize = 200;
 const EVENTS: u64 = 5;
-

@@ -37,7 +37,16 @@ fn main() {
         ("100,000 open incidents", 100_000, 0),
     ];
     let rows: Vec<_> = journals.into_iter().map(|(name, open, closed)| measure(name, open, closed)).collect();
-    let head = ["journal", "records", "MB on disk", "ready ms (median of 5)", "MB at rest", "of it its own", "MB at start-up's peak", "bytes/incident"];
+    let head = [
+        "journal",
+        "records",
+        "MB on disk",
+        "ready ms (median of 5)",
+        "MB at rest",
+        "of it its own",
+        "MB at start-up's peak",
+        "bytes/incident",
+    ];
     table("start-up to ready, and memory", &head, &rows);
 }
 
@@ -85,7 +94,8 @@ fn rest() {
 
 fn playbooks() -> (Vec<(String, String)>, String) {
     let url = r#"url: "{{ labels.target }}""#;
-    let text = playbook("bench", "=\"Bench\"", url, "observe", "http: { post: \"http://web-1/\" }", "tcp: { address: \"web-1:80\" }");
+    let text =
+        playbook("bench", "=\"Bench\"", url, "observe", "http: { post: \"http://web-1/\" }", "tcp: { address: \"web-1:80\" }");
     let settings = "targets: { urls: [\"http://web-1/\"], addresses: [\"web-1:80\"] }".to_owned();
     (vec![("bench".to_owned(), text)], settings)
 }
@@ -138,11 +148,8 @@ fn events(number: u64, over: bool) -> Vec<IncidentEvent> {
     ]
     .into();
     let text = "would do http post http://web-1/, attempt 1 of 3 (the playbook's mode is observe)".to_owned();
-    let probe = ProbeResult {
-        probe: "tcp web-1:80".to_owned(),
-        verdict: ProbeVerdict::Fail,
-        detail: "connection refused".to_owned(),
-    };
+    let probe =
+        ProbeResult { probe: "tcp web-1:80".to_owned(), verdict: ProbeVerdict::Fail, detail: "connection refused".to_owned() };
     let mut events = vec![
         IncidentEvent::Opened {
             playbook: "bench".into(),

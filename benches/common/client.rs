@@ -111,8 +111,11 @@ impl Line {
             assert!(read > 0, "the connection ended before the answer");
             let Some(head) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
             let text = std::str::from_utf8(&self.buffer[..head]).expect("a header").to_ascii_lowercase();
-            let length: usize =
-                text.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.trim().parse().ok()).expect("a length");
+            let length: usize = text
+                .split("content-length: ")
+                .nth(1)
+                .and_then(|rest| rest.lines().next()?.trim().parse().ok())
+                .expect("a length");
             if self.buffer.len() >= head + 4 + length {
                 return text.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
             }
