@@ -51,6 +51,7 @@ pub(super) fn id(text: &str) -> Result<u64, String> {
         .map_err(|_| "incidents are named by their numbers; see heald incidents".to_owned())
 }
 
+#[expect(clippy::print_stderr, reason = "what is not the answer goes to standard error")]
 async fn follow(daemon: &Daemon, id: Option<u64>, output: Output, mut timeline: Timeline) -> Result<(), Failure> {
     let mut after = match id {
         // An incident that is not there is an error now, not a silence for ever.

@@ -55,6 +55,7 @@ pub enum Failure {
 }
 
 /// The whole program.
+#[expect(clippy::print_stderr, reason = "failures go to standard error")]
 pub fn main() -> ExitCode {
     // Wrong usage ends here, with 2.
     let cli = Cli::parse();

@@ -19,7 +19,7 @@ use crate::domain::playbook::{Library, Mode, Playbook};
 use crate::domain::target::AllowList;
 use crate::domain::time::Time;
 use crate::store::{Batch, Loaded, Record, Row, Store};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Stage, Telemetry};
 use clock::Clock;
 use handle::{Handle, Receipt, Request, Unavailable};
 use perform::{Answer, Performer};
@@ -88,6 +88,8 @@ pub struct Driver<W> {
     /// To be looked at before anything else is decided about them.
     unsettled: Vec<IncidentId>,
     next_chores: Time,
+    /// When the running attempt's first step was recorded, for the stage metrics.
+    sent: HashMap<IncidentId, Time>,
     fatal: Option<String>,
 }
 
@@ -98,6 +100,8 @@ struct Round {
     editions: Vec<(Revision, Arc<str>)>,
     done: Vec<IncidentId>,
     effects: Vec<(IncidentId, Effect)>,
+    /// When its first effect was decided.
+    decided: Option<tokio::time::Instant>,
     replies: Vec<Reply>,
     /// To be handled again if the commit fails.
     answers: Vec<Answer>,
@@ -152,6 +156,7 @@ impl<W: World> Driver<W> {
             store_trouble: None,
             unsettled: Vec::new(),
             next_chores: Time::default(),
+            sent: HashMap::new(),
             fatal: None,
         };
         driver.adopt(&loaded);
@@ -177,6 +182,7 @@ impl<W: World> Driver<W> {
             if !*self.stop.borrow() {
                 for id in self.state.due(now, ROUND_MAX) {
                     self.signal(id, Signal::Wake, now, &mut round);
+                    self.state.rearm(id, now);
                 }
             }
             self.finish(round).await;
@@ -247,6 +253,9 @@ impl<W: World> Driver<W> {
         if let Some(wake) = wake {
             self.state.set_timer(id, Some(wake));
         }
+        if !effects.is_empty() {
+            round.decided.get_or_insert_with(tokio::time::Instant::now);
+        }
         round.effects.extend(effects.into_iter().map(|effect| (id, effect)));
         refused
     }
@@ -289,7 +298,7 @@ impl<W: World> Driver<W> {
 
     /// Commits the round, then answers and performs; or takes all of it back.
     async fn finish(&mut self, round: Round) {
-        let Round { rows, editions, done, effects, replies, answers } = round;
+        let Round { rows, editions, done, effects, decided, replies, answers } = round;
         if !rows.is_empty() || !editions.is_empty() {
             let batch = Batch { rows, editions, done, mark: self.clock.mark() };
             match self.commit(batch).await {
@@ -317,6 +326,9 @@ impl<W: World> Driver<W> {
                 && !self.state.is_untold(id, notice.kind)
             {
                 continue; // A channel took it while this round was decided.
+            }
+            if let (Effect::Act { .. }, Some(decided)) = (&effect, decided) {
+                self.telemetry.stage(Stage::DecidedToSent, decided.elapsed());
             }
             self.performer.perform(id, effect);
         }

@@ -5,7 +5,7 @@ use crate::domain::decide::{Effect, Signal};
 use crate::domain::guard::Permit;
 use crate::domain::id::IncidentId;
 use crate::domain::look::{LookHow, Observation, TargetState};
-use crate::domain::notice::NoticeKind;
+use crate::domain::notice::{Delivery, NoticeKind};
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{PlannedStep, Section};
 use crate::telemetry::Telemetry;
@@ -46,6 +46,9 @@ pub struct Performer<W> {
 /// Every probe has a deadline of its own; this one is for a probe that forgets it. An incident must not wait for ever.
 const LOOK_MAX: Duration = Duration::from_secs(60);
 
+/// Likewise, for a channel that forgets its own deadline.
+const TELL_MAX: Duration = Duration::from_secs(120);
+
 // === impl Performer ===
 
 impl<W: World> Performer<W> {
@@ -66,7 +69,9 @@ impl<W: World> Performer<W> {
                 let telemetry = self.telemetry.clone();
                 let kind = notice.kind;
                 self.spawn(incident, Token::Tell(kind), async move {
-                    let deliveries = world.tell(notice).await;
+                    let deliveries = tokio::time::timeout(TELL_MAX, world.tell(notice)).await.unwrap_or_else(|_| {
+                        vec![Delivery { channel: "all".to_owned(), error: Some("no answer in time".to_owned()) }]
+                    });
                     for delivery in &deliveries {
                         telemetry.notified(&delivery.channel, delivery.error.is_none());
                     }

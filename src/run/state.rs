@@ -146,6 +146,14 @@ impl State {
         }
     }
 
+    /// The timer that went off was for a message: what the phase waits for is still to come.
+    pub fn rearm(&mut self, id: IncidentId, now: Time) {
+        let wake = self.incidents.get(&id).and_then(Incident::phase_wake).filter(|wake| *wake > now);
+        if wake.is_some() && !self.timer_of.contains_key(&id) {
+            self.set_timer(id, wake);
+        }
+    }
+
     pub fn prune(&mut self, now: Time, horizon: std::time::Duration) {
         self.ledger.prune(now, horizon);
     }

@@ -1,4 +1,8 @@
 //! One binary for what needs neither systemd nor Docker: the project's own rules, what is shipped, the command line.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
+
+mod cli;
 mod licences;
+mod shipped;
 mod tidy;

@@ -104,6 +104,8 @@ impl Draft<'_> {
         match self.incident.phase.clone() {
             Phase::Assessing if self.facts.playbook.rungs.is_empty() || self.incident.target().is_none() => self.opened(None),
             Phase::Assessing | Phase::Held { .. } | Phase::Acting { .. } => self.look(LookHow::Once),
+            // Its last alert resolved just before: that look waits for nothing.
+            Phase::Watching { .. } if !self.incident.has_cause() => self.look(LookHow::Once),
             Phase::Watching { .. } | Phase::Healed { .. } => self.look(WATCH),
             Phase::Verifying { trouble, .. } => self.look_to_verify(trouble),
             Phase::ResolvedBad { until } => {

@@ -43,6 +43,21 @@ fn while_watching() {
 }
 
 #[test]
+fn while_watching_what_has_resolved() {
+    check(
+        "fire; look up; resolve; restart; look up",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, good: active: pass; http: pass
+         0s      the alert fires and the probes pass: watching until 00:00:10
+         0s      alert a resolved
+         0s      looked, good: active: pass; http: pass
+         0s      closed, resolved_by_itself: resolved, and all probes pass; heald did nothing
+        ",
+    );
+}
+
+#[test]
 fn not_sent_yet_is_sent_once_in_the_same_attempt() {
     check(
         "fire; look failed; restart; look failed; act done; look up/2",
