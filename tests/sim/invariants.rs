@@ -243,7 +243,9 @@ pub async fn views_are_the_fold(life: &Life, dir: &Path) {
             None => drop(folded.insert(*id, Incident::open(*id, event, row.at).expect("opened first"))),
         }
     }
-    folded.retain(|_, incident| !incident.is_done());
+    // The last closed ones are listed too, as a courtesy and from the journal itself.
+    let views: Vec<_> = views.into_iter().filter(|view| view.state != "closed").collect();
+    folded.retain(|_, incident| incident.is_open());
     assert_eq!(folded.keys().copied().collect::<Vec<_>>(), views.iter().map(|view| view.id).collect::<Vec<_>>());
     for (view, incident) in views.iter().zip(folded.values()) {
         assert_eq!(view.state, incident.phase.label(), "{view:?}");

@@ -33,7 +33,7 @@ pub struct Life {
     pub clock: Clock,
     pub seat: Arc<Seat>,
     pub commits: Arc<AtomicU64>,
-    driver: tokio::task::JoinHandle<()>,
+    driver: tokio::task::JoinHandle<Result<(), String>>,
     _stop: watch::Sender<bool>,
 }
 
@@ -85,6 +85,7 @@ impl Life {
             books: books::all().into_iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.id.0))).collect(),
             compile,
             heartbeat: Box::new(heartbeat),
+            dependencies: watch::channel(std::collections::BTreeMap::new()).1,
         };
         let (stop, stopped) = watch::channel(false);
         let telemetry = Telemetry::new("sim");
