@@ -266,7 +266,7 @@ impl Run {
                 assert!(before.has_cause(), "an attempt has a cause\n{why}");
                 assert_eq!(self.book.mode, Mode::Auto, "an observer acts not\n{why}");
                 let (labels, _) = before.context.read();
-                assert!(!labels.get("remediate").is_some_and(|word| word != "?"), "the label lowers the mode\n{why}");
+                assert!(labels.get("remediate").is_none_or(|word| word == "?"), "the label lowers the mode\n{why}");
                 let seen = seen.unwrap_or_else(|| panic!("an attempt follows a look\n{why}"));
                 assert!(!seen.is_unknown(), "what can't be asked is no failure\n{why}");
                 assert!(
