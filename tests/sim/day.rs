@@ -124,7 +124,7 @@ async fn hour(now: Time, world: &Arc<Mutex<World>>, alerts: &mut Alerts, rng: &m
 
 /// What a person may say, sensible or not. Refusals are answers too.
 async fn person(rng: &mut Rng, life: &Life) {
-    let target = books::target(*rng.pick::<&str>(&TARGETS));
+    let target = books::target(rng.pick::<&str>(&TARGETS));
     let open = life.handle.incidents().await.unwrap_or_default();
     let some = (!open.is_empty()).then(|| rng.pick(&open).id);
     let order = match (rng.below(10), some) {

@@ -48,8 +48,7 @@ fn every_effect_was_announced(evidence: &Evidence<'_>) {
     }
     for call in evidence.calls {
         let list = announced.get_mut(&(call.attempt, call.text.clone())).unwrap_or_else(|| panic!("never announced: {call:?}"));
-        let first =
-            (!list.is_empty()).then(|| list.remove(0)).unwrap_or_else(|| panic!("sent more often than announced: {call:?}"));
+        let first = if !list.is_empty() { list.remove(0) } else { panic!("sent more often than announced: {call:?}") };
         assert!(first <= call.committed, "sent before it was on disk ({first} > {}): {call:?}", call.committed);
     }
 }
