@@ -10,7 +10,7 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## Break a unit and a container, watch heald repair them (ONCE=1: stop when both are healed)
-	@$(CARGO) build --quiet --bin heald
+	@$(CARGO) build --bin heald --example demo
 	@$(CARGO) run --quiet --example demo
 
 test: setup test-unit test-sim test-rules test-live ## Everything; installs what it misses
