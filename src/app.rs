@@ -20,6 +20,7 @@ use crate::run::handle::Handle;
 use crate::run::{self, Config, Driver};
 use crate::store::{Horizon, OpenError, Store};
 use crate::telemetry::Telemetry;
+use crate::yaml::Problem;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -263,9 +264,16 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 ///
 /// # Errors
 /// Every mistake of both, one to a line.
-pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<crate::yaml::Problem>> {
+pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
     let settings = config::load(file)?;
     let dirs: &[PathBuf] = &settings.playbooks;
-    let books = crate::book::load(dirs, &settings.overrides, &settings.vars)?;
+    let books = crate::book::load(dirs, &settings.overrides, &settings.vars).map_err(|problems| {
+        // The books know the overrides, but not where they stand.
+        let named = |problem: Problem| match problem.file.as_os_str() == crate::book::OVERRIDES {
+            true => Problem { file: file.to_owned(), ..problem },
+            false => problem,
+        };
+        problems.into_iter().map(named).collect::<Vec<_>>()
+    })?;
     Ok((settings, books))
 }

@@ -10,6 +10,7 @@ use crate::domain::house::{Hold, HouseEvent};
 use crate::domain::id::{IncidentId, Seq};
 use crate::domain::incident::Incident;
 use crate::domain::notice::NoticeKind;
+use crate::domain::target::{AllowList, Target};
 use crate::domain::time::Time;
 
 impl<W: World> Driver<W> {
@@ -73,6 +74,7 @@ impl<W: World> Driver<W> {
                 Ok(format!("incident {incident} is closed"))
             }
             PersonOrder::Hold { target, for_, why } => {
+                listed(&self.config.allow, &target).map_err(OrderError::Refused)?;
                 let event = HouseEvent::HoldPlaced { target, hold: hold(for_, why) };
                 let text = event.text();
                 self.record_house(event, now, round);
@@ -109,5 +111,40 @@ impl<W: World> Driver<W> {
             Some(why) => Err(OrderError::Refused(why)),
             None => Ok(()),
         }
+    }
+}
+
+/// A hold on a name that heald never touches protects nothing; most likely another one was meant.
+fn listed(allow: &AllowList, target: &Target) -> Result<(), String> {
+    if allow.allows(target) {
+        return Ok(());
+    }
+    let stem = |name: &str| name.split('.').next().unwrap_or(name).to_owned();
+    let listed = allow.units.iter().map(|name| ("unit", name)).chain(allow.containers.iter().map(|name| ("container", name)));
+    let near: Vec<String> =
+        listed.filter(|(_, name)| stem(name) == stem(target.name())).map(|(kind, name)| format!("`{kind} {name}`")).collect();
+    let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
+    Err(format!("{target} is not named under `targets:`, so heald never touches it and there is nothing to hold{hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::target::TargetKind;
+
+    #[test]
+    fn a_hold_needs_a_name_on_the_allow_list() {
+        let allow = AllowList {
+            units: ["web.service".to_owned()].into(),
+            containers: ["cache".to_owned()].into(),
+            ..AllowList::default()
+        };
+        let judged = |kind, name| listed(&allow, &Target::new(kind, name).unwrap());
+        assert_eq!(judged(TargetKind::Unit, "web.service"), Ok(()));
+        assert_eq!(judged(TargetKind::Container, "cache"), Ok(()));
+        let why = judged(TargetKind::Container, "web").unwrap_err();
+        assert!(why.ends_with("did you mean `unit web.service`?"), "{why}");
+        let why = judged(TargetKind::Unit, "db.service").unwrap_err();
+        assert!(why.contains("unit db.service is not named under `targets:`") && why.ends_with("to hold"), "{why}");
     }
 }
