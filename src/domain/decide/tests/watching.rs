@@ -316,3 +316,16 @@ fn a_running_repair_is_not_closed() {
         ",
     );
 }
+
+#[test]
+fn no_target_runs_nothing_after_a_retry_either() {
+    check(
+        "book once; no-target; fire; retry",
+        "
+         0s      WebDown fires: playbook web-down
+         0s      escalated (no_target): template: labels.target is not there
+         0s      → tell escalated: template: labels.target is not there
+         0s      refused: incident 7 is escalated: no target could be made of its alert, so nothing may run
+        ",
+    );
+}
