@@ -126,6 +126,10 @@ impl Draft<'_> {
 
     pub(super) fn retry(&mut self, by: String) {
         match self.incident.phase {
+            // Not even steps that name no object: whether it is theirs to mend is just what is unknown.
+            _ if self.incident.target().is_none() && !self.facts.playbook.rungs.is_empty() => {
+                self.refuse_person("no target could be made of its alert, so nothing may run");
+            }
             Phase::Escalated { .. } | Phase::Held { .. } | Phase::Observed | Phase::ResolvedBad { .. } => {
                 self.event(IncidentEvent::Retried { by });
                 self.opened(None);
