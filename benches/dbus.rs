@@ -6,7 +6,7 @@
 //!
 //! The stand-in makes the ratio worse than it is with systemd, whose own part of a call is far larger.
 
-#![allow(clippy::expect_used, clippy::disallowed_methods, reason = "a bench measures, and stops where it can't")]
+#![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "a bench measures, and stops where it can't")]
 
 #[path = "common/manager.rs"]
 mod manager;

@@ -3,7 +3,7 @@
 //! First the pure core by itself, with tables like the loop's around it. Then the loop as it is, with its
 //! journal on disk and a world that answers at once: that shows what the rest of a round adds.
 
-#![allow(clippy::expect_used, clippy::disallowed_methods, reason = "a bench measures, and stops where it can't")]
+#![allow(clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "a bench measures, and stops where it can't")]
 
 mod common;
 
