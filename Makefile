@@ -32,7 +32,7 @@ lint: ## Format, clippy, rustdoc
 	$(CARGO) clippy --locked --all-targets --features failpoints -- -D warnings
 
 bench: ## Figures beside their references; see docs/performance.md
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench '*'
 
 setup: ## Install what the tests and the demo need (as root; else says what to run)
 	@tests/lab/setup.sh

@@ -5,7 +5,6 @@ use crate::collect::docker::Containers;
 use crate::config::{self, Settings};
 use crate::console;
 use crate::domain::guard::Guard;
-use crate::domain::id::IncidentId;
 use crate::domain::incident::AttemptOutcome;
 use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::playbook::Playbook;
@@ -160,7 +159,9 @@ fn escalate_only(
     let reason = error.to_string();
     tracing::error!(%reason, "escalate-only: no alert is taken on and nothing is repaired");
     let handle = run::escalate_only(reason.clone(), settings.host.clone(), stopping.clone());
-    let notice = house_notice(&settings.host, &reason);
+    let summary = "no alert is taken on and nothing is repaired";
+    let now = Clock::system(None).now();
+    let notice = Notice::of_house(NoticeKind::EscalateOnly, &settings.host, summary, &reason, now);
     let world = Arc::clone(world);
     let beat = heartbeat();
     let task = tokio::spawn(async move {
@@ -175,28 +176,6 @@ fn escalate_only(
         }
     });
     (handle, task)
-}
-
-/// Something that concerns heald itself, not one incident.
-fn house_notice(host: &str, reason: &str) -> Notice {
-    let now = Clock::system(None).now();
-    Notice {
-        incident: IncidentId(0),
-        kind: NoticeKind::EscalateOnly,
-        playbook: "heald".into(),
-        title: "heald can't do its work".to_owned(),
-        severity: Some(crate::domain::playbook::Severity::P0),
-        target: "heald".to_owned(),
-        host: host.to_owned(),
-        summary: "no alert is taken on and nothing is repaired".to_owned(),
-        opened: now,
-        at: now,
-        reason: reason.to_owned(),
-        attempts: 0,
-        manual_fix: None,
-        debug_prompt: None,
-        runbook_url: None,
-    }
 }
 
 fn compile(text: &str) -> Result<Playbook, String> {

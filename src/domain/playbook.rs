@@ -75,7 +75,7 @@ pub enum Severity {
 pub struct Limits {
     /// Per incident.
     pub attempts: u32,
-    /// Counted from the first permit; the time on hold does not count.
+    /// Counted from the first permit; the time on hold, or good, does not count.
     pub within: Duration,
     /// Per target, in any window of that length; all of them hold at once.
     pub budget: Vec<Budget>,
@@ -172,7 +172,8 @@ pub struct Check {
 #[derive(Debug, Default)]
 pub struct Library {
     books: Vec<std::sync::Arc<Playbook>>,
-    /// By the exact `alertname` that a selector asks for; the rest is asked one by one.
+    by_id: BTreeMap<PlaybookId, usize>,
+    /// By each `alertname` that a selector lists; the rest is asked one by one.
     by_alertname: BTreeMap<String, Vec<usize>>,
     others: Vec<usize>,
 }
@@ -214,11 +215,12 @@ impl Library {
     pub fn new(books: Vec<std::sync::Arc<Playbook>>) -> Self {
         let mut library = Self { books, ..Self::default() };
         for (index, book) in library.books.iter().enumerate() {
-            if book.selectors.iter().any(|selector| selector.alertname().is_none()) {
+            library.by_id.entry(book.id.clone()).or_insert(index);
+            if book.selectors.iter().any(|selector| selector.alertnames().is_empty()) {
                 library.others.push(index);
                 continue;
             }
-            for name in book.selectors.iter().filter_map(Selector::alertname) {
+            for name in book.selectors.iter().flat_map(Selector::alertnames) {
                 let list = library.by_alertname.entry(name.to_owned()).or_default();
                 if list.last() != Some(&index) {
                     list.push(index);
@@ -247,7 +249,7 @@ impl Library {
     }
 
     pub fn get(&self, id: &PlaybookId) -> Option<&std::sync::Arc<Playbook>> {
-        self.books.iter().find(|book| book.id == *id)
+        self.by_id.get(id).map(|index| &self.books[*index])
     }
 }
 

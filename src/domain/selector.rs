@@ -52,12 +52,11 @@ impl Selector {
         self.0.iter().find(|matcher| !matcher.holds(labels.get(&matcher.name).map_or("", String::as_str)))
     }
 
-    /// The value that `alertname` must have, if one matcher says so: the index over playbooks rests on it.
-    pub fn alertname(&self) -> Option<&str> {
-        self.0.iter().find_map(|matcher| match &matcher.test {
-            Test::Equal(value) if matcher.name == "alertname" => Some(value.as_str()),
-            _ => None,
-        })
+    /// All values that `alertname` may have, if one matcher lists them (`="A"`, `=~"A|B"`); else none. The index over
+    /// playbooks rests on it.
+    pub fn alertnames(&self) -> Vec<&str> {
+        let named = self.0.iter().filter(|matcher| matcher.name == "alertname");
+        named.filter_map(|matcher| matcher.test.words()).next().unwrap_or_default()
     }
 }
 
@@ -67,6 +66,23 @@ impl fmt::Display for Selector {
             write!(f, "{}{}", if index == 0 { "" } else { ", " }, matcher.text)?;
         }
         Ok(())
+    }
+}
+
+// === impl Test ===
+
+impl Test {
+    /// What it is equal to, where it is no more than a list of plain words.
+    fn words(&self) -> Option<Vec<&str>> {
+        let plain = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-:".contains(c));
+        match self {
+            Self::Equal(value) => (!value.is_empty()).then(|| vec![value.as_str()]),
+            Self::Matches(regex) => {
+                let words: Vec<&str> = regex.as_str().strip_prefix("^(?s:")?.strip_suffix(")$")?.split('|').collect();
+                words.iter().all(|word| plain(word)).then_some(words)
+            }
+            Self::NotEqual(_) | Self::NotMatches(_) => None,
+        }
     }
 }
 
@@ -215,6 +231,22 @@ mod tests {
             assert!(Selector::parse(&[text]).is_err(), "{text:?} was taken");
         }
         assert!(Selector::parse::<&str>(&[]).is_err());
+    }
+
+    #[test]
+    fn only_lists_of_words_can_be_looked_up() {
+        for (text, names) in [
+            (r#"alertname="A.b""#, vec!["A.b"]),
+            (r#"alertname=~"A|B_1|c-d""#, vec!["A", "B_1", "c-d"]),
+            (r#"alertname=~"A.*|B""#, vec![]),
+            (r#"alertname=~"(?i)A""#, vec![]),
+            (r#"alertname=~"A|""#, vec![]),
+            (r#"alertname!="A",b="c""#, vec![]),
+            (r#"b="c""#, vec![]),
+        ] {
+            let Ok(selector) = Selector::parse(&[text, r#"x="y""#]) else { panic!("{text}") };
+            assert_eq!(selector.alertnames(), names, "{text}");
+        }
     }
 
     #[test]

@@ -119,6 +119,7 @@ pub fn headline(kind: NoticeKind) -> &'static str {
         NoticeKind::StillFiring => "repaired, but the alert still fires",
         NoticeKind::Over => "over",
         NoticeKind::EscalateOnly => "heald can't do its work",
+        NoticeKind::AlertsLost => "alerts did not reach heald",
     }
 }
 
@@ -135,7 +136,7 @@ pub fn line(text: &str) -> String {
 fn emoji(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::Escalated | NoticeKind::EscalateOnly => "🔴",
-        NoticeKind::StillFiring => "🟠",
+        NoticeKind::StillFiring | NoticeKind::AlertsLost => "🟠",
         NoticeKind::AlertWithoutSymptom | NoticeKind::OutOfSight => "🟡",
         NoticeKind::WouldAct => "🔵",
         NoticeKind::Healed | NoticeKind::Over => "🟢",
