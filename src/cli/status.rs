@@ -32,7 +32,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 pub(super) fn state(status: &Status) -> String {
     let down: Vec<&str> = status.dependencies.iter().filter(|(_, state)| *state != "up").map(|(name, _)| name.as_str()).collect();
     match status.state.as_str() {
-        "ok" if !down.is_empty() => format!("{} does not answer", down.join(" and ")),
+        "ok" if !down.is_empty() => format!("no answer from {}", down.join(" and ")),
         state => state.to_owned(),
     }
 }

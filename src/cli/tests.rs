@@ -155,7 +155,7 @@ container-down  auto  A container is down
     assert_eq!(status::render(&status), expected);
     assert_eq!(status::state(&status), "ok");
     let status = Status { dependencies: [("systemd".to_owned(), "down: no such file".to_owned())].into(), ..status };
-    assert_eq!(status::state(&status), "systemd does not answer");
+    assert_eq!(status::state(&status), "no answer from systemd");
 }
 
 async fn daemon(folder: &Path) -> FakeLoop {

@@ -105,7 +105,7 @@ impl<W: World> Driver<W> {
 
     fn person(&mut self, id: IncidentId, signal: Signal, now: Time, round: &mut Round) -> Result<(), OrderError> {
         if !self.state.incidents.get(&id).is_some_and(Incident::is_open) {
-            return Err(OrderError::NotFound(id));
+            return Err(OrderError::Refused(format!("there is no open incident {id}; see heald incidents")));
         }
         match self.signal(id, signal, now, round) {
             Some(why) => Err(OrderError::Refused(why)),
