@@ -169,11 +169,13 @@ fn escalate_only(
     let beat = heartbeat();
     let task = tokio::spawn(async move {
         use crate::run::world::World;
-        world.tell(notice).await;
+        let mut telling = std::pin::pin!(run::insist(|| world.tell(notice.clone())));
+        let mut told = false;
         loop {
             beat();
             tokio::select! {
                 _ = stopping.changed() => return Ok(()),
+                () = &mut telling, if !told => told = true,
                 () = tokio::time::sleep(Duration::from_secs(2)) => {}
             }
         }
