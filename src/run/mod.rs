@@ -45,7 +45,7 @@ mod state;
 pub mod view;
 pub mod world;
 
-pub use escalate_only::escalate_only;
+pub use escalate_only::{escalate_only, insist};
 
 /// What the loop is told once, at its start.
 pub struct Config {

@@ -5,4 +5,5 @@
 mod cli;
 mod licences;
 mod shipped;
+mod stop;
 mod tidy;

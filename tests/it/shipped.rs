@@ -149,3 +149,17 @@ fn the_coverage_table_names_tests_that_exist() {
         assert!(tests.contains(&format!("(\"{name}\", ")), "docs/coverage.md names `{name}`, and there is no such test");
     }
 }
+
+#[test]
+fn the_unit_leaves_heald_what_it_needs() {
+    let unit = read("dist/heald.service");
+    let settings: Vec<&str> = unit.lines().map(str::trim).collect();
+    // The boot's id, without which a restart trusts the wall clock with the budgets, and the host's name.
+    assert!(!settings.contains(&"ProcSubset=pid"), "/proc/sys is not there then");
+    // SQLite, as root, gives its log the owner of the database; a filtered call kills the process.
+    let filters: Vec<&str> = settings.iter().filter_map(|line| line.strip_prefix("SystemCallFilter=")).collect();
+    let denied = filters.iter().position(|calls| calls.starts_with('~') && calls.contains("@privileged"));
+    let allowed = filters.iter().rposition(|calls| calls.split(' ').any(|call| call == "fchown"));
+    assert!(denied.is_none() || denied < allowed, "{filters:?}");
+    assert!(settings.contains(&"SystemCallErrorNumber=EPERM"), "what is filtered must fail, not kill");
+}
