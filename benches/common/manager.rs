@@ -177,7 +177,7 @@ fn property<'a>(name: &str, unit: &str, up: bool) -> zbus::Result<Variant<'a>> {
 /// `-` and `.` as systemd writes them in an object's path.
 fn object(unit: &str) -> zbus::Result<ObjectPath<'static>> {
     let name = unit.replace('-', "_2d").replace('.', "_2e");
-    Ok(ObjectPath::try_from(format!("/org/freedesktop/systemd1/unit/{name}"))?)
+    ObjectPath::try_from(format!("/org/freedesktop/systemd1/unit/{name}"))
 }
 
 fn unit_of(path: &str) -> String {
