@@ -10,7 +10,7 @@ help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## Break a unit and a container, watch heald repair them (ONCE=1: stop when both are healed)
-	@$(CARGO) build --quiet --bin heald
+	@$(CARGO) build --bin heald --example demo
 	@$(CARGO) run --quiet --example demo
 
 test: setup test-unit test-sim test-rules test-live ## Everything; installs what it misses
@@ -46,19 +46,22 @@ lab-down: ## Stop it and leave nothing behind
 build: ## The release binary
 	$(CARGO) build --locked --release
 
-install: build ## Binary, unit, sample configuration, playbooks, rules under PREFIX and /etc/heald
+# Builds nothing: root often has no cargo, and should not leave its files in target/.
+install: ## Binary, unit, sample configuration, playbooks, rules under PREFIX and /etc/heald
+	@test -x target/release/heald || { echo "target/release/heald is missing: run 'make build' first, as yourself" >&2; exit 1; }
 	install -D -m 0755 target/release/heald $(DESTDIR)$(PREFIX)/bin/heald
 	install -D -m 0644 dist/heald.service $(DESTDIR)/etc/systemd/system/heald.service
+	sed -i 's|/usr/local/|$(PREFIX)/|' $(DESTDIR)/etc/systemd/system/heald.service
 	install -d -m 0755 $(DESTDIR)/etc/heald/playbooks $(DESTDIR)$(PREFIX)/share/heald/alert-rules $(DESTDIR)$(PREFIX)/share/doc/heald
 	test -e $(DESTDIR)/etc/heald/heald.yaml || install -m 0644 dist/heald.yaml $(DESTDIR)/etc/heald/heald.yaml
 	test -e $(DESTDIR)/etc/heald/webhook-token || (umask 077 && head -c 32 /dev/urandom | base64 >$(DESTDIR)/etc/heald/webhook-token)
 	install -m 0644 playbooks/*.md $(DESTDIR)/etc/heald/playbooks/
 	cp -r alert-rules compose $(DESTDIR)$(PREFIX)/share/heald/
-	install -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/heald/
+	cp -r README.md ARCHITECTURE.md CHANGELOG.md docs $(DESTDIR)$(PREFIX)/share/doc/heald/
 	@echo "Next: put your units and containers into /etc/heald/heald.yaml, then: heald check && systemctl enable --now heald"
 
 uninstall: ## What install put there; configuration and journal stay
-	-systemctl disable --now heald.service
+	$(if $(DESTDIR),,-systemctl disable --now heald.service)
 	rm -f $(DESTDIR)$(PREFIX)/bin/heald $(DESTDIR)/etc/systemd/system/heald.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/heald $(DESTDIR)$(PREFIX)/share/doc/heald
 	@echo "Kept: /etc/heald and /var/lib/heald (the journal, with its budgets)"

@@ -5,7 +5,6 @@ use crate::collect::docker::Containers;
 use crate::config::{self, Settings};
 use crate::console;
 use crate::domain::guard::Guard;
-use crate::domain::id::IncidentId;
 use crate::domain::incident::AttemptOutcome;
 use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::playbook::Playbook;
@@ -21,6 +20,7 @@ use crate::run::handle::Handle;
 use crate::run::{self, Config, Driver};
 use crate::store::{Horizon, OpenError, Store};
 use crate::telemetry::Telemetry;
+use crate::yaml::Problem;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,6 +37,8 @@ type Dependencies = BTreeMap<String, String>;
 
 /// How often systemd and Docker are asked whether they answer.
 const REACH_EVERY: Duration = Duration::from_secs(10);
+/// For answers under way when the loop has ended.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// After-care ends this long after the resolve where the configuration does not say: Alertmanager's own default.
 const GROUP_INTERVAL: Duration = Duration::from_secs(300);
 
@@ -54,6 +56,8 @@ pub async fn serve(settings: Settings, books: Books) -> Result<(), String> {
     let notifier = Notifier::new(notify_settings(&settings)).map_err(|error| format!("notify: {error}"))?;
     let world = Arc::new(RealWorld::new(tools.clone(), notifier));
     let (stop, stopping) = watch::channel(false);
+    // The doors stay open until the loop has ended: it answers 503 meanwhile.
+    let (close, closing) = watch::channel(false);
     let dependencies = watch_dependencies(&settings, &tools, &telemetry);
 
     // The address first: a second heald is then refused before it touches the journal.
@@ -69,27 +73,31 @@ pub async fn serve(settings: Settings, books: Books) -> Result<(), String> {
         limits,
         pages: Pages { targets: targets_page(&tools) },
     };
-    let mut doors = vec![tokio::spawn(console::serve(control, handle, stopped(stopping.clone())))];
+    let mut doors = vec![tokio::spawn(console::serve(control, handle, stopped(closing.clone())))];
     match settings.web.metrics_listen {
-        None => doors.push(tokio::spawn(server.serve(ingest::router(web), stopped(stopping.clone())))),
+        None => doors.push(tokio::spawn(server.serve(ingest::router(web), stopped(closing)))),
         Some(address) => {
             let metrics = Server::bind(address, limits).await?;
-            doors.push(tokio::spawn(metrics.serve(ingest::pages_router(web.clone()), stopped(stopping.clone()))));
-            doors.push(tokio::spawn(server.serve(ingest::webhook_router(web), stopped(stopping.clone()))));
+            doors.push(tokio::spawn(metrics.serve(ingest::pages_router(web.clone()), stopped(closing.clone()))));
+            doors.push(tokio::spawn(server.serve(ingest::webhook_router(web), stopped(closing))));
         }
     }
     tracing::info!(listen = %settings.web.listen, state = %settings.state.display(), "heald is ready");
     // Without systemd there is nobody to tell.
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
-    wait(driver, &stop, doors).await
+    let ended = wait(driver, &stop).await;
+    close.send_replace(true);
+    for door in doors {
+        let end = door.abort_handle();
+        if tokio::time::timeout(GOODBYE, door).await.is_err() {
+            end.abort();
+        }
+    }
+    ended
 }
 
-/// Waits for the order to stop or for the loop to give up, then closes the doors and lets the running step end.
-async fn wait(
-    mut driver: JoinHandle<Result<(), String>>,
-    stop: &watch::Sender<bool>,
-    doors: Vec<JoinHandle<()>>,
-) -> Result<(), String> {
+/// Waits for the order to stop, and lets the running step end; or for the loop to give up.
+async fn wait(mut driver: JoinHandle<Result<(), String>>, stop: &watch::Sender<bool>) -> Result<(), String> {
     let hear = |kind| signal(kind).map_err(|error| format!("signals can't be heard: {error}"));
     let (mut term, mut int, mut hup) =
         (hear(SignalKind::terminate())?, hear(SignalKind::interrupt())?, hear(SignalKind::hangup())?);
@@ -110,9 +118,6 @@ async fn wait(
             driver.await
         }
     };
-    for door in doors {
-        door.abort();
-    }
     ended.map_err(|error| format!("the loop died: {error}"))?
 }
 
@@ -159,43 +164,25 @@ fn escalate_only(
     let reason = error.to_string();
     tracing::error!(%reason, "escalate-only: no alert is taken on and nothing is repaired");
     let handle = run::escalate_only(reason.clone(), settings.host.clone(), stopping.clone());
-    let notice = house_notice(&settings.host, &reason);
+    let summary = "no alert is taken on and nothing is repaired";
+    let now = Clock::system(None).now();
+    let notice = Notice::of_house(NoticeKind::EscalateOnly, &settings.host, summary, &reason, now);
     let world = Arc::clone(world);
     let beat = heartbeat();
     let task = tokio::spawn(async move {
         use crate::run::world::World;
-        world.tell(notice).await;
+        let mut telling = std::pin::pin!(run::insist(|| world.tell(notice.clone())));
+        let mut told = false;
         loop {
             beat();
             tokio::select! {
                 _ = stopping.changed() => return Ok(()),
+                () = &mut telling, if !told => told = true,
                 () = tokio::time::sleep(Duration::from_secs(2)) => {}
             }
         }
     });
     (handle, task)
-}
-
-/// Something that concerns heald itself, not one incident.
-fn house_notice(host: &str, reason: &str) -> Notice {
-    let now = Clock::system(None).now();
-    Notice {
-        incident: IncidentId(0),
-        kind: NoticeKind::EscalateOnly,
-        playbook: "heald".into(),
-        title: "heald can't do its work".to_owned(),
-        severity: Some(crate::domain::playbook::Severity::P0),
-        target: "heald".to_owned(),
-        host: host.to_owned(),
-        summary: "no alert is taken on and nothing is repaired".to_owned(),
-        opened: now,
-        at: now,
-        reason: reason.to_owned(),
-        attempts: 0,
-        manual_fix: None,
-        debug_prompt: None,
-        runbook_url: None,
-    }
 }
 
 fn compile(text: &str) -> Result<Playbook, String> {
@@ -284,9 +271,16 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 ///
 /// # Errors
 /// Every mistake of both, one to a line.
-pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<crate::yaml::Problem>> {
+pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
     let settings = config::load(file)?;
     let dirs: &[PathBuf] = &settings.playbooks;
-    let books = crate::book::load(dirs, &settings.overrides, &settings.vars)?;
+    let books = crate::book::load(dirs, &settings.overrides, &settings.vars).map_err(|problems| {
+        // The books know the overrides, but not where they stand.
+        let named = |problem: Problem| match problem.file.as_os_str() == crate::book::OVERRIDES {
+            true => Problem { file: file.to_owned(), ..problem },
+            false => problem,
+        };
+        problems.into_iter().map(named).collect::<Vec<_>>()
+    })?;
     Ok((settings, books))
 }

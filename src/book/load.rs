@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// A playbook is a page of text; what is larger is something else.
 const SIZE_MAX: u64 = 1 << 20;
+/// Stands for the configuration's file in a problem with its overrides.
+pub const OVERRIDES: &str = "configuration";
 /// Folders below folders; a symbolic link to a parent would have no end.
 const DEPTH_MAX: usize = 8;
 
@@ -49,7 +51,7 @@ pub fn load(
     for name in overrides.keys().filter(|name| !first.contains_key(*name)) {
         let hint = nearest(name, &known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         let what = format!("`overrides:` names the playbook `{}`, and there is none{hint}", crate::domain::target::cut(name));
-        problems.push(Problem::of_file(Path::new("configuration"), what));
+        problems.push(Problem::of_file(Path::new(OVERRIDES), what));
     }
     if problems.is_empty() { Ok(books) } else { Err(problems) }
 }
@@ -63,6 +65,10 @@ fn find(dirs: &[PathBuf], problems: &mut Vec<Problem>) -> Vec<PathBuf> {
             Ok(_) => files.push(dir.clone()),
             Err(error) => problems.push(Problem::of_file(dir, format!("playbooks can't be read: {error}"))),
         }
+    }
+    // heald would run, look well, and do nothing.
+    if files.is_empty() && problems.is_empty() {
+        problems.extend(dirs.iter().map(|dir| Problem::of_file(dir, "no playbook is here: their names end in .md")));
     }
     files.sort();
     files.dedup();

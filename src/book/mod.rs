@@ -18,4 +18,4 @@ mod tests;
 pub use crate::yaml::Problem;
 pub use compile::{Edition, Source};
 pub use limits::{Cooldown, LimitsPatch, Override};
-pub use load::load;
+pub use load::{OVERRIDES, load};

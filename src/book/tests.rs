@@ -350,6 +350,10 @@ fn folders_are_read_as_a_whole() {
     assert_eq!(run(&[]).unwrap_err(), "b.md: everybody may write it; run `chmod o-w b.md`");
     let missing = load(&[PathBuf::from("/nowhere/at/all")], &BTreeMap::new(), &BTreeMap::new()).unwrap_err();
     assert!(missing[0].to_string().starts_with("/nowhere/at/all: playbooks can't be read: "), "{}", missing[0]);
+    let empty = tempfile::tempdir().unwrap();
+    std::fs::write(empty.path().join("web.markdown"), SOUND).unwrap();
+    let nothing = load(&[empty.path().to_owned()], &BTreeMap::new(), &BTreeMap::new()).unwrap_err();
+    assert_eq!(nothing[0].what, "no playbook is here: their names end in .md");
 }
 
 #[test]

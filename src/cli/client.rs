@@ -82,7 +82,9 @@ impl Place {
         let wrong = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error} (or name --socket)", file.display()));
         let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
         let OnlyState { state } = serde_saphyr::from_str(&text).map_err(|error| wrong(&error.without_snippet()))?;
-        Ok(state.unwrap_or_else(|| STATE.into()).join(SOCKET))
+        // Relative to the file's folder, as the daemon takes it.
+        let dir = file.parent().unwrap_or(Path::new(""));
+        Ok(dir.join(state.unwrap_or_else(|| STATE.into())).join(SOCKET))
     }
 }
 
@@ -128,7 +130,8 @@ impl Daemon {
         let status = response.status();
         let text = self.text(response).await?;
         let reason = serde_json::from_str(&text).map_or_else(|_| format!("heald answered {status}"), |wrong: Wrong| wrong.error);
-        Err(if status == StatusCode::SERVICE_UNAVAILABLE {
+        // Escalate-only lasts until a person ends it: trying again would not help.
+        Err(if status == StatusCode::SERVICE_UNAVAILABLE && !reason.starts_with("escalate-only") {
             Failure::Unreachable(format!("{}; try again", clean(&reason)))
         } else {
             Failure::Refused(clean(&reason))

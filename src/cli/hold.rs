@@ -16,7 +16,7 @@ pub struct Args {
     #[arg(long = "for", value_name = "DURATION", value_parser = positive)]
     for_: Option<Span>,
     /// Why, for those who find it held.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     why: String,
     #[command(flatten)]
     place: Place,

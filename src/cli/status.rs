@@ -22,17 +22,34 @@ pub async fn run(args: Args) -> Result<(), Failure> {
         Output::Json => out(&text)?,
         Output::Text => out(&render(&status))?,
     }
-    match status.state.as_str() {
+    match state(&status).as_str() {
         "ok" => Ok(()),
         why => Err(Failure::Refused(format!("not in order: {}", clean(why)))),
+    }
+}
+
+/// Without systemd or Docker heald is ready, and takes alerts on; but it repairs nothing there.
+pub(super) fn state(status: &Status) -> String {
+    let down: Vec<&str> = status.dependencies.iter().filter(|(_, state)| *state != "up").map(|(name, _)| name.as_str()).collect();
+    match status.state.as_str() {
+        "ok" if !down.is_empty() => format!("no answer from {}", down.join(" and ")),
+        state => state.to_owned(),
+    }
+}
+
+fn repairs(status: &Status) -> String {
+    match &status.paused {
+        Some(why) => format!("paused {}", clean(why)),
+        None if status.state.starts_with("escalate-only") => "off".to_owned(),
+        None => "on".to_owned(),
     }
 }
 
 pub(super) fn render(status: &Status) -> String {
     let list = |words: Vec<String>| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
     let mut rows = vec![
-        vec!["State".to_owned(), clean(&status.state)],
-        vec!["Repairs".to_owned(), status.paused.as_ref().map_or("on".to_owned(), |why| format!("paused {}", clean(why)))],
+        vec!["State".to_owned(), clean(&state(status))],
+        vec!["Repairs".to_owned(), repairs(status)],
         vec!["Open incidents".to_owned(), list(status.open.iter().map(|(state, count)| format!("{count} {state}")).collect())],
         vec![
             "Dependencies".to_owned(),

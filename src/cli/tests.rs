@@ -153,6 +153,9 @@ PLAYBOOK        MODE  TITLE
 container-down  auto  A container is down
 ";
     assert_eq!(status::render(&status), expected);
+    assert_eq!(status::state(&status), "ok");
+    let status = Status { dependencies: [("systemd".to_owned(), "down: no such file".to_owned())].into(), ..status };
+    assert_eq!(status::state(&status), "no answer from systemd");
 }
 
 async fn daemon(folder: &Path) -> FakeLoop {
@@ -237,6 +240,8 @@ async fn the_socket_is_found_by_the_configuration() {
     let file = folder.path().join("heald.yaml");
     std::fs::write(&file, format!("web: {{ listen: 127.0.0.1:1 }}\nstate: {}\n", folder.path().display())).unwrap();
     let place = Place { config_file: Some(file.clone()), ..Place::default() };
+    place.daemon().unwrap().get("status").await.unwrap();
+    std::fs::write(&file, "state: .\n").unwrap();
     place.daemon().unwrap().get("status").await.unwrap();
     std::fs::write(&file, "state: [\n").unwrap();
     assert!(matches!(place.daemon(), Err(Failure::Usage(text)) if text.contains("heald.yaml")));

@@ -113,6 +113,12 @@ fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {
         }
     }
     web.auth = fields.fields("auth").and_then(|fields| auth(fields, places));
+    if let Some(node) = fields.node("listen").filter(|_| !web.listen.ip().is_loopback())
+        && !fields.has("auth")
+    {
+        let help = "add `auth: { bearer_file: webhook-token }`, or listen on 127.0.0.1";
+        file.refuse_with_help(node.at, "without `auth`, everybody who reaches this address may cause repairs", help);
+    }
     web.max_connections = fields.number("max_connections", 1..=65_535).unwrap_or(CONNECTIONS);
     fields.end();
     web

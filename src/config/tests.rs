@@ -36,6 +36,7 @@ fn mistakes_are_named_with_their_place() {
             "web: { listen: localhost }",
             "heald.yaml:1:16: \"localhost\" is no address: write 127.0.0.1:9595, or 0.0.0.0:9595 for every interface",
         ),
+        ("web: { listen: 0.0.0.0:1 }", "heald.yaml:1:16: without `auth`, everybody who reaches this address may cause repairs"),
         (
             "web: { listen: 127.0.0.1:1, metrics_listen: 127.0.0.1:1 }",
             "heald.yaml:1:45: `metrics_listen` is the same as `listen`; leave it out to serve both there",

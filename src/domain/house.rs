@@ -61,10 +61,9 @@ impl Hold {
     }
 
     pub fn text(&self) -> String {
-        match self.until {
-            Some(until) => format!("by {} until {until}: {}", self.by, self.why),
-            None => format!("by {} until lifted: {}", self.by, self.why),
-        }
+        let until = self.until.map_or_else(|| "lifted".to_owned(), |until| until.to_string());
+        let why = if self.why.is_empty() { String::new() } else { format!(": {}", self.why) };
+        format!("by {} until {until}{why}", self.by)
     }
 }
 

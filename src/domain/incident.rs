@@ -41,7 +41,7 @@ pub struct Incident {
     /// Runs of each rung so far.
     pub rung_tries: Vec<u32>,
     pub first_permit: Option<Time>,
-    /// Time on hold since the first permit; it does not count against `within`.
+    /// Time on hold, or good, since the first permit; it does not count against `within`.
     pub held: Duration,
     pub held_since: Option<Time>,
     pub healed: Option<Time>,
@@ -181,6 +181,7 @@ impl Incident {
                 | E::Told { .. }
                 | E::Looked { .. }
                 | E::LateAnswer { .. }
+                | E::CareScheduled { .. }
         ) {
             self.end_hold(at);
         }
@@ -201,7 +202,11 @@ impl Incident {
                     alert.at = at;
                 }
             }
-            E::Watched { until, said } => self.phase = Phase::Watching { until: *until, said: *said },
+            E::Watched { until, said } => {
+                // Seen good: what was seen broken in after-care is over.
+                self.relapsed = false;
+                self.phase = Phase::Watching { until: *until, said: *said };
+            }
             E::Held { guard, reason, wake } => {
                 if self.first_permit.is_some() && self.held_since.is_none() {
                     self.held_since = Some(at);
@@ -262,6 +267,8 @@ impl Incident {
             E::Healed { .. } => {
                 self.relapsed = false;
                 self.healed = Some(at);
+                // A relapse gets what is left of `within`, however long it was good.
+                self.held_since = self.first_permit.map(|_| at);
                 self.seen_before = None;
                 self.phase = Phase::Healed { since: at, close_at: None };
             }
@@ -357,7 +364,7 @@ impl Incident {
         AttemptId { incident: self.id, number }
     }
 
-    /// How much of `within` is used up: since the first permit, without the time on hold.
+    /// How much of `within` is used up: since the first permit, without the time on hold or good.
     pub fn spent(&self, now: Time) -> Duration {
         let Some(first) = self.first_permit else { return Duration::ZERO };
         let held = self.held + self.held_since.map_or(Duration::ZERO, |since| now.since(since));

@@ -47,6 +47,8 @@ pub enum NoticeKind {
     Over,
     /// heald's own journal can't be trusted or written: it takes nothing on.
     EscalateOnly,
+    /// A webhook body was refused for its size, or Alertmanager left alerts out of one.
+    AlertsLost,
 }
 
 /// How a channel took it.
@@ -55,6 +57,31 @@ pub struct Delivery {
     pub channel: String,
     /// The channel's reason when it did not take it.
     pub error: Option<String>,
+}
+
+// === impl Notice ===
+
+impl Notice {
+    /// Something that concerns heald itself and no single incident: its number is 0.
+    pub fn of_house(kind: NoticeKind, host: &str, summary: &str, reason: &str, at: Time) -> Self {
+        Self {
+            incident: IncidentId(0),
+            kind,
+            playbook: "heald".into(),
+            title: "heald itself".to_owned(),
+            severity: Some(if kind == NoticeKind::EscalateOnly { Severity::P0 } else { Severity::P1 }),
+            target: "heald".to_owned(),
+            host: host.to_owned(),
+            summary: summary.to_owned(),
+            opened: at,
+            at,
+            reason: reason.to_owned(),
+            attempts: 0,
+            manual_fix: None,
+            debug_prompt: None,
+            runbook_url: None,
+        }
+    }
 }
 
 // === impl NoticeKind ===
@@ -70,6 +97,7 @@ impl NoticeKind {
             Self::StillFiring => "still_firing",
             Self::Over => "over",
             Self::EscalateOnly => "escalate_only",
+            Self::AlertsLost => "alerts_lost",
         }
     }
 }

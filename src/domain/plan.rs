@@ -139,8 +139,10 @@ impl Binding<'_> {
             },
             Section::Rollback => ("rollback", &self.playbook.rollback),
         };
-        if let Some(target) = self.target.filter(|target| !self.allow.allows(target)) {
-            return Err(not_allowed(target));
+        match self.target {
+            Some(target) if self.allow.allows(target) => {}
+            Some(target) => return Err(not_allowed(target)),
+            None => return Err("there is no target".to_owned()),
         }
         let steps = steps
             .iter()

@@ -75,7 +75,7 @@ pub enum Severity {
 pub struct Limits {
     /// Per incident.
     pub attempts: u32,
-    /// Counted from the first permit; the time on hold does not count.
+    /// Counted from the first permit; the time on hold, or good, does not count.
     pub within: Duration,
     /// Per target, in any window of that length; all of them hold at once.
     pub budget: Vec<Budget>,

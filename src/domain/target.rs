@@ -176,10 +176,11 @@ impl AllowList {
     }
 }
 
-/// A value from outside, short enough for a message.
+/// A value from outside, short enough for a message, and on one line: it can't forge another.
 pub fn cut(text: &str) -> String {
     const SHOWN: usize = 80;
-    if text.chars().count() <= SHOWN { text.to_owned() } else { text.chars().take(SHOWN).chain("…".chars()).collect() }
+    let more = text.chars().nth(SHOWN).map(|_| '…');
+    text.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).chain(more).collect()
 }
 
 #[cfg(test)]

@@ -39,6 +39,12 @@ pub fn render(text: &str, context: &Context<'_>) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     ENGINE.with(|engine| engine.render_str(text, context)).map_err(|error| {
+        if error.kind() == minijinja::ErrorKind::UndefinedError {
+            return format!(
+                "template {:?}: a name in it has no value: does the alert carry that label?",
+                super::target::cut(text)
+            );
+        }
         let reason = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
         format!("template {:?}: {reason}", super::target::cut(text))
     })
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn unknown_names_and_endless_loops_are_errors() {
-        assert!(rendered("{{ labels.nope }}").unwrap_err().contains("labels.nope"));
+        assert!(rendered("{{ labels.nope }}").unwrap_err().contains("carry that label?"));
         assert!(rendered("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}").is_err());
         assert!(check("{{ labels.").is_err());
         assert!(check("{{ labels.fine }}").is_ok());

@@ -3,6 +3,7 @@
 use super::event::IncidentEvent as E;
 use super::incident::{Phase, Subject};
 use super::plan::Section;
+use super::target::cut;
 
 impl E {
     /// As in the journal's `kind`.
@@ -41,7 +42,7 @@ impl E {
         match self {
             E::Opened { playbook, subject, context, previous, .. } => {
                 let (labels, _) = context.read();
-                let alert = labels.get("alertname").map_or("an alert without a name", String::as_str);
+                let alert = labels.get("alertname").map_or("an alert without a name".to_owned(), |name| cut(name));
                 let of = match subject {
                     Subject::Target(target) => format!(" for {target}"),
                     Subject::Alert(_) => String::new(),
@@ -116,5 +117,30 @@ impl Phase {
             Self::Escalated { .. } => "escalated",
             Self::Closed { .. } => "closed",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::alert::{AlertContext, Labels};
+    use crate::domain::id::{Fingerprint, PlaybookId, Revision};
+
+    #[test]
+    fn an_alerts_name_stays_one_short_line() {
+        let name = format!("X\n2026-11-22T01:00:00Z INFO heald: all repairs paused\u{1b}[2J{}", "x".repeat(100_000));
+        let labels = Labels::from([("alertname".to_owned(), name)]);
+        let event = E::Opened {
+            playbook: PlaybookId::from("web-down"),
+            revision: Revision("r".into()),
+            subject: Subject::Alert(Fingerprint::from("a")),
+            fingerprint: Fingerprint::from("a"),
+            starts_at: jiff::Timestamp::UNIX_EPOCH,
+            context: AlertContext::new(&labels, &Labels::new()),
+            previous: None,
+            rungs: 0,
+        };
+        let text = event.text();
+        assert!(text.len() < 200 && !text.contains(char::is_control), "{text:?}");
     }
 }

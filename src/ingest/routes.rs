@@ -109,6 +109,9 @@ async fn webhook(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         Ok(answer) => Json(answer).into_response(),
         Err(refusal) => {
             web.telemetry.webhook_refused(refusal.reason);
+            if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
+                web.handle.alerts_lost(refusal.text.clone());
+            }
             tracing::warn!(status = refusal.status.as_u16(), reason = refusal.text.as_str(), "webhook request refused");
             refusal.response(&web.auth)
         }
@@ -148,7 +151,10 @@ async fn deliver(web: &Web, batch: Batch) -> Result<Answer, Refusal> {
     }
     if truncated > 0 {
         web.telemetry.truncated(truncated);
-        tracing::warn!(truncated, "the sender left alerts out of its body: set max_alerts to 0 in Alertmanager's webhook_config");
+        let why =
+            format!("the sender left {truncated} alerts out of its body: set max_alerts to 0 in Alertmanager's webhook_config");
+        tracing::warn!("{why}");
+        web.handle.alerts_lost(why);
     }
     if alerts.is_empty() {
         return match refused.first() {

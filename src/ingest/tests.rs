@@ -124,6 +124,7 @@ async fn the_alerts_own_status_counts_and_truncation_is_told() {
     let answer = site.post("", &capture("am025-truncated.json")).await;
     assert!(answer.contains("\"truncated\":3"), "{answer}");
     site.counted("heald_truncated_alerts_total 3");
+    assert!(site.heald.state().lost[0].contains("left 3 alerts out"), "people are told");
     site.counted("heald_alerts_received_total 5");
     site.counted("heald_alerts_total{result=\"opened\"} 5");
 }
@@ -223,6 +224,9 @@ async fn huge_and_compressed_bodies_are_refused() {
     let answer = site.raw(waits.as_bytes()).await;
     assert!(status(&answer) == 413, "not asked to go on: {answer}");
     site.counted("heald_webhook_refused_total{reason=\"too_large\"} 3");
+    // The question goes the same way, behind the three reports.
+    assert_eq!(status(&site.get("/-/ready").await), 200);
+    assert_eq!(site.heald.state().lost.len(), 3, "people are told");
     let header = format!("GET /metrics HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(1 << 20));
     let answer = site.raw(header.as_bytes()).await;
     assert!(answer.is_empty() || status(&answer) == 431, "{answer}");

@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Debug, Serialize)]
 pub struct Card<'a> {
     pub version: u32,
-    /// The same for every repetition of this message: for receivers that drop doubles.
+    /// The same for every repetition of this message, and for no other: for receivers that drop doubles.
     pub key: String,
     pub kind: &'static str,
     pub incident: u64,
@@ -88,7 +88,8 @@ pub fn title(notice: &Notice) -> String {
 pub fn card(notice: &Notice) -> Card<'_> {
     Card {
         version: 1,
-        key: format!("{}/{}/{}", notice.host, notice.incident, notice.kind.label()),
+        // A second repair, or a second call for a person after a retry, is news.
+        key: format!("{}/{}/{}/{}", notice.host, notice.incident, notice.kind.label(), notice.attempts),
         kind: notice.kind.label(),
         incident: notice.incident.0,
         playbook: &notice.playbook.0,
@@ -119,6 +120,7 @@ pub fn headline(kind: NoticeKind) -> &'static str {
         NoticeKind::StillFiring => "repaired, but the alert still fires",
         NoticeKind::Over => "over",
         NoticeKind::EscalateOnly => "heald can't do its work",
+        NoticeKind::AlertsLost => "alerts did not reach heald",
     }
 }
 
@@ -135,7 +137,7 @@ pub fn line(text: &str) -> String {
 fn emoji(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::Escalated | NoticeKind::EscalateOnly => "🔴",
-        NoticeKind::StillFiring => "🟠",
+        NoticeKind::StillFiring | NoticeKind::AlertsLost => "🟠",
         NoticeKind::AlertWithoutSymptom | NoticeKind::OutOfSight => "🟡",
         NoticeKind::WouldAct => "🔵",
         NoticeKind::Healed | NoticeKind::Over => "🟢",

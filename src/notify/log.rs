@@ -25,7 +25,9 @@ pub fn tell(notice: &Notice) {
     }
     match notice.kind {
         NoticeKind::Escalated | NoticeKind::EscalateOnly => line!(error),
-        NoticeKind::StillFiring | NoticeKind::OutOfSight | NoticeKind::AlertWithoutSymptom => line!(warn),
+        NoticeKind::AlertsLost | NoticeKind::StillFiring | NoticeKind::OutOfSight | NoticeKind::AlertWithoutSymptom => {
+            line!(warn)
+        }
         NoticeKind::Healed | NoticeKind::WouldAct | NoticeKind::Over => line!(info),
     }
 }

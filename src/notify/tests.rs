@@ -136,7 +136,7 @@ async fn the_webhook_carries_facts_and_text() {
     assert_eq!(told, [Delivery { channel: "webhook".to_owned(), error: None }]);
     let (headers, json) = receiver.got.lock().unwrap().remove(0);
     assert_eq!(headers["authorization"], "Bearer canary-bearer");
-    assert_eq!(headers["idempotency-key"], "web-1/17/escalated");
+    assert_eq!(headers["idempotency-key"], "web-1/17/escalated/3");
     for (field, value) in [
         ("kind", "escalated"),
         ("playbook", "systemd-unit-failed"),

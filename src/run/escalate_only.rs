@@ -5,7 +5,23 @@
 use super::handle::{Handle, INBOX, OrderError, Request, Unavailable};
 use super::view::Status;
 use crate::domain::id::Seq;
+use crate::domain::notice::Delivery;
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+
+/// There is no journal that would remember what is still to be told.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+/// Tells until a channel took it: at a boot the network may come later than heald.
+pub async fn insist<F: Future<Output = Vec<Delivery>>>(tell: impl Fn() -> F) {
+    loop {
+        let deliveries = tell().await;
+        if deliveries.is_empty() || deliveries.iter().any(|delivery| delivery.error.is_none()) {
+            return;
+        }
+        tokio::time::sleep(TELL_AGAIN).await;
+    }
+}
 
 /// A handle behind which every request is refused with the reason. Ends when `stop` says so.
 pub fn escalate_only(reason: String, host: String, mut stop: watch::Receiver<bool>) -> Handle {
@@ -29,6 +45,7 @@ pub fn escalate_only(reason: String, host: String, mut stop: watch::Receiver<boo
 fn refuse(request: Request, reason: &str, host: &str) {
     let error = || Unavailable::EscalateOnly(reason.to_owned());
     match request {
+        Request::AlertsLost { .. } => {}
         Request::Deliver { reply, .. } => drop(reply.send(Err(error()))),
         Request::Order { reply, .. } => drop(reply.send(Err(OrderError::Unavailable(error())))),
         Request::Incidents { reply } => drop(reply.send(Vec::new())),
@@ -46,5 +63,22 @@ fn refuse(request: Request, reason: &str, host: &str) {
             unmatched: Vec::new(),
             dependencies: std::collections::BTreeMap::new(),
         })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    #[tokio::test(start_paused = true)]
+    async fn people_are_told_until_a_channel_took_it() {
+        let tries = AtomicU32::new(0);
+        let tell = || async {
+            let failed = tries.fetch_add(1, Ordering::SeqCst) < 3;
+            vec![Delivery { channel: "webhook".to_owned(), error: failed.then(|| "no connection".to_owned()) }]
+        };
+        insist(tell).await;
+        assert_eq!(tries.load(Ordering::SeqCst), 4);
     }
 }

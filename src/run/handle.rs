@@ -91,12 +91,35 @@ pub enum OrderError {
 
 #[derive(Debug)]
 pub(super) enum Request {
-    Deliver { alerts: Vec<Alert>, reply: oneshot::Sender<Result<Receipt, Unavailable>> },
-    Order { order: PersonOrder, by: String, reply: oneshot::Sender<Result<String, OrderError>> },
-    Status { reply: oneshot::Sender<Status> },
-    Incidents { reply: oneshot::Sender<Vec<IncidentView>> },
-    Incident { id: IncidentId, reply: oneshot::Sender<Option<IncidentView>> },
-    Events { after: Seq, incident: Option<IncidentId>, limit: usize, reply: oneshot::Sender<Vec<EventView>> },
+    Deliver {
+        alerts: Vec<Alert>,
+        reply: oneshot::Sender<Result<Receipt, Unavailable>>,
+    },
+    Order {
+        order: PersonOrder,
+        by: String,
+        reply: oneshot::Sender<Result<String, OrderError>>,
+    },
+    /// Nobody waits for it.
+    AlertsLost {
+        why: String,
+    },
+    Status {
+        reply: oneshot::Sender<Status>,
+    },
+    Incidents {
+        reply: oneshot::Sender<Vec<IncidentView>>,
+    },
+    Incident {
+        id: IncidentId,
+        reply: oneshot::Sender<Option<IncidentView>>,
+    },
+    Events {
+        after: Seq,
+        incident: Option<IncidentId>,
+        limit: usize,
+        reply: oneshot::Sender<Vec<EventView>>,
+    },
 }
 
 /// Enough for a burst of one webhook per connection; past that the sender waits, then gets 503.
@@ -151,6 +174,12 @@ impl Handle {
     /// The loop is gone or does not answer.
     pub async fn events(&self, after: Seq, incident: Option<IncidentId>, limit: usize) -> Result<Vec<EventView>, Unavailable> {
         self.ask(|reply| Request::Events { after, incident, limit, reply }).await
+    }
+
+    /// Alerts did not get here whole; people are told, at most once an hour. Forgotten when the loop is too busy: the
+    /// sender comes again.
+    pub fn alerts_lost(&self, why: String) {
+        drop(self.inbox.try_send(Request::AlertsLost { why }));
     }
 
     /// The last journal record on disk; changes with every commit.

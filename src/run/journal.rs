@@ -6,6 +6,7 @@ use super::world::World;
 use super::{Driver, ROUND_MAX, Reply, Round};
 use crate::domain::decide::Signal;
 use crate::domain::id::IncidentId;
+use crate::domain::notice::NoticeKind;
 use crate::domain::time::Time;
 use crate::store::{Batch, Loaded};
 use std::sync::Arc;
@@ -49,6 +50,11 @@ impl<W: World> Driver<W> {
         }
         if self.store_trouble.as_ref() != Some(&why) {
             tracing::error!(reason = %why, "the journal can't be written: nothing is taken on and nothing is done until it can");
+            self.tell_house(
+                NoticeKind::EscalateOnly,
+                "no alert is taken on and nothing is repaired until the journal can be written",
+                &why,
+            );
         }
         self.store_trouble = Some(why);
         tokio::time::sleep(STORE_RETRY).await;

@@ -15,6 +15,7 @@ use crate::domain::guard::{Facts, Guard};
 use crate::domain::house::HouseEvent;
 use crate::domain::id::{IncidentId, Revision, Seq};
 use crate::domain::incident::{Incident, IncidentEvent};
+use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::playbook::{Library, Mode, Playbook};
 use crate::domain::target::AllowList;
 use crate::domain::time::Time;
@@ -39,11 +40,12 @@ mod ledger;
 mod observe;
 mod orders;
 mod perform;
+mod show;
 mod state;
 pub mod view;
 pub mod world;
 
-pub use escalate_only::escalate_only;
+pub use escalate_only::{escalate_only, insist};
 
 /// What the loop is told once, at its start.
 pub struct Config {
@@ -91,6 +93,8 @@ pub struct Driver<W> {
     /// When the running attempt's first step was recorded, for the stage metrics.
     sent: HashMap<IncidentId, Time>,
     fatal: Option<String>,
+    /// What concerns heald itself was last told then.
+    told_of_house: HashMap<NoticeKind, Time>,
 }
 
 /// Work of one round, committed together.
@@ -115,6 +119,8 @@ enum Reply {
 
 /// More would keep the first of them waiting without a cheaper fsync.
 const ROUND_MAX: usize = 256;
+/// What concerns heald itself is not repeated sooner.
+const TELL_HOUSE_EVERY: Duration = Duration::from_secs(3_600);
 /// The loop shows that it lives at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 
@@ -158,6 +164,7 @@ impl<W: World> Driver<W> {
             next_chores: Time::default(),
             sent: HashMap::new(),
             fatal: None,
+            told_of_house: HashMap::new(),
         };
         driver.adopt(&loaded);
         driver.unsettled = driver.state.incidents.keys().copied().collect();
@@ -332,6 +339,19 @@ impl<W: World> Driver<W> {
             }
             self.performer.perform(id, effect);
         }
+    }
+
+    /// Tells people what concerns heald itself, each kind at most once an hour. Not journaled: it is told mostly when
+    /// the journal is the trouble.
+    fn tell_house(&mut self, kind: NoticeKind, summary: &str, reason: &str) {
+        let now = self.clock.now();
+        if self.told_of_house.get(&kind).is_some_and(|told| now.since(*told) < TELL_HOUSE_EVERY) {
+            return;
+        }
+        self.told_of_house.insert(kind, now);
+        let notice = Notice::of_house(kind, &self.config.host, summary, reason, now);
+        let world = Arc::clone(&self.world);
+        tokio::spawn(async move { world.tell(notice).await });
     }
 
     /// The pinned revision; failing that, the one in force.

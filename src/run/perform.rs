@@ -9,10 +9,12 @@ use crate::domain::notice::{Delivery, NoticeKind};
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{PlannedStep, Section};
 use crate::telemetry::Telemetry;
+use futures_util::FutureExt;
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
 /// What came back, and for whom.
@@ -40,6 +42,8 @@ pub struct Performer<W> {
     acts: HashSet<IncidentId>,
     /// Messages under way, or taken and waiting for their commit.
     tells: HashSet<(IncidentId, NoticeKind)>,
+    /// A storm of messages must not take the sockets that the webhook needs.
+    voices: Arc<Semaphore>,
     next_look: u64,
 }
 
@@ -48,12 +52,25 @@ const LOOK_MAX: Duration = Duration::from_secs(60);
 
 /// Likewise, for a channel that forgets its own deadline.
 const TELL_MAX: Duration = Duration::from_secs(120);
+const VOICES: usize = 16;
+
+/// Before a fault of heald's own is answered: what is asked at once again would break off at once again.
+const BROKEN_PAUSE: Duration = Duration::from_secs(5);
 
 // === impl Performer ===
 
 impl<W: World> Performer<W> {
     pub fn new(world: Arc<W>, answers: mpsc::UnboundedSender<Answer>, telemetry: Telemetry) -> Self {
-        Self { world, answers, telemetry, looks: HashMap::new(), acts: HashSet::new(), tells: HashSet::new(), next_look: 0 }
+        Self {
+            world,
+            answers,
+            telemetry,
+            looks: HashMap::new(),
+            acts: HashSet::new(),
+            tells: HashSet::new(),
+            voices: Arc::new(Semaphore::new(VOICES)),
+            next_look: 0,
+        }
     }
 
     pub fn perform(&mut self, incident: IncidentId, effect: Effect) {
@@ -67,11 +84,15 @@ impl<W: World> Performer<W> {
                 }
                 let world = Arc::clone(&self.world);
                 let telemetry = self.telemetry.clone();
+                let voices = Arc::clone(&self.voices);
                 let kind = notice.kind;
-                self.spawn(incident, Token::Tell(kind), async move {
-                    let deliveries = tokio::time::timeout(TELL_MAX, world.tell(notice)).await.unwrap_or_else(|_| {
-                        vec![Delivery { channel: "all".to_owned(), error: Some("no answer in time".to_owned()) }]
-                    });
+                let failed = |why: &str| vec![Delivery { channel: "all".to_owned(), error: Some(why.to_owned()) }];
+                let broken = Signal::Told { notice: kind, deliveries: failed(BROKEN) };
+                self.spawn(incident, Token::Tell(kind), broken, async move {
+                    // The semaphore is never closed. Waiting for it is no fault of a channel.
+                    let _voice = voices.acquire().await;
+                    let told = tokio::time::timeout(TELL_MAX, world.tell(notice)).await;
+                    let deliveries = told.unwrap_or_else(|_| failed("no answer in time"));
                     for delivery in &deliveries {
                         telemetry.notified(&delivery.channel, delivery.error.is_none());
                     }
@@ -145,16 +166,13 @@ impl<W: World> Performer<W> {
             LookHow::UntilPass { within, .. } => Some(within + LOOK_MAX),
             LookHow::UntilFail { .. } => None,
         };
-        let task = self.spawn(incident, Token::Look(number), async move {
+        let broken = Signal::Looked(blind(BROKEN));
+        let task = self.spawn(incident, Token::Look(number), broken, async move {
             let seen = match patience {
                 Some(patience) => tokio::time::timeout(patience, world.look(order)).await,
                 None => Ok(world.look(order).await),
             };
-            Signal::Looked(seen.unwrap_or_else(|_| Observation {
-                probes: Vec::new(),
-                state: TargetState::Unreachable { detail: "a look did not end in time".to_owned() },
-                evidence: None,
-            }))
+            Signal::Looked(seen.unwrap_or_else(|_| blind("a look did not end in time")))
         });
         self.looks.insert(incident, (number, task));
     }
@@ -167,8 +185,10 @@ impl<W: World> Performer<W> {
         );
         self.acts.insert(incident);
         let world = Arc::clone(&self.world);
-        self.spawn(incident, Token::Act, async move {
-            let attempt = permit.attempt();
+        let attempt = permit.attempt();
+        let acted = Acted::new(ActOutcome::Unknown, BROKEN);
+        let broken = Signal::Acted { attempt, section, step: index, acted, took: BROKEN_PAUSE };
+        self.spawn(incident, Token::Act, broken, async move {
             let started = tokio::time::Instant::now();
             let deadline = step.deadline;
             fail::fail_point!("before-act");
@@ -181,13 +201,125 @@ impl<W: World> Performer<W> {
         });
     }
 
-    fn spawn(&self, incident: IncidentId, token: Token, work: impl Future<Output = Signal> + Send + 'static) -> AbortHandle {
+    /// `broken`: the answer when the work panics. An incident that gets none would wait for ever.
+    fn spawn(
+        &self,
+        incident: IncidentId,
+        token: Token,
+        broken: Signal,
+        work: impl Future<Output = Signal> + Send + 'static,
+    ) -> AbortHandle {
         let answers = self.answers.clone();
         tokio::spawn(async move {
-            let signal = work.await;
+            let signal = match AssertUnwindSafe(work).catch_unwind().await {
+                Ok(signal) => signal,
+                Err(_) => {
+                    tracing::error!(incident = incident.0, "{BROKEN}");
+                    tokio::time::sleep(BROKEN_PAUSE).await;
+                    broken
+                }
+            };
             // The loop is gone: heald is stopping.
             drop(answers.send(Answer { incident, signal, token }));
         })
         .abort_handle()
+    }
+}
+
+const BROKEN: &str = "it broke off: a fault of heald's own";
+
+fn blind(why: &str) -> Observation {
+    Observation { probes: Vec::new(), state: TargetState::Unreachable { detail: why.to_owned() }, evidence: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::PlaybookId;
+    use crate::domain::notice::Notice;
+    use crate::domain::plan::PlannedProbe;
+    use crate::domain::time::Time;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Breaks off every look, and takes a second for every message.
+    #[derive(Default)]
+    struct Odd {
+        telling: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl World for Odd {
+        async fn look(&self, _: LookOrder) -> Observation {
+            panic!("a fault in a probe")
+        }
+
+        async fn act(&self, _: ActOrder) -> Acted {
+            panic!("a fault in an action")
+        }
+
+        async fn tell(&self, _: Notice) -> Vec<Delivery> {
+            let now = self.telling.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(now, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.telling.fetch_sub(1, Ordering::SeqCst);
+            Vec::new()
+        }
+
+        fn admit(&self, _: &PlannedStep) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn admit_probe(&self, _: &PlannedProbe) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    fn performer(world: &Arc<Odd>) -> (Performer<Odd>, mpsc::UnboundedReceiver<Answer>) {
+        let (sender, answers) = mpsc::unbounded_channel();
+        (Performer::new(Arc::clone(world), sender, Telemetry::new("test")), answers)
+    }
+
+    fn notice(incident: u64) -> Notice {
+        Notice {
+            incident: IncidentId(incident),
+            kind: NoticeKind::Escalated,
+            playbook: PlaybookId::from("web-down"),
+            title: String::new(),
+            severity: None,
+            target: String::new(),
+            host: String::new(),
+            summary: String::new(),
+            opened: Time(0),
+            at: Time(0),
+            reason: String::new(),
+            attempts: 0,
+            manual_fix: None,
+            debug_prompt: None,
+            runbook_url: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_effect_that_breaks_off_is_answered_all_the_same() {
+        let (mut performer, mut answers) = performer(&Arc::default());
+        let how = LookHow::UntilFail { every: Duration::from_secs(1), confirm: Duration::from_secs(1) };
+        performer.perform(IncidentId(1), Effect::Look { target: None, probes: Vec::new(), how });
+        let answer = tokio::time::timeout(Duration::from_secs(600), answers.recv()).await.unwrap().unwrap();
+        assert!(matches!(&answer.signal, Signal::Looked(seen) if matches!(seen.state, TargetState::Unreachable { .. })));
+        assert!(performer.settle(&answer) && !performer.is_busy(IncidentId(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_storm_of_messages_is_told_a_few_at_a_time() {
+        let world = Arc::new(Odd::default());
+        let (mut performer, mut answers) = performer(&world);
+        for incident in 0..1_000 {
+            performer.perform(IncidentId(incident), Effect::Tell(notice(incident)));
+        }
+        for _ in 0..1_000 {
+            let answer = answers.recv().await.unwrap();
+            assert!(matches!(answer.signal, Signal::Told { deliveries, .. } if deliveries.is_empty()), "none ran out of time");
+        }
+        assert!(world.most.load(Ordering::SeqCst) <= 32, "{} at once", world.most.load(Ordering::SeqCst));
     }
 }

@@ -4,6 +4,10 @@ use rusqlite::ErrorCode;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// What a person does about a journal that can't be trusted.
+const REMEDY: &str =
+    ". Stop heald and put a backup back; or move heald.* out of its state folder: it then starts anew, with every budget full";
+
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("cannot {verb} {path}: {source}")]
@@ -13,10 +17,10 @@ pub enum OpenError {
     #[error("another heald{} holds {path}", pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
     Held { path: PathBuf, pid: Option<u32> },
     /// The folder has held a journal that is gone: escalate-only.
-    #[error("the journal is lost: {why}")]
+    #[error("the journal is lost: {why}{REMEDY}")]
     Lost { why: String },
     /// Escalate-only.
-    #[error("the journal is corrupt: {why}")]
+    #[error("the journal is corrupt: {why}{REMEDY}")]
     Corrupt { why: String },
     #[error("{path} is not a heald journal: {why}")]
     Foreign { path: PathBuf, why: String },

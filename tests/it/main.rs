@@ -2,5 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
+mod cli;
 mod licences;
+mod shipped;
+mod stop;
 mod tidy;

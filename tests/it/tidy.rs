@@ -152,7 +152,9 @@ fn files_stay_small_and_begin_with_their_purpose() {
     let mut wrong = Vec::new();
     for source in sources() {
         let lines = source.text.lines().count();
-        if lines > LINES_MAX {
+        // A table of cases may be longer than what it tests.
+        let is_test = source.path.components().any(|part| part.as_os_str() == "tests") || source.path.ends_with("tests.rs");
+        if lines > if is_test { 2 * LINES_MAX } else { LINES_MAX } {
             wrong.push(format!("{}: {lines} lines; is there a second room in it?", source.path.display()));
         }
         if !source.text.starts_with("//!") {

@@ -92,11 +92,18 @@ impl Scene {
     async fn set(stack: Arc<Stack>, program: PathBuf) -> Result<Self> {
         stack.host().write_unit(UNIT, "[Service]\nExecStart=/bin/sleep infinity\n").await?;
         stack.host().systemctl(&["start", UNIT]).await?;
-        let container = Victim::default().start(stack.engine(), stack.image(), CONTAINER).await?;
+        // Another demo may be running beside this one, on the same engine.
+        let container = match Victim::default().start(stack.engine(), stack.image(), CONTAINER).await {
+            Ok(container) => container,
+            Err(_) => {
+                let other = format!("{CONTAINER}-{}", std::process::id());
+                Victim::default().start(stack.engine(), stack.image(), &other).await?
+            }
+        };
 
         let mut options = HealdOptions::new("heald", &program);
         options.units = vec![UNIT.into()];
-        options.containers = vec![CONTAINER.into()];
+        options.containers = vec![container.name().into()];
         options.bus = stack.host().bus_address();
         options.docker = stack.engine().socket().to_owned();
         options.alertmanager = stack.monitoring().alertmanager.url();
@@ -107,7 +114,8 @@ impl Scene {
         println!("demo: heald at {}, configured by {}", heald.url("/"), shown(&heald.config()));
         stack.monitoring().set_receiver(heald.receiver()).await?;
         stack.monitoring().set_scrape(heald.scrape()).await?;
-        println!("demo: {UNIT} and the container {CONTAINER} run; Prometheus sees both, Alertmanager knows heald");
+        let name = container.name();
+        println!("demo: {UNIT} and the container {name} run; Prometheus sees both, Alertmanager knows heald");
         Ok(Self { stack, heald, container })
     }
 
@@ -115,11 +123,12 @@ impl Scene {
     fn faults(&self) -> [String; 2] {
         let docker = format!("docker --host unix://{}", self.stack.engine().socket().display());
         let inside = format!("{docker} exec {}", self.stack.host().name());
-        [format!("{inside} systemctl kill -s KILL {UNIT}"), format!("{docker} kill {CONTAINER}")]
+        [format!("{inside} systemctl kill -s KILL {UNIT}"), format!("{docker} kill {}", self.container.name())]
     }
 
     async fn kill_both(&self) -> Result<Timestamp> {
-        println!("\nBoth are killed now.\n\n$ systemctl kill -s KILL {UNIT}\n$ docker kill {CONTAINER}\n");
+        let container = self.container.name();
+        println!("\nBoth are killed now.\n\n$ systemctl kill -s KILL {UNIT}\n$ docker kill {container}\n");
         let at = Timestamp::now();
         self.stack.host().systemctl(&["kill", "-s", "KILL", UNIT]).await?;
         self.container.kill("SIGKILL").await?;
@@ -133,7 +142,7 @@ impl Scene {
             if let Some(end) = self.heald.obituary() {
                 return Err(Error::new(end));
             }
-            let healed = [self.healed_incident(UNIT).await?, self.healed_incident(CONTAINER).await?];
+            let healed = [self.healed_incident(UNIT).await?, self.healed_incident(self.container.name()).await?];
             if healed.iter().all(Option::is_some) || Timestamp::now().duration_since(killed).unsigned_abs() > PATIENCE {
                 // Its last lines are on their way.
                 tokio::time::sleep(BETWEEN_LOOKS).await;
@@ -172,7 +181,7 @@ impl Scene {
 
     fn summary(&self, killed: Timestamp, healed: &[Option<Value>; 2]) {
         println!();
-        for (what, incident) in [format!("unit {UNIT}"), format!("container {CONTAINER}")].iter().zip(healed) {
+        for (what, incident) in [format!("unit {UNIT}"), format!("container {}", self.container.name())].iter().zip(healed) {
             println!("{what:<24}{}", incident.as_ref().map_or_else(not_healed, |incident| outcome(killed, incident)));
         }
         if healed.iter().any(Option::is_none) {

@@ -8,7 +8,7 @@ use heald::domain::guard::{Facts, Ledger, PastAttempt};
 use heald::domain::house::{Hold, House};
 use heald::domain::id::{AttemptId, Fingerprint, IncidentId};
 use heald::domain::incident::{AttemptOutcome, Incident, IncidentEvent as E, Phase, Subject};
-use heald::domain::look::{Evidence, Observation, ProbeResult, ProbeVerdict, TargetState};
+use heald::domain::look::{Evidence, LookHow, Observation, ProbeResult, ProbeVerdict, TargetState};
 use heald::domain::notice::{Delivery, NoticeKind};
 use heald::domain::outcome::{ActOutcome, Acted, Impossible};
 use heald::domain::plan::Section;
@@ -49,7 +49,7 @@ struct Run {
     now: Time,
     journal: Vec<(Time, E)>,
     incident: Incident,
-    looking: bool,
+    looking: Option<LookHow>,
     acting: Option<(AttemptId, Section, usize)>,
     timer: Option<Time>,
 }
@@ -83,7 +83,7 @@ impl Run {
             now: Time(0),
             journal: vec![(Time(0), opened)],
             incident,
-            looking: false,
+            looking: None,
             acting: None,
             timer: None,
         }
@@ -128,12 +128,12 @@ impl Run {
         let due = self.timer.is_some_and(|at| at <= self.now);
         match self.rng.below(if self.absurd { 16 } else { 12 }) {
             _ if due && self.rng.percent(70) => Signal::Wake,
-            0..=3 if self.looking => Signal::Looked(self.observation()),
+            0..=3 if self.looking.is_some() => Signal::Looked(self.observation()),
             0..=3 if self.acting.is_some() => self.answer(),
             4 => Signal::Resolved { fingerprint: fingerprint(self.rng.below(2)) },
             5 => Signal::Fired { fingerprint: fingerprint(self.rng.below(2)), starts_at: stamp(self.now.0) },
             6 => {
-                (self.looking, self.acting) = (false, None);
+                (self.looking, self.acting) = (None, None);
                 Signal::Recovered
             }
             7 => Signal::Unblocked,
@@ -230,15 +230,19 @@ impl Run {
             self.journal.push((self.now, event.clone()));
         }
         if answers_look {
-            self.looking = false;
+            self.looking = None;
         }
-        if wake {
+        let due = self.timer.is_some_and(|at| at <= self.now);
+        if wake && due {
             self.timer = None;
         }
         if !decision.events.is_empty() {
             self.timer = self.incident.wake();
         }
         self.timer = decision.wake.or(self.timer);
+        if wake && due && self.timer.is_none() {
+            self.timer = self.incident.phase_wake().filter(|at| *at > self.now);
+        }
         self.check(&before, &signal, seen.as_ref(), &decision);
         self.follow(decision);
     }
@@ -258,7 +262,7 @@ impl Run {
         for event in &decision.events {
             if let E::AttemptStarted { attempt, charged, .. } = event {
                 assert_eq!(*attempt, before.attempts + 1, "attempts are numbered on\n{why}");
-                assert!(*attempt <= self.book.limits.attempts, "attempts are limited\n{why}");
+                assert!(before.tried() < self.book.limits.attempts, "attempts are limited\n{why}");
                 assert!(before.has_cause(), "an attempt has a cause\n{why}");
                 assert_eq!(self.book.mode, Mode::Auto, "an observer acts not\n{why}");
                 let (labels, _) = before.context.read();
@@ -313,8 +317,8 @@ impl Run {
         }
         for effect in decision.effects {
             match effect {
-                Effect::Look { .. } => self.looking = true,
-                Effect::StopLooking => self.looking = false,
+                Effect::Look { how, .. } => self.looking = Some(how),
+                Effect::StopLooking => self.looking = None,
                 Effect::Act { section, index, permit, .. } => self.acting = Some((permit.attempt(), section, index)),
                 Effect::Tell(notice) => {
                     let error = self.rng.percent(20).then(|| "?".to_owned());
@@ -330,7 +334,12 @@ impl Run {
         let waits_for_people = matches!(self.incident.phase, Phase::Escalated { .. } | Phase::Observed)
             && self.incident.is_firing()
             || matches!(self.incident.phase, Phase::Closed { .. });
-        let waits = self.timer.is_some() || self.looking || self.acting.is_some();
+        // A look that waits for a failure is no wait for an incident that nobody complains about any more.
+        let looks = match self.looking {
+            Some(LookHow::UntilFail { .. }) => self.incident.has_cause(),
+            other => other.is_some(),
+        };
+        let waits = self.timer.is_some() || looks || self.acting.is_some();
         let nothing_to_ask = self.incident.target().is_none() || self.book.rungs.is_empty();
         assert!(waits || waits_for_people || nothing_to_ask, "nobody will come back to {:#?}\nafter {signal:?}", self.incident);
         assert!(self.incident.is_done() || self.incident.is_open() || !self.incident.untold.is_empty());

@@ -1,6 +1,8 @@
 //! heald against a simulated world: seeded, without a wall clock, replayable.
 //!
-//! `decide` sends the pure core every signal in any order. `HEALD_SEED=n cargo test --test sim` runs one seed.
+//! `decide` sends the pure core every signal in any order. `day` runs the real loop and store against a `world`
+//! that fails, hangs, lies and answers late, and kills heald at any moment. `sweep` kills it after every single
+//! commit. `HEALD_SEED=n cargo test --test sim` runs one seed.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +13,13 @@
     reason = "tests fail loudly and print their seeds"
 )]
 
+mod alerts;
 mod books;
+mod day;
 mod decide;
+mod invariants;
+mod life;
 mod rng;
+mod seat;
+mod sweep;
+mod world;

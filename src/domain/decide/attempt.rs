@@ -185,6 +185,11 @@ impl Draft<'_> {
         if section == Section::Rollback {
             return self.rollback_ended(false, why);
         }
+        self.give_back(attempt, why);
+    }
+
+    /// Ends the attempt, and with it its locks, without a word of the probes.
+    pub(super) fn give_back(&mut self, attempt: AttemptId, why: String) {
         self.event(IncidentEvent::AttemptEnded { attempt: attempt.number, outcome: AttemptOutcome::Unknown, text: why.clone() });
         self.escalate(Escalation::Impossible, why);
     }

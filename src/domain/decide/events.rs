@@ -67,6 +67,8 @@ impl Draft<'_> {
         match self.incident.phase.clone() {
             Phase::Held { .. } => self.look(LookHow::Once),
             Phase::ResolvedBad { .. } => self.look(LookHow::Once),
+            // The look that the resolve asked for is under way.
+            Phase::Watching { .. } if !self.incident.has_cause() => {}
             Phase::Watching { until, .. } => {
                 self.event(IncidentEvent::Watched { until, said: true });
                 self.tell_once(
@@ -124,6 +126,10 @@ impl Draft<'_> {
 
     pub(super) fn retry(&mut self, by: String) {
         match self.incident.phase {
+            // Not even steps that name no object: whether it is theirs to mend is just what is unknown.
+            _ if self.incident.target().is_none() && !self.facts.playbook.rungs.is_empty() => {
+                self.refuse_person("no target could be made of its alert, so nothing may run");
+            }
             Phase::Escalated { .. } | Phase::Held { .. } | Phase::Observed | Phase::ResolvedBad { .. } => {
                 self.event(IncidentEvent::Retried { by });
                 self.opened(None);

@@ -169,7 +169,20 @@ impl Draft<'_> {
                 let target = self.incident.target().cloned();
                 self.effect(Effect::Look { target, probes, how });
             }
-            Err(why) => self.escalate(Escalation::NoTarget, why),
+            Err(why) => self.cannot_look(why),
+        }
+    }
+
+    /// A name left the allow-list. What holds locks gives them back, and what is over ends.
+    fn cannot_look(&mut self, why: String) {
+        match self.incident.phase {
+            Phase::Acting { attempt, section, .. } => self.abandon(attempt, section, why),
+            Phase::Verifying { attempt, .. } => self.give_back(attempt, why),
+            Phase::Escalated { .. } if !self.incident.is_firing() => {
+                self.end(Outcome::Unverified, format!("the alert resolved; {why}"));
+            }
+            Phase::Escalated { .. } => {}
+            _ => self.escalate(Escalation::NoTarget, why),
         }
     }
 

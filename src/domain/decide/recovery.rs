@@ -86,6 +86,16 @@ impl Draft<'_> {
 
     fn send_again(&mut self, attempt: AttemptId, plan: &Plan, index: usize, seen: &Observation) {
         let stopped = matches!(seen.state, TargetState::StoppedByPerson { .. } | TargetState::Masked);
+        if stopped && plan.section != Section::Rollback && index > 0 && self.incident.touched {
+            // What heald stopped itself must not stay down unseen as if a person had wished it.
+            let text = format!("{}, or by step {index} of this attempt before heald was restarted", seen.state.text());
+            self.event(IncidentEvent::AttemptEnded {
+                attempt: attempt.number,
+                outcome: AttemptOutcome::Unknown,
+                text: text.clone(),
+            });
+            return self.give_up(Escalation::UnknownOutcome, text);
+        }
         if stopped && plan.section != Section::Rollback {
             return self.interrupt(attempt, format!("{} meanwhile: left alone", seen.state.text()), CONFLICT_WAIT);
         }

@@ -23,6 +23,7 @@ pub(crate) struct FakeState {
     pub unavailable: Option<Unavailable>,
     /// Answers orders with this instead of yes.
     pub order_error: Option<OrderError>,
+    pub lost: Vec<String>,
 }
 
 impl FakeLoop {
@@ -67,6 +68,7 @@ fn answer(state: &mut FakeState, request: Request) {
             state.orders.push((order, by));
             let _ = reply.send(state.order_error.clone().map_or_else(|| Ok("done".to_owned()), Err));
         }
+        Request::AlertsLost { why } => state.lost.push(why),
         Request::Status { reply } => {
             let _ = reply.send(Status {
                 version: "0".to_owned(),

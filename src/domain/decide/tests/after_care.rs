@@ -150,6 +150,33 @@ fn a_relapse_that_mends_itself_is_healed() {
 }
 
 #[test]
+fn a_relapse_that_mends_itself_after_a_retry_still_ends() {
+    check(
+        "fire; look failed; act done; look up/2; pause; look failed/2; retry; look failed/2; resume; unblock; look up/3; resolve; +10s; look up/3",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      step 1: systemd.restart web.service
+         0s      step 1 done: says the world (500 ms)
+         0s      attempt 1 ended healed: active: pass; http: pass
+         0s      healed; watched until 00:05:00 at least
+         0s      → tell healed: all probes pass after 1 attempt
+         0s      failed again in after-care: active: fail; http: fail [failed (says the world)]
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      tried again by ann: counters start anew, budgets do not
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      looked, good: active: pass; http: pass
+         0s      the alert fires and the probes pass: watching until 00:00:10
+         0s      alert a resolved
+         10s     looked, good: active: pass; http: pass
+         10s     closed, resolved_by_itself: resolved, and all probes pass; heald did nothing
+        ",
+    );
+}
+
+#[test]
 fn a_person_stops_it_in_after_care() {
     check(
         "fire; look failed; act done; look up/2; resolve; look stopped/2; +1m; look stopped/2; +1m; look up/3",
@@ -195,6 +222,32 @@ fn a_relapse_that_is_given_up_still_ends() {
          0s      looked, good: active: pass; http: pass
          0s      closed, escalated: resolved, and all probes pass again
          0s      → tell over: resolved, and all probes pass again
+        ",
+    );
+}
+
+#[test]
+fn the_time_that_it_was_good_does_not_count() {
+    check(
+        "fire; look failed; act done; look up/2; +3m; resolve; +4m; look failed/2; act done; look up/3",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      step 1: systemd.restart web.service
+         0s      step 1 done: says the world (500 ms)
+         0s      attempt 1 ended healed: active: pass; http: pass
+         0s      healed; watched until 00:05:00 at least
+         0s      → tell healed: all probes pass after 1 attempt
+         3m      alert a resolved
+         3m      all alerts resolved; closes at 00:08:00 if it stays good
+         7m      failed again in after-care: active: fail; http: fail [failed (says the world)]
+         7m      attempt 2 permitted: restart [target: failed (says the world)]
+         7m      step 1: systemd.restart web.service
+         7m      step 1 done: says the world (500 ms)
+         7m      attempt 2 ended healed: active: pass; http: pass
+         7m      healed; watched until 00:12:00 at least
+         7m      all alerts resolved; closes at 00:12:00 if it stays good
+         7m      → tell healed: all probes pass after 2 attempts
         ",
     );
 }

@@ -59,6 +59,14 @@ pub(super) fn alter(book: &mut Playbook, word: &str) {
         "once" => book.rungs = vec![rung("poke", 3, vec![step("http.post", Risk::Once)])],
         "read-first" => book.rungs[0].steps.insert(0, step("wait", Risk::Read)),
         "two-steps" => book.rungs[0].steps.push(step("warm-up", Risk::Idempotent)),
+        "stop-start" => {
+            let steps = vec![step("systemd.stop", Risk::Idempotent), step("systemd.start", Risk::Seen)];
+            book.rungs = vec![rung("stop, then start", 3, steps)];
+        }
+        "other-probe" => {
+            let name = "{{ labels.target }}".to_owned();
+            book.verify.probes[1].object = StepObject::Other(TargetTemplate { kind: TargetKind::Unit, name });
+        }
         "one-try" => book.rungs[0].times = 1,
         "two-rungs" => {
             book.rungs[0].times = 1;

@@ -349,3 +349,37 @@ fn observed() {
         ",
     );
 }
+
+#[test]
+fn a_verification_that_is_not_allowed_any_more_ends_its_attempt() {
+    check(
+        "book other-probe; fire; look failed; act done; forbid; restart",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      step 1: systemd.restart web.service
+         0s      step 1 done: says the world (500 ms)
+         0s      attempt 1 ended unknown: verify (http): unit web.service is not on the allow-list; to let heald touch it, add it under `targets:` of the configuration
+         0s      escalated (impossible): verify (http): unit web.service is not on the allow-list; to let heald touch it, add it under `targets:` of the configuration
+         0s      → tell escalated: verify (http): unit web.service is not on the allow-list; to let heald touch it, add it under `targets:` of the configuration
+        ",
+    );
+}
+
+#[test]
+fn stopped_by_its_own_attempt_calls_a_person() {
+    check(
+        "book stop-start; fire; look failed; act done; restart; look stopped",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: stop, then start [target: failed (says the world)]
+         0s      step 1: systemd.stop web.service
+         0s      step 1 done: says the world (500 ms)
+         0s      step 2: systemd.start web.service
+         0s      step 2: heald was restarted; the target is untouched
+         0s      attempt 1 ended unknown: stopped by a person (says the world), or by step 1 of this attempt before heald was restarted
+         0s      escalated (unknown_outcome): stopped by a person (says the world), or by step 1 of this attempt before heald was restarted
+         0s      → tell escalated: stopped by a person (says the world), or by step 1 of this attempt before heald was restarted
+        ",
+    );
+}

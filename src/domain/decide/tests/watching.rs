@@ -316,3 +316,32 @@ fn a_running_repair_is_not_closed() {
         ",
     );
 }
+
+#[test]
+fn no_target_runs_nothing_after_a_retry_either() {
+    check(
+        "book once; no-target; fire; retry",
+        "
+         0s      WebDown fires: playbook web-down
+         0s      escalated (no_target): template: labels.target is not there
+         0s      → tell escalated: template: labels.target is not there
+         0s      refused: incident 7 is escalated: no target could be made of its alert, so nothing may run
+        ",
+    );
+}
+
+#[test]
+fn resolved_and_out_of_bounds_ends_it() {
+    check(
+        "book other-probe; fire; look start-limit; forbid; resolve",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, bad: active: fail; http: fail [start limit hit]
+         0s      escalated (refused): systemd's start limit was hit: only a person resets it, after finding the cause
+         0s      → tell escalated: systemd's start limit was hit: only a person resets it, after finding the cause
+         0s      alert a resolved
+         0s      closed, unverified: the alert resolved; verify (http): unit web.service is not on the allow-list; to let heald touch it, add it under `targets:` of the configuration
+         0s      → tell over: the alert resolved; verify (http): unit web.service is not on the allow-list; to let heald touch it, add it under `targets:` of the configuration
+        ",
+    );
+}

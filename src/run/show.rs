@@ -1,0 +1,158 @@
+//! What people are shown: the loop's state and the journal, in words.
+
+use super::Driver;
+use super::view::{AlertView, EventView, IncidentView, NextView, PlaybookView, Status};
+use super::world::World;
+use crate::domain::house::Hold;
+use crate::domain::id::{IncidentId, Seq};
+use crate::domain::incident::{Incident, Phase};
+use crate::domain::time::Time;
+use crate::store::{Reader, Record, Row, Which};
+use jiff::Timestamp;
+
+/// An incident's whole story is short; this bounds a page that a person reads.
+pub(super) const EVENTS_MAX: usize = 10_000;
+/// Incidents that are over and still listed.
+const LISTED_MAX: usize = 50;
+
+impl<W: World> Driver<W> {
+    pub(super) fn status(&self) -> Status {
+        let now = self.clock.now();
+        let open = self
+            .state
+            .by_phase()
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(phase, count)| (phase.to_owned(), count))
+            .collect();
+        let holds = &self.state.house.holds;
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: self.config.host.clone(),
+            state: self
+                .store_trouble
+                .as_ref()
+                .map_or_else(|| "ok".to_owned(), |why| format!("the journal can't be written: {why}")),
+            paused: self.state.house.paused(now).map(Hold::text),
+            holds: holds
+                .iter()
+                .filter(|(_, hold)| hold.holds(now))
+                .map(|(target, hold)| (target.to_string(), hold.text()))
+                .collect(),
+            open,
+            playbooks: self
+                .library
+                .books()
+                .iter()
+                .map(|book| PlaybookView {
+                    id: book.id.clone(),
+                    title: book.title.clone(),
+                    mode: format!("{:?}", book.mode).to_lowercase(),
+                })
+                .collect(),
+            records: Seq(self.next_seq.0.saturating_sub(1)),
+            unmatched: self.unmatched.iter().cloned().collect(),
+            dependencies: self.config.dependencies.borrow().clone(),
+        }
+    }
+
+    pub(super) fn views(&self) -> Vec<IncidentView> {
+        self.state.incidents.values().map(|incident| self.view(incident)).collect()
+    }
+
+    pub(super) fn view(&self, incident: &Incident) -> IncidentView {
+        IncidentView { next: next(incident, self.state.timer(incident.id)), ..view(incident, &self.config.host) }
+    }
+}
+
+fn view(incident: &Incident, host: &str) -> IncidentView {
+    let alerts = incident.alerts.iter().map(|(fingerprint, alert)| AlertView {
+        fingerprint: fingerprint.clone(),
+        starts_at: alert.starts_at,
+        firing: alert.firing,
+    });
+    IncidentView {
+        id: incident.id,
+        playbook: incident.playbook.clone(),
+        host: host.to_owned(),
+        target: incident.target().cloned(),
+        state: incident.phase.label().to_owned(),
+        outcome: match &incident.phase {
+            Phase::Closed { outcome } => Some(outcome.label().to_owned()),
+            _ => None,
+        },
+        opened_at: stamp(incident.opened),
+        healed_at: incident.healed.map(stamp),
+        closed_at: None,
+        attempts: incident.attempts,
+        alerts: alerts.collect(),
+        next: None,
+        events: Vec::new(),
+    }
+}
+
+fn next(incident: &Incident, timer: Option<Time>) -> Option<NextView> {
+    let why = match &incident.phase {
+        Phase::Assessing => "looking at the probes".to_owned(),
+        Phase::Watching { .. } => "the probes pass: watched".to_owned(),
+        Phase::Held { guard, reason, .. } => format!("{}: {reason}", guard.label()),
+        Phase::Observed => "observe mode: waits for the resolve".to_owned(),
+        Phase::Acting { step, .. } => format!("step {} is running", step + 1),
+        Phase::Verifying { .. } => "verifying".to_owned(),
+        Phase::Healed { close_at: Some(_), .. } => "closes when after-care is over".to_owned(),
+        Phase::Healed { .. } => "waits for the alert to resolve".to_owned(),
+        Phase::ResolvedBad { .. } => "resolved, but the probes fail: watched before a person is called".to_owned(),
+        Phase::Escalated { .. } => "a person's turn".to_owned(),
+        Phase::Closed { .. } => return None,
+    };
+    Some(NextView { at: timer.map(stamp), why })
+}
+
+/// Open incidents and the last ones that are over, oldest first.
+pub(super) fn list(reader: &Reader, open: Vec<IncidentView>, host: &str) -> Vec<IncidentView> {
+    let last = reader.incidents(Which::All, None, LISTED_MAX).unwrap_or_default();
+    let over = last.iter().map(|one| one.id).filter(|id| open.iter().all(|other| other.id != *id));
+    let rows = |id| reader.events(Seq(0), Some(id), EVENTS_MAX).ok();
+    let mut views: Vec<IncidentView> = over.filter_map(|id| from_journal(id, &rows(id)?, host)).collect();
+    views.extend(open);
+    views.sort_by_key(|view| view.id);
+    views
+}
+
+/// An incident with its events; one that is over is told from the journal alone.
+pub(super) fn story(id: IncidentId, open: Option<IncidentView>, rows: &[Row], host: &str) -> Option<IncidentView> {
+    let mut view = match open {
+        Some(view) => view,
+        None => from_journal(id, rows, host)?,
+    };
+    view.events = rows.iter().map(event_view).collect();
+    Some(view)
+}
+
+/// One that is over: folded once more, for the page.
+fn from_journal(id: IncidentId, rows: &[Row], host: &str) -> Option<IncidentView> {
+    let mut events = rows.iter().filter_map(|row| match &row.record {
+        Record::Incident { event, .. } => Some((row.at, event)),
+        Record::House(_) => None,
+    });
+    let (at, opened) = events.next()?;
+    let mut incident = Incident::open(id, opened, at)?;
+    let mut last = at;
+    for (at, event) in events {
+        incident.apply(event, at);
+        last = at;
+    }
+    Some(IncidentView { closed_at: (!incident.is_open()).then(|| stamp(last)), ..view(&incident, host) })
+}
+
+pub(super) fn event_view(row: &Row) -> EventView {
+    let (incident, kind, text) = match &row.record {
+        Record::Incident { id, event } => (Some(*id), event.label(), event.text()),
+        Record::House(event) => (None, event.label(), event.text()),
+    };
+    EventView { seq: row.seq, incident, at: row.wall, kind: kind.to_owned(), text }
+}
+
+fn stamp(at: Time) -> Timestamp {
+    Timestamp::from_millisecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH)
+}

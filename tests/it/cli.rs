@@ -1,0 +1,58 @@
+//! The command line as people and scripts meet it: what it prints and how it exits.
+
+use std::fs;
+use std::process::{Command, Output};
+
+fn heald(arguments: &[&str], dir: &std::path::Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_heald")).args(arguments).current_dir(dir).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn check_names_every_mistake_and_exits_1() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("playbooks")).unwrap();
+    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container-down.md")).unwrap();
+    fs::write(dir.path().join("playbooks/a.md"), shipped.replace("docker.restart", "docker.restrat")).unwrap();
+    fs::write(dir.path().join("playbooks/b.md"), "no front matter\n").unwrap();
+    fs::write(dir.path().join("heald.yaml"), "playbooks: [playbooks]\nstate: state\n").unwrap();
+
+    let bad = heald(&["check", "--config.file", "heald.yaml"], dir.path());
+    let said = text(&bad.stderr);
+    assert_eq!(bad.status.code(), Some(1), "{said}");
+    assert!(said.contains("did you mean `docker.restart`?"), "{said}");
+    assert!(said.contains("playbooks/a.md:") && said.contains("playbooks/b.md:"), "{said}");
+    assert!(!dir.path().join("state").exists(), "check touches nothing");
+
+    fs::remove_file(dir.path().join("playbooks/b.md")).unwrap();
+    fs::write(dir.path().join("playbooks/a.md"), shipped).unwrap();
+    let good = heald(&["check", "--config.file", "heald.yaml"], dir.path());
+    assert_eq!(good.status.code(), Some(0), "{}", text(&good.stderr));
+    assert!(text(&good.stdout).contains("good, with 1 playbook"), "{}", text(&good.stdout));
+}
+
+#[test]
+fn a_missing_configuration_is_not_a_policy() {
+    let dir = tempfile::tempdir().unwrap();
+    let serve = heald(&["serve", "--config.file", "nowhere.yaml"], dir.path());
+    assert_eq!(serve.status.code(), Some(1));
+    assert!(text(&serve.stderr).contains("nowhere.yaml"), "{}", text(&serve.stderr));
+}
+
+#[test]
+fn without_a_daemon_the_socket_is_named_and_the_exit_is_3() {
+    let dir = tempfile::tempdir().unwrap();
+    let status = heald(&["status", "--socket", "control.sock"], dir.path());
+    assert_eq!(status.status.code(), Some(3));
+    assert!(text(&status.stderr).contains("control.sock"), "{}", text(&status.stderr));
+}
+
+#[test]
+fn wrong_usage_exits_2() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(heald(&["frobnicate"], dir.path()).status.code(), Some(2));
+    assert_eq!(heald(&["hold"], dir.path()).status.code(), Some(2));
+}

@@ -1,0 +1,165 @@
+//! What is shipped fits together: playbooks load, every rule finds its playbook, the samples are good, the docs are true.
+
+use heald::domain::alert::Labels;
+use heald::domain::playbook::Library;
+use heald::telemetry::Telemetry;
+use heald::{app, book, config};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+fn library() -> Library {
+    let books = book::load(&[root().join("playbooks")], &BTreeMap::new(), &BTreeMap::new()).unwrap();
+    Library::new(books.into_iter().map(|(_, book)| book).collect())
+}
+
+/// (file, alertname, labels) of every shipped rule.
+fn rules() -> Vec<(PathBuf, String, Labels)> {
+    let mut found = Vec::new();
+    for folder in ["alert-rules", "alert-rules/examples"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|ending| ending != "yml") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let file: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+            for rule in file["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap()) {
+                let name = rule["alert"].as_str().unwrap().to_owned();
+                let labels = rule["labels"].as_object().unwrap().iter();
+                let labels = labels.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect();
+                found.push((path.clone(), name, labels));
+            }
+        }
+    }
+    assert!(found.len() >= 3, "the rules were not found");
+    found
+}
+
+#[test]
+fn every_rule_finds_the_playbook_that_it_names() {
+    let library = library();
+    for (path, name, mut labels) in rules() {
+        let place = format!("{}: {name}", path.display());
+        for label in ["severity", "service", "target_kind", "target", "playbook", "remediate"] {
+            assert!(labels.get(label).is_some_and(|value| !value.is_empty()), "{place} lacks the label {label}");
+        }
+        labels.insert("alertname".to_owned(), name);
+        let matching = library.matching(&labels);
+        let ids: Vec<&str> = matching.iter().map(|book| &*book.id.0).collect();
+        assert_eq!(ids, [labels["playbook"].as_str()], "{place}");
+        assert_eq!(matching[0].target.kind.label(), labels["target_kind"], "{place}");
+    }
+}
+
+#[test]
+fn shipped_playbooks_only_observe_until_a_person_says_otherwise() {
+    for book in library().books() {
+        assert_eq!(book.mode, heald::domain::playbook::Mode::Observe, "{}", book.id);
+        assert!(book.manual_fix.is_some() && book.debug_prompt.is_some(), "{}: a person needs both", book.id);
+        assert!(book.recovery_time.is_some() && book.severity.is_some(), "{}", book.id);
+    }
+}
+
+/// As `make install` lays it out.
+fn installed(yaml: &str) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("webhook-token"), "token\n").unwrap();
+    fs::create_dir(dir.path().join("playbooks")).unwrap();
+    for entry in fs::read_dir(root().join("playbooks")).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, dir.path().join("playbooks").join(path.file_name().unwrap())).unwrap();
+    }
+    let file = dir.path().join("heald.yaml");
+    fs::write(&file, yaml.replace("/etc/heald/playbooks", "playbooks")).unwrap();
+    (dir, file)
+}
+
+#[test]
+fn the_sample_configuration_is_good() {
+    let (_dir, file) = installed(&read("dist/heald.yaml"));
+    let (settings, books) = app::read(&file).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert_eq!(books.len(), 2);
+    assert!(settings.targets.units.is_empty(), "nothing is touched that was not named");
+}
+
+#[test]
+fn the_readmes_configuration_is_good() {
+    let readme = read("README.md");
+    let yaml = readme.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let (_dir, file) = installed(yaml);
+    let settings = config::load(&file).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert!(settings.targets.units.contains("web.service"));
+    let overrides = readme.split("```yaml\n").nth(2).unwrap().split("```").next().unwrap();
+    let (_dir, file) = installed(&format!("{yaml}{overrides}"));
+    let (_, books) = app::read(&file).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert!(books.iter().any(|(_, book)| book.mode == heald::domain::playbook::Mode::Auto));
+}
+
+#[test]
+fn the_metrics_page_and_its_reference_name_the_same() {
+    let telemetry = Telemetry::new("0");
+    // A family without a series is not on the page.
+    telemetry.playbook("p", &["healed"]);
+    telemetry.guards(&["budget"]);
+    telemetry.open_incidents(&[("healed", 1)]);
+    telemetry.incident_closed("healed");
+    telemetry.notified("log", true);
+    telemetry.dependency("docker", true);
+    let page = telemetry.page();
+    let shown: BTreeSet<String> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .map(|line| {
+            let (name, kind) = line.split_once(' ').unwrap();
+            match kind {
+                "counter" => format!("{name}_total"),
+                "info" => format!("{name}_info"),
+                _ => name.to_owned(),
+            }
+        })
+        .collect();
+    let reference = read("docs/metrics.md");
+    let own = reference.split("| `/metrics/targets`").next().unwrap();
+    let told: BTreeSet<String> =
+        own.split('`').filter(|word| word.starts_with("heald_")).map(|word| word.trim_end().to_owned()).collect();
+    assert_eq!(shown, told, "docs/metrics.md against the page");
+}
+
+#[test]
+fn the_coverage_table_names_tests_that_exist() {
+    let mut tests = String::new();
+    for folder in ["tests/live", "tests/sim"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            tests += &fs::read_to_string(entry.unwrap().path()).unwrap();
+        }
+    }
+    let table = read("docs/coverage.md");
+    let named: Vec<&str> = table.split("`live: ").skip(1).filter_map(|rest| rest.split('`').next()).collect();
+    assert!(named.len() >= 4, "{named:?}");
+    for name in named {
+        assert!(tests.contains(&format!("(\"{name}\", ")), "docs/coverage.md names `{name}`, and there is no such test");
+    }
+}
+
+#[test]
+fn the_unit_leaves_heald_what_it_needs() {
+    let unit = read("dist/heald.service");
+    let settings: Vec<&str> = unit.lines().map(str::trim).collect();
+    // The boot's id, without which a restart trusts the wall clock with the budgets, and the host's name.
+    assert!(!settings.contains(&"ProcSubset=pid"), "/proc/sys is not there then");
+    // SQLite, as root, gives its log the owner of the database; a filtered call kills the process.
+    let filters: Vec<&str> = settings.iter().filter_map(|line| line.strip_prefix("SystemCallFilter=")).collect();
+    let denied = filters.iter().position(|calls| calls.starts_with('~') && calls.contains("@privileged"));
+    let allowed = filters.iter().rposition(|calls| calls.split(' ').any(|call| call == "fchown"));
+    assert!(denied.is_none() || denied < allowed, "{filters:?}");
+    assert!(settings.contains(&"SystemCallErrorNumber=EPERM"), "what is filtered must fail, not kill");
+}
