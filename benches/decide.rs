@@ -233,6 +233,7 @@ impl Open {
         let incident = &self.incidents[&id];
         let book = self.library.get(&incident.playbook).expect("its playbook");
         let facts = Facts {
+            budget_in_force: &[],
             playbook: book,
             mode: book.mode,
             allow: &self.allow,

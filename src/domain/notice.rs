@@ -41,6 +41,10 @@ pub enum NoticeKind {
     AlertWithoutSymptom,
     /// systemd, Docker or a probe can't be asked; heald waits.
     OutOfSight,
+    /// Stopped or masked by a person: heald leaves it alone, and only a person ends that.
+    LeftAlone,
+    /// An escalated incident's alert fires anew: heald still stays away.
+    FiresAnew,
     /// Healed 15 minutes ago and the alert still fires.
     StillFiring,
     /// An escalated incident is over.
@@ -94,6 +98,8 @@ impl NoticeKind {
             Self::WouldAct => "would_act",
             Self::AlertWithoutSymptom => "alert_without_symptom",
             Self::OutOfSight => "out_of_sight",
+            Self::LeftAlone => "left_alone",
+            Self::FiresAnew => "fires_anew",
             Self::StillFiring => "still_firing",
             Self::Over => "over",
             Self::EscalateOnly => "escalate_only",

@@ -117,6 +117,8 @@ pub fn headline(kind: NoticeKind) -> &'static str {
         NoticeKind::WouldAct => "heald would act, but only observes",
         NoticeKind::AlertWithoutSymptom => "the alert fires, yet all probes pass",
         NoticeKind::OutOfSight => "can't be looked at; heald waits",
+        NoticeKind::LeftAlone => "down by a person's wish; left alone",
+        NoticeKind::FiresAnew => "fires anew, and still needs a person",
         NoticeKind::StillFiring => "repaired, but the alert still fires",
         NoticeKind::Over => "over",
         NoticeKind::EscalateOnly => "heald can't do its work",
@@ -137,9 +139,9 @@ pub fn line(text: &str) -> String {
 fn emoji(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::Escalated | NoticeKind::EscalateOnly => "🔴",
-        NoticeKind::StillFiring | NoticeKind::AlertsLost => "🟠",
+        NoticeKind::StillFiring | NoticeKind::AlertsLost | NoticeKind::FiresAnew => "🟠",
         NoticeKind::AlertWithoutSymptom | NoticeKind::OutOfSight => "🟡",
-        NoticeKind::WouldAct => "🔵",
+        NoticeKind::WouldAct | NoticeKind::LeftAlone => "🔵",
         NoticeKind::Healed | NoticeKind::Over => "🟢",
     }
 }

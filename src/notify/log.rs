@@ -25,9 +25,13 @@ pub fn tell(notice: &Notice) {
     }
     match notice.kind {
         NoticeKind::Escalated | NoticeKind::EscalateOnly => line!(error),
-        NoticeKind::AlertsLost | NoticeKind::StillFiring | NoticeKind::OutOfSight | NoticeKind::AlertWithoutSymptom => {
+        NoticeKind::AlertsLost
+        | NoticeKind::FiresAnew
+        | NoticeKind::StillFiring
+        | NoticeKind::OutOfSight
+        | NoticeKind::AlertWithoutSymptom => {
             line!(warn)
         }
-        NoticeKind::Healed | NoticeKind::WouldAct | NoticeKind::Over => line!(info),
+        NoticeKind::Healed | NoticeKind::LeftAlone | NoticeKind::WouldAct | NoticeKind::Over => line!(info),
     }
 }

@@ -150,7 +150,8 @@ impl<W: World> Driver<W> {
     }
 
     fn keep_edition(&mut self, revision: &Revision, round: &mut Round) {
-        if let Some(text) = self.editions.get(revision) {
+        let sent = round.editions.iter().any(|(known, _)| known == revision);
+        if let Some(text) = self.editions.get(revision).filter(|_| !sent) {
             round.editions.push((revision.clone(), Arc::clone(text)));
         }
     }

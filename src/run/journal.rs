@@ -8,7 +8,7 @@ use crate::domain::decide::Signal;
 use crate::domain::id::IncidentId;
 use crate::domain::notice::NoticeKind;
 use crate::domain::time::Time;
-use crate::store::{Batch, Loaded};
+use crate::store::{Batch, Loaded, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,26 +20,40 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 
 impl<W: World> Driver<W> {
     pub(super) async fn commit(&mut self, batch: Batch) -> Result<Batch, String> {
-        let Some(mut store) = self.store.take() else { return Err("the store is gone".to_owned()) };
         let started = tokio::time::Instant::now();
-        let task = tokio::task::spawn_blocking(move || {
+        let committed = self.with_store(move |store| {
             let result = store.commit(&batch);
-            (store, batch, result)
+            (batch, result)
+        });
+        let (batch, result) = committed.await?;
+        if let Err(error) = result {
+            if !error.is_passing() {
+                self.fatal = Some(error.to_string());
+            }
+            return Err(error.to_string());
+        }
+        self.telemetry.committed(batch.rows.len(), started.elapsed(), self.clock.wall().as_millisecond());
+        self.store_trouble = None;
+        Ok(batch)
+    }
+
+    /// On the blocking pool: a disk that hangs must not hang the runtime. A panic there ends the loop, for the store is lost with it.
+    async fn with_store<T: Send + 'static>(&mut self, work: impl FnOnce(&mut Store) -> T + Send + 'static) -> Result<T, String> {
+        let Some(mut store) = self.store.take() else { return Err("the store is gone".to_owned()) };
+        let task = tokio::task::spawn_blocking(move || {
+            let result = work(&mut store);
+            (store, result)
         });
         match task.await {
-            Ok((store, batch, result)) => {
+            Ok((store, result)) => {
                 self.store = Some(store);
-                if let Err(error) = result {
-                    if !error.is_passing() {
-                        self.fatal = Some(error.to_string());
-                    }
-                    return Err(error.to_string());
-                }
-                self.telemetry.committed(batch.rows.len(), started.elapsed(), self.clock.now().0);
-                self.store_trouble = None;
-                Ok(batch)
+                Ok(result)
             }
-            Err(error) => Err(format!("the store's thread died: {error}")),
+            Err(error) => {
+                let why = format!("the store's thread died: {error}");
+                self.fatal = Some(why.clone());
+                Err(why)
+            }
         }
     }
 
@@ -58,15 +72,9 @@ impl<W: World> Driver<W> {
         }
         self.store_trouble = Some(why);
         tokio::time::sleep(STORE_RETRY).await;
-        let Some(store) = self.store.take() else { return };
-        let task = tokio::task::spawn_blocking(move || {
-            let loaded = store.reload();
-            (store, loaded)
-        });
-        let Ok((store, loaded)) = task.await else { return };
-        self.store = Some(store);
-        match loaded {
-            Ok(loaded) => {
+        // Should this fail too, the answers are lost with it; evidence settles their steps later.
+        match self.with_store(|store| store.reload()).await {
+            Ok(Ok(loaded)) => {
                 self.adopt(&loaded);
                 // What is under way stays so, and so does what only waits for its answer to be heard again.
                 let answered: Vec<IncidentId> = self.performer.requeue(answers);
@@ -74,7 +82,8 @@ impl<W: World> Driver<W> {
                     self.state.incidents.keys().copied().filter(|id| !self.performer.is_busy(*id) && !answered.contains(id));
                 self.unsettled = idle.collect();
             }
-            Err(error) => tracing::error!(reason = %error, "the journal can't be read back"),
+            Ok(Err(error)) => tracing::error!(reason = %error, "the journal can't be read back"),
+            Err(why) => tracing::error!(reason = %why, "the journal can't be read back"),
         }
     }
 
@@ -108,24 +117,19 @@ impl<W: World> Driver<W> {
     /// Forgets what no budget and no reader needs any more.
     pub(super) async fn chores(&mut self, now: Time) {
         self.next_chores = now + CHORES_EVERY;
-        let windows = self.library.books().iter().flat_map(|book| book.limits.budget.iter().map(|budget| budget.window));
+        let pinned = self.pinned.values();
+        let windows =
+            self.library.books().iter().chain(pinned).flat_map(|book| book.limits.budget.iter().map(|budget| budget.window));
         let longest = windows.max().unwrap_or_default().max(Duration::from_secs(3_600));
         self.state.prune(now, longest);
         let keep = RETENTION.max(longest);
-        let Some(mut store) = self.store.take() else { return };
         let before = Time(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
-        let task = tokio::task::spawn_blocking(move || {
-            let pruned = store.prune(before);
-            (store, pruned)
-        });
-        if let Ok((store, pruned)) = task.await {
-            self.store = Some(store);
-            match pruned {
-                // A bounded piece at a time; the loop goes on in between.
-                Ok(pruned) if pruned.more => self.next_chores = now,
-                Ok(_) => {}
-                Err(error) => tracing::warn!(reason = %error, "old journal records can't be removed"),
-            }
+        match self.with_store(move |store| store.prune(before)).await {
+            // A bounded piece at a time; the loop goes on in between.
+            Ok(Ok(pruned)) if pruned.more => self.next_chores = now,
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(reason = %error, "old journal records can't be removed"),
+            Err(why) => tracing::error!(reason = %why, "old journal records can't be removed"),
         }
     }
 }

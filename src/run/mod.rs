@@ -209,7 +209,7 @@ impl<W: World> Driver<W> {
         let now = self.clock.now();
         let stopping = *self.stop.borrow();
         let timer = match self.state.next_timer() {
-            _ if !round.rows.is_empty() || !round.effects.is_empty() => Duration::ZERO,
+            _ if !round.rows.is_empty() || !round.effects.is_empty() || !self.unsettled.is_empty() => Duration::ZERO,
             Some(at) if !stopping => at.since(now).min(HEARTBEAT),
             _ => HEARTBEAT,
         };
@@ -320,6 +320,7 @@ impl<W: World> Driver<W> {
             }
         }
         let answered = cfg!(feature = "failpoints") && replies.iter().any(|reply| matches!(reply, Reply::Deliver(..)));
+        self.telemetry.queue_depth(self.inbox.len());
         for reply in replies {
             reply.send();
         }
@@ -365,10 +366,11 @@ impl<W: World> Driver<W> {
 
     fn facts<'a>(&'a self, playbook: &'a Playbook) -> Facts<'a> {
         // What tightens holds at once, also for pinned revisions; a playbook that was removed may do nothing more.
-        let in_force = self.library.get(&playbook.id).map_or(Mode::Observe, |book| book.mode);
+        let in_force = self.library.get(&playbook.id);
         Facts {
             playbook,
-            mode: playbook.mode.min(in_force),
+            mode: playbook.mode.min(in_force.map_or(Mode::Observe, |book| book.mode)),
+            budget_in_force: in_force.map_or(&[], |book| &book.limits.budget),
             allow: &self.config.allow,
             house: &self.state.house,
             ledger: &self.state.ledger,

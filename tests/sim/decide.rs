@@ -212,6 +212,7 @@ impl Run {
         let facts = Facts {
             playbook: &self.book,
             mode: self.book.mode,
+            budget_in_force: &[],
             allow: &books::allow(),
             house: &self.house,
             ledger: &self.ledger,

@@ -81,10 +81,15 @@ impl Draft<'_> {
     fn refused(&mut self, refusal: Refusal, plan: &Plan, number: u32, observe: bool, seen: Observation) {
         match refusal.then {
             Then::Wait(wake) => {
-                let blind = matches!(seen.state, TargetState::Unreachable { .. });
+                let told = match (refusal.guard, &seen.state) {
+                    (Guard::Settling, TargetState::Unreachable { .. }) => Some(NoticeKind::OutOfSight),
+                    // Only a person ends such a hold, so a person must hear of it.
+                    (Guard::Settling, TargetState::StoppedByPerson { .. } | TargetState::Masked) => Some(NoticeKind::LeftAlone),
+                    _ => None,
+                };
                 self.hold(refusal.guard, refusal.reason.clone(), wake, seen);
-                if blind {
-                    self.tell_once(NoticeKind::OutOfSight, &refusal.reason);
+                if let Some(kind) = told {
+                    self.tell_once(kind, &refusal.reason);
                 }
             }
             Then::Escalate(reason) if !observe => {

@@ -21,9 +21,16 @@ impl Draft<'_> {
 
     pub(super) fn fired(&mut self, fingerprint: Fingerprint, starts_at: Timestamp) {
         let was_resolved_bad = matches!(self.incident.phase, Phase::ResolvedBad { .. });
+        let known = self.incident.alerts.contains_key(&fingerprint);
         self.event(IncidentEvent::AlertAttached { fingerprint, starts_at });
         if was_resolved_bad {
             self.look(LookHow::Once);
+        }
+        // A new start of the same alert: its resolve was lost, or came and the probes stayed bad. Each is news.
+        if known && matches!(self.incident.phase, Phase::Escalated { .. }) {
+            let reason = format!("its alert fires anew; heald stays away until `heald retry {}`", self.incident.id);
+            self.event(IncidentEvent::NoticeDue { notice: NoticeKind::FiresAnew, reason: reason.clone() });
+            self.tell(NoticeKind::FiresAnew, &reason);
         }
     }
 

@@ -187,6 +187,7 @@ impl Bench {
         let facts = Facts {
             playbook: &self.book,
             mode: self.book.mode,
+            budget_in_force: &[],
             allow: &self.allow,
             house: &self.house,
             ledger: &self.ledger,

@@ -12,7 +12,7 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
     }
     for target in proposal.plan.objects() {
         let past = facts.ledger.past(&target);
-        for budget in &facts.playbook.limits.budget {
+        for budget in facts.playbook.limits.budget.iter().chain(facts.budget_in_force) {
             let spent = past.iter().filter(|attempt| now.since(attempt.at) < budget.window).count();
             if spent >= budget.count as usize {
                 return Some(Refusal {

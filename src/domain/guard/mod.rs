@@ -8,7 +8,7 @@ use super::id::{AttemptId, IncidentId};
 use super::incident::{Escalation, Incident};
 use super::look::Observation;
 use super::plan::Plan;
-use super::playbook::{Mode, Playbook};
+use super::playbook::{Budget, Mode, Playbook};
 use super::target::{AllowList, Target};
 use super::time::Time;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,8 @@ pub struct Facts<'a> {
     pub playbook: &'a Playbook,
     /// The mode in force: the pinned one, lowered by what the configuration says now.
     pub mode: Mode,
+    /// Of the playbook as the configuration has it now: a smaller one holds at once, also for pinned revisions.
+    pub budget_in_force: &'a [Budget],
     pub allow: &'a AllowList,
     pub house: &'a House,
     pub ledger: &'a dyn Ledger,

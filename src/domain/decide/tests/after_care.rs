@@ -193,6 +193,7 @@ fn a_person_stops_it_in_after_care() {
          0s      failed again in after-care: active: fail; http: fail [stopped by a person (says the world)]
          0s      looked, bad: active: fail; http: fail [stopped by a person (says the world)]
          0s      held by settling: stopped by a person (says the world): left alone
+         0s      → tell left_alone: stopped by a person (says the world): left alone
          2m      looked, good: active: pass; http: pass
          2m      healed; watched until 00:07:00 at least
          2m      all alerts resolved; closes at 00:07:00 if it stays good

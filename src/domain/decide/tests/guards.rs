@@ -100,6 +100,7 @@ fn what_a_person_stopped_is_left_alone() {
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [stopped by a person (says the world)]
          0s      held by settling: stopped by a person (says the world): left alone
+         0s      → tell left_alone: stopped by a person (says the world): left alone
          2m      attempt 1 permitted: restart [target: failed (says the world)]
          2m      step 1: systemd.restart web.service
         ",
@@ -114,6 +115,7 @@ fn a_masked_unit_is_left_alone() {
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [masked]
          0s      held by settling: masked by a person: left alone
+         0s      → tell left_alone: masked by a person: left alone
         ",
     );
 }

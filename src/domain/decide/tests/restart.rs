@@ -152,6 +152,7 @@ fn stopped_by_a_person_meanwhile_is_left_alone() {
          0s      attempt 1 ended interrupted: stopped by a person (says the world) meanwhile: left alone
          0s      held by settling: stopped by a person (says the world) meanwhile: left alone
          5s      held by settling: stopped by a person (says the world): left alone
+         5s      → tell left_alone: stopped by a person (says the world): left alone
         ",
     );
 }

@@ -203,6 +203,7 @@ fn escalated_swallows_no_later_episode() {
          0s      → tell escalated: systemd's start limit was hit: only a person resets it, after finding the cause
          0s      alert a resolved
          0s      alert a joined
+         0s      → tell fires_anew: its alert fires anew; heald stays away until `heald retry 7`
          0s      alert a resolved
          0s      looked, good: active: pass; http: pass
          0s      closed, escalated: resolved, and all probes pass again
