@@ -12,6 +12,7 @@ mod resume;
 mod retry;
 mod serve;
 mod status;
+mod store;
 mod target;
 mod timeline;
 
@@ -38,6 +39,7 @@ enum Command {
     Close(close::Args),
     Pause(pause::Args),
     Resume(resume::Args),
+    Store(store::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no heald answers.";
@@ -88,6 +90,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Close(args) => close::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
+        Command::Store(args) => store::run(args),
     }
 }
 

@@ -33,6 +33,28 @@ pub enum AlertStatus {
 #[serde(transparent)]
 pub struct AlertContext(Box<str>);
 
+/// The label `remediate`: what the rule's author lets heald do. Ordered by strictness; missing or unknown is `auto`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Remediate {
+    #[default]
+    Auto,
+    Ask,
+    Never,
+}
+
+// === impl Remediate ===
+
+impl Remediate {
+    pub fn of(labels: &Labels) -> Self {
+        match labels.get("remediate").map(String::as_str) {
+            Some("ask") => Self::Ask,
+            Some("never") => Self::Never,
+            _ => Self::Auto,
+        }
+    }
+}
+
 // === impl Alert ===
 
 impl Alert {

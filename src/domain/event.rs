@@ -1,6 +1,6 @@
 //! What happened to an incident: facts, in the past tense. The journal holds nothing else of it.
 
-use super::alert::AlertContext;
+use super::alert::{AlertContext, Remediate};
 use super::guard::Guard;
 use super::id::{Fingerprint, IncidentId, PlaybookId, Revision};
 use super::incident::{AttemptOutcome, Escalation, Outcome, Subject, Trouble};
@@ -31,6 +31,8 @@ pub enum IncidentEvent {
     AlertAttached {
         fingerprint: Fingerprint,
         starts_at: Timestamp,
+        #[serde(default)]
+        remediate: Remediate,
     },
     AlertResolved {
         fingerprint: Fingerprint,

@@ -3,7 +3,7 @@
 //! [`Incident::apply`] is the one transition table: it writes the state and it
 //! replays it. It decides nothing; deadlines come inside the events.
 
-use super::alert::AlertContext;
+use super::alert::{AlertContext, Remediate};
 use super::guard::Guard;
 use super::id::{AttemptId, Fingerprint, IncidentId, PlaybookId, Revision};
 use super::look::{Evidence, Observation};
@@ -76,6 +76,7 @@ pub enum Subject {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachedAlert {
+    pub remediate: Remediate,
     pub starts_at: Timestamp,
     pub firing: bool,
     /// When its last change arrived.
@@ -145,7 +146,10 @@ impl Incident {
             revision: revision.clone(),
             subject: subject.clone(),
             context: context.clone(),
-            alerts: BTreeMap::from([(fingerprint.clone(), AttachedAlert { starts_at: *starts_at, firing: true, at })]),
+            alerts: BTreeMap::from([(
+                fingerprint.clone(),
+                AttachedAlert { starts_at: *starts_at, firing: true, at, remediate: Remediate::of(&context.read().0) },
+            )]),
             opened: at,
             previous: *previous,
             phase: Phase::Assessing,
@@ -187,8 +191,11 @@ impl Incident {
         }
         match event {
             E::Opened { .. } | E::Looked { .. } | E::LateAnswer { .. } => {}
-            E::AlertAttached { fingerprint, starts_at } => {
-                self.alerts.insert(fingerprint.clone(), AttachedAlert { starts_at: *starts_at, firing: true, at });
+            E::AlertAttached { fingerprint, starts_at, remediate } => {
+                self.alerts.insert(
+                    fingerprint.clone(),
+                    AttachedAlert { starts_at: *starts_at, firing: true, at, remediate: *remediate },
+                );
                 if let Phase::Healed { close_at, .. } = &mut self.phase {
                     *close_at = None;
                 }
@@ -336,6 +343,12 @@ impl Incident {
 
     pub fn is_firing(&self) -> bool {
         self.alerts.values().any(|alert| alert.firing)
+    }
+
+    /// The strictest word of the alerts that fire; of all, when none does any more.
+    pub fn remediate(&self) -> Remediate {
+        let firing = self.alerts.values().filter(|alert| alert.firing).map(|alert| alert.remediate).max();
+        firing.or_else(|| self.alerts.values().map(|alert| alert.remediate).max()).unwrap_or_default()
     }
 
     /// Something says that it is broken: an alert, or heald's own look in after-care.

@@ -8,6 +8,26 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
+// === impl Reply ===
+
+impl Reply {
+    /// Nobody waits any more: the sender hung up, and will come again.
+    pub(super) fn send(self) {
+        match self {
+            Self::Deliver(to, receipt) => drop(to.send(Ok(receipt))),
+            Self::Order(to, answer) => drop(to.send(answer)),
+        }
+    }
+
+    pub(super) fn refuse(self, why: &str) {
+        let error = Unavailable::Store(why.to_owned());
+        match self {
+            Self::Deliver(to, _) => drop(to.send(Err(error))),
+            Self::Order(to, _) => drop(to.send(Err(error.into()))),
+        }
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod fake;
 
@@ -120,6 +140,13 @@ pub(super) enum Request {
         limit: usize,
         reply: oneshot::Sender<Vec<EventView>>,
     },
+}
+
+/// Sent once the round is on disk, or refused when it is not.
+#[derive(Debug)]
+pub(super) enum Reply {
+    Deliver(oneshot::Sender<Result<Receipt, Unavailable>>, Receipt),
+    Order(oneshot::Sender<Result<String, OrderError>>, Result<String, OrderError>),
 }
 
 /// Enough for a burst of one webhook per connection; past that the sender waits, then gets 503.

@@ -1,9 +1,10 @@
 //! From alerts to incidents: which are ours, which are known, which open something.
 
+use super::handle::Reply;
 use super::handle::{Receipt, Request, Unavailable};
 use super::world::World;
-use super::{Driver, Reply, Round};
-use crate::domain::alert::{Alert, AlertStatus};
+use super::{Driver, Round};
+use crate::domain::alert::{Alert, AlertStatus, Remediate};
 use crate::domain::decide::Signal;
 use crate::domain::id::{IncidentId, Revision};
 use crate::domain::incident::{IncidentEvent, Subject};
@@ -98,7 +99,8 @@ impl<W: World> Driver<W> {
             return;
         }
         receipt.attached += 1;
-        self.signal(id, Signal::Fired { fingerprint: alert.fingerprint, starts_at: alert.starts_at }, now, round);
+        let remediate = Remediate::of(&alert.labels);
+        self.signal(id, Signal::Fired { fingerprint: alert.fingerprint, starts_at: alert.starts_at, remediate }, now, round);
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is a different fact of one new incident")]

@@ -1,9 +1,10 @@
 //! The loop and its journal: committing, taking back what could not be committed, folding what is there, forgetting.
 
+use super::handle::Reply;
 use super::perform::Answer;
 use super::state::State;
 use super::world::World;
-use super::{Driver, ROUND_MAX, Reply, Round};
+use super::{Driver, ROUND_MAX, Round};
 use crate::domain::decide::Signal;
 use crate::domain::id::IncidentId;
 use crate::domain::notice::NoticeKind;

@@ -22,13 +22,13 @@ use crate::domain::time::Time;
 use crate::store::{Batch, Loaded, Record, Row, Store};
 use crate::telemetry::{Stage, Telemetry};
 use clock::Clock;
-use handle::{Handle, Receipt, Request, Unavailable};
+use handle::{Handle, Reply, Request};
 use perform::{Answer, Performer};
 use state::State;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use world::World;
 
 pub mod clock;
@@ -109,12 +109,6 @@ struct Round {
     replies: Vec<Reply>,
     /// To be handled again if the commit fails.
     answers: Vec<Answer>,
-}
-
-/// Sent once the round is on disk, or refused when it is not.
-enum Reply {
-    Deliver(oneshot::Sender<Result<Receipt, Unavailable>>, Receipt),
-    Order(oneshot::Sender<Result<String, handle::OrderError>>, Result<String, handle::OrderError>),
 }
 
 /// More would keep the first of them waiting without a cheaper fsync.
@@ -376,26 +370,6 @@ impl<W: World> Driver<W> {
             ledger: &self.state.ledger,
             group_interval: self.config.group_interval,
             host: &self.config.host,
-        }
-    }
-}
-
-// === impl Reply ===
-
-impl Reply {
-    /// Nobody waits any more: the sender hung up, and will come again.
-    fn send(self) {
-        match self {
-            Self::Deliver(to, receipt) => drop(to.send(Ok(receipt))),
-            Self::Order(to, answer) => drop(to.send(answer)),
-        }
-    }
-
-    fn refuse(self, why: &str) {
-        let error = Unavailable::Store(why.to_owned());
-        match self {
-            Self::Deliver(to, _) => drop(to.send(Err(error))),
-            Self::Order(to, _) => drop(to.send(Err(error.into()))),
         }
     }
 }

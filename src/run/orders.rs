@@ -1,10 +1,11 @@
 //! People's orders and questions. What is shown of an incident is `show.rs`'s matter.
 
+use super::handle::Reply;
 use super::handle::{OrderError, PersonOrder, Request};
 use super::show::{self, EVENTS_MAX};
 use super::view::IncidentView;
 use super::world::World;
-use super::{Driver, Reply, Round};
+use super::{Driver, Round};
 use crate::domain::decide::Signal;
 use crate::domain::house::{Hold, HouseEvent};
 use crate::domain::id::{IncidentId, Seq};

@@ -97,7 +97,7 @@ fn project(tx: &Transaction<'_>, id: IncidentId, seq: Seq, at: Time, event: &Inc
             .execute(params![id.0, &*playbook.0, &*revision.0, json(subject)?, at.0])?;
             attach(tx, id, &fingerprint.0, *starts_at)
         }
-        E::AlertAttached { fingerprint, starts_at } => attach(tx, id, &fingerprint.0, *starts_at),
+        E::AlertAttached { fingerprint, starts_at, .. } => attach(tx, id, &fingerprint.0, *starts_at),
         E::AttemptStarted { attempt, .. } => set(tx, id, "UPDATE incidents SET attempts = ?2 WHERE id = ?1", &[attempt]),
         E::Healed { .. } => set(tx, id, "UPDATE incidents SET state = 'healed', healed_at = ?2 WHERE id = ?1", &[&at.0]),
         E::CareFailed { .. } | E::Retried { .. } => set(tx, id, "UPDATE incidents SET state = 'open' WHERE id = ?1", &[]),

@@ -5,8 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What a person does about a journal that can't be trusted.
-const REMEDY: &str =
-    ". Stop heald and put a backup back; or move heald.* out of its state folder: it then starts anew, with every budget full";
+const REMEDY: &str = ". Stop heald and put a backup back; or run `heald store init --accept-empty-budgets`: it then starts anew, with every budget full";
 
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

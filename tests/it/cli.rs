@@ -56,3 +56,23 @@ fn wrong_usage_exits_2() {
     assert_eq!(heald(&["frobnicate"], dir.path()).status.code(), Some(2));
     assert_eq!(heald(&["hold"], dir.path()).status.code(), Some(2));
 }
+
+#[test]
+fn a_new_journal_needs_a_persons_word_and_a_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("playbooks")).unwrap();
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container-down.md"), dir.path().join("playbooks/container-down.md"))
+        .unwrap();
+    fs::write(dir.path().join("heald.yaml"), "playbooks: [playbooks]\nstate: state\n").unwrap();
+    let init = |flags: &[&str]| heald(&[&["store", "init", "--config.file", "heald.yaml"], flags].concat(), dir.path());
+
+    assert_eq!(init(&[]).status.code(), Some(2), "the budgets must be named");
+    let first = init(&["--accept-empty-budgets"]);
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+
+    let journal = dir.path().join("state/heald.db");
+    fs::write(&journal, "not a journal any more").unwrap();
+    let lost = init(&["--accept-empty-budgets"]);
+    assert_eq!(lost.status.code(), Some(0), "{}", text(&lost.stderr));
+    assert!(text(&lost.stdout).contains("is kept at"), "{}", text(&lost.stdout));
+}

@@ -131,7 +131,11 @@ impl Run {
             0..=3 if self.looking.is_some() => Signal::Looked(self.observation()),
             0..=3 if self.acting.is_some() => self.answer(),
             4 => Signal::Resolved { fingerprint: fingerprint(self.rng.below(2)) },
-            5 => Signal::Fired { fingerprint: fingerprint(self.rng.below(2)), starts_at: stamp(self.now.0) },
+            5 => Signal::Fired {
+                fingerprint: fingerprint(self.rng.below(2)),
+                starts_at: stamp(self.now.0),
+                remediate: heald::domain::alert::Remediate::default(),
+            },
             6 => {
                 (self.looking, self.acting) = (None, None);
                 Signal::Recovered

@@ -118,7 +118,7 @@ fn stopped_stays_stopped(evidence: &Evidence<'_>) {
 fn taken_is_on_disk(evidence: &Evidence<'_>) {
     let known: BTreeSet<(String, String)> = incident_events(evidence.rows)
         .filter_map(|(_, _, event)| match event {
-            E::Opened { fingerprint, starts_at, .. } | E::AlertAttached { fingerprint, starts_at } => {
+            E::Opened { fingerprint, starts_at, .. } | E::AlertAttached { fingerprint, starts_at, .. } => {
                 Some((fingerprint.to_string(), starts_at.to_string()))
             }
             _ => None,

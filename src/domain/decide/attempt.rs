@@ -60,7 +60,7 @@ impl Draft<'_> {
         let attempt = self.incident.attempt(number);
         let proposal = Proposal { ask: Ask::Attempt, incident: &self.incident, attempt, plan: &plan, seen: &seen };
         let judgement = guard::judge(&proposal, self.facts, self.now);
-        let observe = guard::only_reports(self.facts.mode, &self.incident.context.read().0);
+        let observe = guard::only_reports(self.facts.mode, self.incident.remediate());
         let refusal = judgement.result.as_ref().err().cloned();
         let permit = match judgement.result {
             Ok(permit) => permit,

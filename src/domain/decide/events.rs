@@ -1,6 +1,7 @@
 //! What comes from outside: alerts, time, people, a restart of heald.
 
 use super::{Draft, WATCH};
+use crate::domain::alert::Remediate;
 use crate::domain::id::Fingerprint;
 use crate::domain::incident::{Escalation, IncidentEvent, Outcome, Phase, RESOLVE_WAIT, Subject};
 use crate::domain::look::LookHow;
@@ -19,10 +20,10 @@ impl Draft<'_> {
         }
     }
 
-    pub(super) fn fired(&mut self, fingerprint: Fingerprint, starts_at: Timestamp) {
+    pub(super) fn fired(&mut self, fingerprint: Fingerprint, starts_at: Timestamp, remediate: Remediate) {
         let was_resolved_bad = matches!(self.incident.phase, Phase::ResolvedBad { .. });
         let known = self.incident.alerts.contains_key(&fingerprint);
-        self.event(IncidentEvent::AlertAttached { fingerprint, starts_at });
+        self.event(IncidentEvent::AlertAttached { fingerprint, starts_at, remediate });
         if was_resolved_bad {
             self.look(LookHow::Once);
         }

@@ -4,6 +4,7 @@
 //! `attempt.rs` the way from a bad look to a verified repair, `care.rs` what follows it,
 //! `recovery.rs` a step that a restart of heald cut short.
 
+use super::alert::Remediate;
 use super::guard::{Facts, Judgement, Permit};
 use super::id::{AttemptId, Fingerprint};
 use super::incident::{Escalation, Incident, IncidentEvent, Outcome, Phase};
@@ -34,6 +35,7 @@ pub enum Signal {
     Fired {
         fingerprint: Fingerprint,
         starts_at: Timestamp,
+        remediate: Remediate,
     },
     Resolved {
         fingerprint: Fingerprint,
@@ -127,7 +129,7 @@ impl Draft<'_> {
     fn handle(&mut self, signal: Signal) {
         match signal {
             Signal::Opened { problem } => self.opened(problem),
-            Signal::Fired { fingerprint, starts_at } => self.fired(fingerprint, starts_at),
+            Signal::Fired { fingerprint, starts_at, remediate } => self.fired(fingerprint, starts_at, remediate),
             Signal::Resolved { fingerprint } => self.resolved(fingerprint),
             Signal::Looked(seen) => self.looked(seen),
             Signal::Acted { attempt, section, step, acted, took } => self.acted(attempt, section, step, acted, took),

@@ -9,7 +9,7 @@
 //! are taken at once by the only channel.
 
 use super::{Draft, Effect, LookHow, Signal};
-use crate::domain::alert::{AlertContext, Labels};
+use crate::domain::alert::{AlertContext, Labels, Remediate};
 use crate::domain::guard::{Facts, Ledger, PastAttempt};
 use crate::domain::house::{Hold, House};
 use crate::domain::id::{AttemptId, Fingerprint, IncidentId};
@@ -124,7 +124,8 @@ impl Bench {
             "fire" if self.incident.is_none() => self.open(rest),
             "fire" => {
                 self.starts += 1;
-                self.signal(Signal::Fired { fingerprint: alert(rest), starts_at: stamp(self.starts) });
+                let remediate = Remediate::of(&self.labels);
+                self.signal(Signal::Fired { fingerprint: alert(rest), starts_at: stamp(self.starts), remediate });
             }
             "resolve" => self.signal(Signal::Resolved { fingerprint: alert(rest) }),
             "look" => {

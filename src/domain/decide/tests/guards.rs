@@ -199,8 +199,8 @@ fn observe_says_once_what_it_would_do() {
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
-         0s      would do systemd.restart web.service, attempt 1 of 3 (the playbook's mode is observe)
-         0s      → tell would_act: would do systemd.restart web.service, attempt 1 of 3 (the playbook's mode is observe)
+         0s      would do systemd.restart web.service, attempt 1 of 3 (the playbook's mode is observe, or was when this incident opened)
+         0s      → tell would_act: would do systemd.restart web.service, attempt 1 of 3 (the playbook's mode is observe, or was when this incident opened)
          0s      alert b joined
          1h      alert a resolved
          1h      alert b resolved
@@ -229,6 +229,22 @@ fn remediate_never_calls_a_person() {
         "label never; fire; look failed",
         "
          0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      escalated (refused): the alert says `remediate: never`
+         0s      → tell escalated: the alert says `remediate: never`
+        ",
+    );
+}
+
+#[test]
+fn the_strictest_of_several_alerts_counts() {
+    check(
+        "pause; fire a; look failed; label never; fire b; resume; unblock; look failed",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      alert b joined
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      escalated (refused): the alert says `remediate: never`
          0s      → tell escalated: the alert says `remediate: never`

@@ -342,8 +342,8 @@ fn observed() {
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
-         0s      would do systemd.restart web.service, attempt 1 of 3 (the playbook's mode is observe)
-         0s      → tell would_act: would do systemd.restart web.service, attempt 1 of 3 (the playbook's mode is observe)
+         0s      would do systemd.restart web.service, attempt 1 of 3 (the playbook's mode is observe, or was when this incident opened)
+         0s      → tell would_act: would do systemd.restart web.service, attempt 1 of 3 (the playbook's mode is observe, or was when this incident opened)
          0s      alert a resolved
          0s      looked, good: active: pass; http: pass
          0s      closed, resolved_by_itself: resolved, and all probes pass; heald did nothing
