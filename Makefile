@@ -2,6 +2,7 @@
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
+BINARY ?= target/release/heald
 LAB = $(CARGO) run --quiet --example lab --
 
 .PHONY: help demo test test-unit test-sim test-rules test-live lint bench setup lab-up lab-down build install uninstall clean
@@ -48,8 +49,8 @@ build: ## The release binary
 
 # Builds nothing: root often has no cargo, and should not leave its files in target/.
 install: ## Binary, unit, sample configuration, playbooks, rules under PREFIX and /etc/heald
-	@test -x target/release/heald || { echo "target/release/heald is missing: run 'make build' first, as yourself" >&2; exit 1; }
-	install -D -m 0755 target/release/heald $(DESTDIR)$(PREFIX)/bin/heald
+	@test -x $(BINARY) || { echo "$(BINARY) is missing: run 'make build' first, as yourself" >&2; exit 1; }
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/heald
 	install -D -m 0644 dist/heald.service $(DESTDIR)/etc/systemd/system/heald.service
 	sed -i 's|/usr/local/|$(PREFIX)/|' $(DESTDIR)/etc/systemd/system/heald.service
 	install -d -m 0755 $(DESTDIR)/etc/heald/playbooks $(DESTDIR)$(PREFIX)/share/heald/alert-rules $(DESTDIR)$(PREFIX)/share/doc/heald

@@ -90,14 +90,24 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(600);
 
 /// The one client. A provider for TLS must have been installed before.
 ///
+/// A machine may have no certificate authorities (a Debian without `ca-certificates`). Repairs seldom need one: there
+/// only https fails, at its call.
+///
 /// # Errors
-/// The client's own reason, for instance that the system's certificates can't be read.
+/// The client's own reason.
 pub fn client() -> Result<reqwest::Client, String> {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .user_agent(concat!("heald/", env!("CARGO_PKG_VERSION")))
+    let builder = || {
+        reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .user_agent(concat!("heald/", env!("CARGO_PKG_VERSION")))
+    };
+    builder()
         .build()
+        .or_else(|error| {
+            tracing::info!(reason = root(&error), "https is off: no server could prove who it is");
+            builder().tls_certs_only([]).build()
+        })
         .map_err(|error| format!("the HTTP client can't be made: {}", root(&error)))
 }
 

@@ -50,6 +50,16 @@ fn without_a_daemon_the_socket_is_named_and_the_exit_is_3() {
     assert!(text(&status.stderr).contains("control.sock"), "{}", text(&status.stderr));
 }
 
+/// As a Debian without `ca-certificates`: the socket speaks plain HTTP.
+#[test]
+fn without_certificate_authorities_a_command_reaches_for_the_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_heald"));
+    command.args(["status", "--socket", "control.sock"]).current_dir(dir.path());
+    let status = command.env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR").output().unwrap();
+    assert_eq!(status.status.code(), Some(3), "{}", text(&status.stderr));
+}
+
 #[test]
 fn wrong_usage_exits_2() {
     let dir = tempfile::tempdir().unwrap();

@@ -17,6 +17,7 @@ mod outages;
 mod repairs;
 mod rules;
 mod scene;
+mod shipped;
 mod victims;
 
 use std::fs;
@@ -41,9 +42,10 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 12] = [
+const TESTS: [(&str, Test); 13] = [
     ("never_healthy_stops_at_the_budget", |scene| repairs::never_healthy(scene).boxed_local()),
     ("bus_gone_then_back", |scene| outages::bus_gone(scene).boxed_local()),
+    ("shipped_unit_starts_and_heals", |scene| shipped::unit_starts_and_heals(scene).boxed_local()),
     ("engine_cut_off_then_back", |scene| outages::engine_cut_off(scene).boxed_local()),
     ("unit_killed_is_healed", |scene| repairs::unit_killed(scene).boxed_local()),
     ("container_killed_is_healed", |scene| repairs::container_killed(scene).boxed_local()),
