@@ -192,10 +192,9 @@ impl Incident {
         match event {
             E::Opened { .. } | E::Looked { .. } | E::LateAnswer { .. } => {}
             E::AlertAttached { fingerprint, starts_at, remediate } => {
-                self.alerts.insert(
-                    fingerprint.clone(),
-                    AttachedAlert { starts_at: *starts_at, firing: true, at, remediate: *remediate },
-                );
+                let said = self.alerts.get(fingerprint).map(|alert| alert.remediate).unwrap_or_default();
+                let remediate = said.max(*remediate);
+                self.alerts.insert(fingerprint.clone(), AttachedAlert { starts_at: *starts_at, firing: true, at, remediate });
                 if let Phase::Healed { close_at, .. } = &mut self.phase {
                     *close_at = None;
                 }
@@ -345,10 +344,9 @@ impl Incident {
         self.alerts.values().any(|alert| alert.firing)
     }
 
-    /// The strictest word of the alerts that fire; of all, when none does any more.
+    /// The strictest word of all its alerts. It only tightens: an alert that resolved may have said why.
     pub fn remediate(&self) -> Remediate {
-        let firing = self.alerts.values().filter(|alert| alert.firing).map(|alert| alert.remediate).max();
-        firing.or_else(|| self.alerts.values().map(|alert| alert.remediate).max()).unwrap_or_default()
+        self.alerts.values().map(|alert| alert.remediate).max().unwrap_or_default()
     }
 
     /// Something says that it is broken: an alert, or heald's own look in after-care.

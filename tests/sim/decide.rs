@@ -2,6 +2,7 @@
 
 use crate::books;
 use crate::rng::{Replay, Rng, seeds};
+use heald::domain::alert::Remediate;
 use heald::domain::alert::{AlertContext, Labels};
 use heald::domain::decide::{Decision, Effect, Signal, decide};
 use heald::domain::guard::{Facts, Ledger, PastAttempt};
@@ -134,7 +135,7 @@ impl Run {
             5 => Signal::Fired {
                 fingerprint: fingerprint(self.rng.below(2)),
                 starts_at: stamp(self.now.0),
-                remediate: heald::domain::alert::Remediate::default(),
+                remediate: [Remediate::Auto, Remediate::Ask, Remediate::Never][self.rng.below(24).saturating_sub(21) as usize],
             },
             6 => {
                 (self.looking, self.acting) = (None, None);
@@ -272,6 +273,7 @@ impl Run {
                 assert_eq!(self.book.mode, Mode::Auto, "an observer acts not\n{why}");
                 let (labels, _) = before.context.read();
                 assert!(labels.get("remediate").is_none_or(|word| word == "?"), "the label lowers the mode\n{why}");
+                assert_eq!(before.remediate(), Remediate::Auto, "also that of an alert that joined\n{why}");
                 let seen = seen.unwrap_or_else(|| panic!("an attempt follows a look\n{why}"));
                 assert!(!seen.is_unknown(), "what can't be asked is no failure\n{why}");
                 assert!(

@@ -1,6 +1,6 @@
 //! May heald act by itself? The alerts' label `remediate` lowers the playbook's mode, never raises it.
 //!
-//! Several alerts may share an incident: the strictest of those that fire counts.
+//! Several alerts may share an incident: the strictest of them counts.
 
 use super::{Facts, Guard, Proposal, Refusal, Then};
 use crate::domain::alert::Remediate;
