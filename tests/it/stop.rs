@@ -6,26 +6,26 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-const STEP: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Answers a GET with 500; a PUT is reported, and answered much later.
-fn service(called: mpsc::Sender<()>) -> u16 {
+/// Answers a GET with 500; a PUT is reported, and answered when `finish` says so.
+fn service(called: mpsc::Sender<()>, finish: mpsc::Receiver<()>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
+    let finish = Arc::new(Mutex::new(finish));
     spawn(move || {
         for socket in listener.incoming() {
-            let (mut socket, called) = (socket.unwrap(), called.clone());
+            let (mut socket, called, finish) = (socket.unwrap(), called.clone(), Arc::clone(&finish));
             spawn(move || {
                 let mut head = [0; 1_024];
                 let length = socket.read(&mut head).unwrap();
                 let status = if head[..length].starts_with(b"PUT") {
                     called.send(()).unwrap();
-                    sleep(STEP);
+                    finish.lock().unwrap().recv_timeout(PATIENCE).unwrap();
                     "200 OK"
                 } else {
                     "500 Internal Server Error"
@@ -61,7 +61,8 @@ impl Drop for Heald {
 #[test]
 fn while_a_step_ends_alerts_are_answered_503() {
     let (called, calls) = mpsc::channel();
-    let service = service(called);
+    let (finish, finished) = mpsc::channel();
+    let service = service(called, finished);
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let dir = tempfile::tempdir().unwrap();
     let book = format!(
@@ -90,9 +91,18 @@ fn while_a_step_ends_alerts_are_answered_503() {
     calls.recv_timeout(PATIENCE).unwrap();
     let told = Command::new("kill").arg(heald.0.id().to_string()).status().unwrap();
     assert!(told.success());
-    sleep(Duration::from_millis(500));
-    let answer = deliver(port, "Other").unwrap_or_else(|| "no answer".to_owned());
-    assert!(answer.contains("503"), "{answer}");
+    // No playbook matches it: 200 until heald has heard the signal, 503 from then on, and never a closed door.
+    let began = Instant::now();
+    loop {
+        let answer = deliver(port, "Other").unwrap_or_else(|| "no answer".to_owned());
+        if answer.contains("503") {
+            break;
+        }
+        assert!(answer.contains("200") && began.elapsed() < PATIENCE, "{answer}");
+        sleep(Duration::from_millis(50));
+    }
+    assert!(heald.0.try_wait().unwrap().is_none(), "the step has not ended yet");
+    finish.send(()).unwrap();
 
     let began = Instant::now();
     let status = loop {

@@ -28,6 +28,7 @@ mod books;
 mod guards;
 mod repair;
 mod restart;
+mod rollback;
 mod watching;
 
 /// Runs the script and compares the timeline, line by line.
