@@ -123,11 +123,11 @@ fn unit(number: usize) -> String {
 fn seen(number: usize) -> Observation {
     let probe = format!("systemd.active {}", unit(number));
     let detail = "failed (Result=signal)".to_owned();
-    Observation {
-        probes: vec![ProbeResult { probe, verdict: ProbeVerdict::Fail, detail }],
-        state: TargetState::Failed { detail: "failed, Result=signal, signal 9".to_owned() },
-        evidence: None,
-    }
+    Observation::new(
+        vec![ProbeResult { probe, verdict: ProbeVerdict::Fail, detail }],
+        TargetState::Failed { detail: "failed, Result=signal, signal 9".to_owned() },
+        None,
+    )
 }
 
 /// Everything that is open, in tables like the loop's own (which are private to it).
@@ -222,7 +222,7 @@ impl Open {
         self.keys.insert((book.id.clone(), subject), id);
         self.alerts.insert(alert.fingerprint, id);
         let effects = self.signal(id, Signal::Opened { problem: None }, now);
-        assert!(matches!(effects[..], [Effect::Look { .. }]));
+        assert!(matches!(effects[..], [Effect::Look(_)]));
         let effects = self.signal(id, Signal::Looked(seen(number)), now);
         assert!(effects.iter().any(|effect| matches!(effect, Effect::Act { .. })), "all guards agree");
         self.ledger.locks.insert(target, id);

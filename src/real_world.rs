@@ -32,7 +32,7 @@ impl RealWorld {
 
 impl World for RealWorld {
     async fn look(&self, order: LookOrder) -> Observation {
-        let LookOrder { target, probes, how } = order;
+        let LookOrder { target, probes, alerts: _, how } = order;
         match probes.iter().map(Probe::parse).collect::<Result<Vec<_>, _>>() {
             Ok(probes) => probe::look(target.as_ref(), &probes, how, &self.tools).await,
             Err(why) => unasked(&probes, &why),
@@ -72,9 +72,9 @@ impl World for RealWorld {
 fn unasked(probes: &[PlannedProbe], why: &str) -> Observation {
     let unknown =
         |probe: &PlannedProbe| ProbeResult { probe: probe.text(), verdict: ProbeVerdict::Unknown, detail: why.to_owned() };
-    Observation {
-        probes: probes.iter().map(unknown).collect(),
-        state: TargetState::Unreachable { detail: why.to_owned() },
-        evidence: None,
-    }
+    Observation::new(
+        probes.iter().map(unknown).collect(),
+        TargetState::Unreachable { detail: why.to_owned() },
+        None,
+    )
 }

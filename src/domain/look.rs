@@ -1,5 +1,8 @@
 //! What heald sees when it looks: the probes' verdicts and the state of the target.
 
+use super::id::Fingerprint;
+use super::plan::PlannedProbe;
+use super::target::Target;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -11,6 +14,55 @@ pub struct Observation {
     /// Changes whenever the target is started: systemd's InvocationID, Docker's id and StartedAt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// What Alertmanager said of the incident's alerts at that moment.
+    #[serde(default, skip_serializing_if = "AlertSight::is_not_asked")]
+    pub alert: AlertSight,
+    /// What the target's own manager says of its names and its neighbours.
+    #[serde(default, skip_serializing_if = "Surroundings::is_empty")]
+    pub around: Surroundings,
+}
+
+/// Alertmanager delivers firing messages seconds after the alert has resolved, and repeats old ones after a crash
+/// of its own; so it is asked again before each effect (`GET /api/v2/alerts`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum AlertSight {
+    /// No Alertmanager is configured, or this look needed no answer.
+    #[default]
+    NotAsked,
+    /// At least one of the incident's alerts fires and is not suppressed.
+    Firing,
+    /// Those that fire are all silenced or inhibited there. `by`: the silence's id and comment, or the inhibiting alert.
+    Suppressed {
+        by: String,
+    },
+    /// None of them is listed.
+    Gone,
+    Unreadable {
+        detail: String,
+    },
+}
+
+/// What a decision must know of a target beyond its own state. All empty where nothing is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Surroundings {
+    /// Other names of the same thing: the aliases of a unit, the id and the name of a container. Sorted.
+    pub also: Vec<Target>,
+    /// What contains it, so that a repair of that is a repair of it: the units that it is `PartOf=`, a container's
+    /// compose project. Sorted.
+    pub within: Vec<Target>,
+    /// What its manager says that it needs (`Requires=` with `After=`, Compose's `depends_on`), and that is down. Sorted.
+    pub needs_down: Vec<Target>,
+    /// The manager's own limit on starts.
+    pub start_limit: Option<StartLimit>,
+}
+
+/// systemd's `StartLimitBurst=` and `StartLimitIntervalSec=`. A burst or interval of 0 means no limit, and is not reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartLimit {
+    pub burst: u32,
+    pub interval_ms: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +137,26 @@ pub enum TargetState {
     },
 }
 
+/// What to look at.
+#[derive(Clone, Debug)]
+pub struct LookOrder {
+    /// Whose state is read besides the probes.
+    pub target: Option<Target>,
+    pub probes: Vec<PlannedProbe>,
+    /// Ask Alertmanager too; only where a decision about an effect follows.
+    pub alerts: Option<AlertQuery>,
+    pub how: LookHow,
+}
+
+/// Which alerts Alertmanager is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertQuery {
+    /// Of the alert that opened the incident; narrows the answer. Empty: none.
+    pub alertname: String,
+    /// Those of the incident that fire as far as heald knows.
+    pub fingerprints: Vec<Fingerprint>,
+}
+
 /// How long to look, and for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LookHow {
@@ -104,6 +176,11 @@ pub enum LookHow {
 // === impl Observation ===
 
 impl Observation {
+    /// Without a word of Alertmanager or of the surroundings.
+    pub fn new(probes: Vec<ProbeResult>, state: TargetState, evidence: Option<Evidence>) -> Self {
+        Self { probes, state, evidence, alert: AlertSight::NotAsked, around: Surroundings::default() }
+    }
+
     /// All probes pass. No probe at all proves nothing.
     pub fn passed(&self) -> bool {
         !self.probes.is_empty() && self.probes.iter().all(|result| result.verdict == ProbeVerdict::Pass)
@@ -120,6 +197,22 @@ impl Observation {
         results.sort_by_key(|result| result.verdict == ProbeVerdict::Pass);
         let texts: Vec<String> = results.iter().map(|result| format!("{}: {}", result.probe, result.detail)).collect();
         texts.join("; ")
+    }
+}
+
+// === impl AlertSight ===
+
+impl AlertSight {
+    fn is_not_asked(&self) -> bool {
+        *self == Self::NotAsked
+    }
+}
+
+// === impl Surroundings ===
+
+impl Surroundings {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
     }
 }
 

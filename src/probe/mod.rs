@@ -83,11 +83,11 @@ async fn glance(target: Option<&Target>, probes: &[Probe], tools: &Tools) -> Obs
         .unwrap_or_else(|| (ProbeVerdict::Unknown, "not read".to_owned()));
         ProbeResult { probe: probe.text.clone(), verdict, detail }
     });
-    Observation {
-        probes: results.collect(),
-        state: target.and_then(seen).map_or(TargetState::Stateless, Seen::state),
-        evidence: target.and_then(seen).and_then(Seen::evidence),
-    }
+    Observation::new(
+        results.collect(),
+        target.and_then(seen).map_or(TargetState::Stateless, Seen::state),
+        target.and_then(seen).and_then(Seen::evidence),
+    )
 }
 
 // === impl Raw ===

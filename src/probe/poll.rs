@@ -109,11 +109,11 @@ mod tests {
             '-' => ProbeVerdict::Fail,
             _ => ProbeVerdict::Unknown,
         };
-        Observation {
-            probes: vec![ProbeResult { probe: "p".to_owned(), verdict, detail: "d".to_owned() }],
-            state: TargetState::Stateless,
-            evidence: Some(Evidence(starts.to_string().into())),
-        }
+        Observation::new(
+            vec![ProbeResult { probe: "p".to_owned(), verdict, detail: "d".to_owned() }],
+            TargetState::Stateless,
+            Some(Evidence(starts.to_string().into())),
+        )
     }
 
     /// The last look's sign and when it was.

@@ -76,7 +76,7 @@ impl<W: World> Performer<W> {
     pub fn perform(&mut self, incident: IncidentId, effect: Effect) {
         match effect {
             Effect::StopLooking => self.stop_looking(incident),
-            Effect::Look { target, probes, how } => self.look(incident, LookOrder { target, probes, how }),
+            Effect::Look(order) => self.look(incident, order),
             Effect::Act { step, section, index, permit } => self.act(incident, step, section, index, permit),
             Effect::Tell(notice) => {
                 if !self.tells.insert((incident, notice.kind)) {
@@ -229,7 +229,7 @@ impl<W: World> Performer<W> {
 const BROKEN: &str = "it broke off: a fault of heald's own";
 
 fn blind(why: &str) -> Observation {
-    Observation { probes: Vec::new(), state: TargetState::Unreachable { detail: why.to_owned() }, evidence: None }
+    Observation::new(Vec::new(), TargetState::Unreachable { detail: why.to_owned() }, None)
 }
 
 #[cfg(test)]
@@ -303,7 +303,7 @@ mod tests {
     async fn an_effect_that_breaks_off_is_answered_all_the_same() {
         let (mut performer, mut answers) = performer(&Arc::default());
         let how = LookHow::UntilFail { every: Duration::from_secs(1), confirm: Duration::from_secs(1) };
-        performer.perform(IncidentId(1), Effect::Look { target: None, probes: Vec::new(), how });
+        performer.perform(IncidentId(1), Effect::Look(LookOrder { target: None, probes: Vec::new(), alerts: None, how }));
         let answer = tokio::time::timeout(Duration::from_secs(600), answers.recv()).await.unwrap().unwrap();
         assert!(matches!(&answer.signal, Signal::Looked(seen) if matches!(seen.state, TargetState::Unreachable { .. })));
         assert!(performer.settle(&answer) && !performer.is_busy(IncidentId(1)));

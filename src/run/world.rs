@@ -1,12 +1,13 @@
 //! The outside, as the loop sees it: look, act, tell. Simulated in `tests/sim`, real in `real_world.rs`.
 
 use crate::domain::guard::Permit;
-use crate::domain::look::{LookHow, Observation};
+use crate::domain::look::Observation;
 use crate::domain::notice::{Delivery, Notice};
 use crate::domain::outcome::Acted;
 use crate::domain::plan::{PlannedProbe, PlannedStep};
-use crate::domain::target::Target;
 use std::future::Future;
+
+pub use crate::domain::look::LookOrder;
 
 pub trait World: Send + Sync + 'static {
     /// Looks at the target's state and asks the probes. Never fails: what can't be asked is `Unknown`.
@@ -29,14 +30,6 @@ pub trait World: Send + Sync + 'static {
     /// # Errors
     /// What does not fit, and what would.
     fn admit_probe(&self, probe: &PlannedProbe) -> Result<(), String>;
-}
-
-#[derive(Clone, Debug)]
-pub struct LookOrder {
-    /// Whose state is read besides the probes.
-    pub target: Option<Target>,
-    pub probes: Vec<PlannedProbe>,
-    pub how: LookHow,
 }
 
 #[derive(Debug)]

@@ -89,7 +89,7 @@ pub(super) fn opened() -> IncidentEvent {
 }
 
 pub(super) fn started(attempt: u32) -> IncidentEvent {
-    let seen = Observation { probes: vec![], state: TargetState::Stateless, evidence: None };
+    let seen = Observation::new(vec![], TargetState::Stateless, None);
     IncidentEvent::AttemptStarted { attempt, rung: 0, title: "Restart".into(), locks: vec![target()], charged: true, seen }
 }
 

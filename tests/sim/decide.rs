@@ -210,7 +210,7 @@ impl Run {
         let probes = ["active", "answers"]
             .map(|probe| ProbeResult { probe: probe.to_owned(), verdict: *self.rng.pick(verdicts), detail: detail() })
             .into();
-        Observation { probes, state, evidence: self.rng.percent(90).then(|| Evidence(self.rng.below(3).to_string().into())) }
+        Observation::new(probes, state, self.rng.percent(90).then(|| Evidence(self.rng.below(3).to_string().into())))
     }
 
     fn send(&mut self, signal: Signal) {
@@ -324,7 +324,7 @@ impl Run {
         }
         for effect in decision.effects {
             match effect {
-                Effect::Look { how, .. } => self.looking = Some(how),
+                Effect::Look(order) => self.looking = Some(order.how),
                 Effect::StopLooking => self.looking = None,
                 Effect::Act { section, index, permit, .. } => self.acting = Some((permit.attempt(), section, index)),
                 Effect::Tell(notice) => {

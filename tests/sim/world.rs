@@ -248,7 +248,7 @@ impl World {
     pub fn observe(&mut self, now: Time, target: Option<&Target>) -> Observation {
         self.advance(now);
         let unit = target.and_then(|target| self.units.get(target.name()));
-        let Some(unit) = unit else { return Observation { probes: Vec::new(), state: TargetState::Missing, evidence: None } };
+        let Some(unit) = unit else { return Observation::new(Vec::new(), TargetState::Missing, None) };
         let detail = || format!("{:?}", unit.is).to_lowercase();
         let (active, answers, state) = match unit.is {
             _ if now < unit.unreachable_until => {
@@ -267,6 +267,6 @@ impl World {
         };
         let probe = |probe: &str, verdict| ProbeResult { probe: probe.to_owned(), verdict, detail: detail() };
         let evidence = (!matches!(state, TargetState::Unreachable { .. })).then(|| Evidence(unit.start.to_string().into()));
-        Observation { probes: vec![probe("active", active), probe("answers", answers)], state, evidence }
+        Observation::new(vec![probe("active", active), probe("answers", answers)], state, evidence)
     }
 }

@@ -214,7 +214,7 @@ impl Draft<'_> {
 
     fn judge_step(&self, attempt: AttemptId, plan: &Plan) -> Result<guard::Permit, Refusal> {
         let ask = if plan.section == Section::Rollback { Ask::Rollback } else { Ask::Step };
-        let nothing = Observation { probes: Vec::new(), state: TargetState::Stateless, evidence: None };
+        let nothing = Observation::new(Vec::new(), TargetState::Stateless, None);
         let proposal = Proposal { ask, incident: &self.incident, attempt, plan, seen: &nothing };
         guard::judge(&proposal, self.facts, self.now).result
     }

@@ -8,10 +8,10 @@ use super::alert::Remediate;
 use super::guard::{Facts, Judgement, Permit};
 use super::id::{AttemptId, Fingerprint};
 use super::incident::{Escalation, Incident, IncidentEvent, Outcome, Phase};
-use super::look::{Evidence, LookHow, Observation};
+use super::look::{AlertQuery, Evidence, LookHow, LookOrder, Observation};
 use super::notice::{Delivery, Notice, NoticeKind};
 use super::outcome::Acted;
-use super::plan::{Binding, Plan, PlannedProbe, PlannedStep, Section};
+use super::plan::{Binding, Plan, PlannedStep, Section};
 use super::target::Target;
 use super::time::Time;
 use jiff::Timestamp;
@@ -84,11 +84,7 @@ pub struct Decision {
 #[derive(Debug)]
 pub enum Effect {
     /// Replaces any look that still runs for the incident.
-    Look {
-        target: Option<Target>,
-        probes: Vec<PlannedProbe>,
-        how: LookHow,
-    },
+    Look(LookOrder),
     /// Ends a running look.
     StopLooking,
     Act {
@@ -169,9 +165,19 @@ impl Draft<'_> {
         match self.binding().probes() {
             Ok(probes) => {
                 let target = self.incident.target().cloned();
-                self.effect(Effect::Look { target, probes, how });
+                let alerts = (how == LookHow::Once).then(|| self.alert_query());
+                self.effect(Effect::Look(LookOrder { target, probes, alerts, how }));
             }
             Err(why) => self.cannot_look(why),
+        }
+    }
+
+    fn alert_query(&self) -> AlertQuery {
+        let (labels, _) = self.incident.context.read();
+        let firing = self.incident.alerts.iter().filter(|(_, alert)| alert.firing);
+        AlertQuery {
+            alertname: labels.get("alertname").cloned().unwrap_or_default(),
+            fingerprints: firing.map(|(fingerprint, _)| fingerprint.clone()).collect(),
         }
     }
 
@@ -221,7 +227,8 @@ impl Draft<'_> {
             && let Ok(probes) = self.binding().probes()
         {
             // No resolve will come that could end it.
-            self.effect(Effect::Look { target: self.incident.target().cloned(), probes, how: LookHow::Once });
+            let target = self.incident.target().cloned();
+            self.effect(Effect::Look(LookOrder { target, probes, alerts: None, how: LookHow::Once }));
         }
         // Each escalation is news, also the second one after a retry.
         self.event(IncidentEvent::NoticeDue { notice: NoticeKind::Escalated, reason: text.clone() });

@@ -248,8 +248,8 @@ impl Bench {
     fn perform(&mut self, effect: Effect, last: Option<&IncidentEvent>) {
         match effect {
             Effect::StopLooking => self.looking = None,
-            Effect::Look { how, .. } => {
-                self.looking = Some(how);
+            Effect::Look(order) => {
+                self.looking = Some(order.how);
             }
             Effect::Act { step, section, index, permit } => {
                 assert_eq!(permit.targets(), [books::target("web.service")], "every effect is on the target's account");

@@ -116,5 +116,5 @@ pub(super) fn seen(word: &str) -> Observation {
         detail: format!("{verdict:?}").to_lowercase(),
     };
     let evidence = Some(Evidence(start.into()));
-    Observation { probes: vec![probe("active", active), probe("http", http)], state, evidence }
+    Observation::new(vec![probe("active", active), probe("http", http)], state, evidence)
 }
