@@ -162,10 +162,7 @@ fn events(number: u64, over: bool) -> Vec<IncidentEvent> {
             previous: None,
             rungs: 1,
         },
-        IncidentEvent::Looked {
-            seen: Observation::new(vec![probe], TargetState::Stateless, None),
-            passed: false,
-        },
+        IncidentEvent::Looked { seen: Observation::new(vec![probe], TargetState::Stateless, None), passed: false },
         IncidentEvent::WouldAct { text: text.clone() },
         IncidentEvent::NoticeDue { notice: NoticeKind::WouldAct, reason: text },
         IncidentEvent::Told {

@@ -72,9 +72,5 @@ impl World for RealWorld {
 fn unasked(probes: &[PlannedProbe], why: &str) -> Observation {
     let unknown =
         |probe: &PlannedProbe| ProbeResult { probe: probe.text(), verdict: ProbeVerdict::Unknown, detail: why.to_owned() };
-    Observation::new(
-        probes.iter().map(unknown).collect(),
-        TargetState::Unreachable { detail: why.to_owned() },
-        None,
-    )
+    Observation::new(probes.iter().map(unknown).collect(), TargetState::Unreachable { detail: why.to_owned() }, None)
 }

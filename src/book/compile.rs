@@ -6,7 +6,7 @@ use super::markdown::{Heading, Page};
 use super::sections::Sections;
 use super::templates::check_prose;
 use crate::domain::id::Revision;
-use crate::domain::playbook::{Limits, Mode, Playbook};
+use crate::domain::playbook::{FailureClass, Limits, Mode, Playbook, Windows};
 use crate::domain::target::TargetKind;
 use crate::yaml::{File, Problem, parse, unsupported};
 use serde::{Deserialize, Serialize};
@@ -116,6 +116,10 @@ impl Edition {
             after_care: self.changes.after_care.map(|span| span.0).or(front.after_care).unwrap_or(AFTER_CARE_DEFAULT),
             recovery_time: front.recovery_time,
             severity: front.severity,
+            class: FailureClass::Service,
+            earns: false,
+            after: Vec::new(),
+            windows: Windows::default(),
             vars,
             rungs,
             verify,

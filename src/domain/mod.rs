@@ -6,6 +6,7 @@
 //! ([`guard`]), whom to tell ([`notice`]).
 
 pub mod alert;
+pub mod calendar;
 pub mod decide;
 pub mod ending;
 pub mod event;
@@ -18,6 +19,7 @@ pub mod notice;
 pub mod outcome;
 pub mod plan;
 pub mod playbook;
+pub mod policy;
 pub mod selector;
 pub mod target;
 pub mod template;

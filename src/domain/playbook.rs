@@ -27,6 +27,13 @@ pub struct Playbook {
     /// The goal for the time from the webhook to a passed verification.
     pub recovery_time: Option<Duration>,
     pub severity: Option<Severity>,
+    /// What kind of failure it is about; caps what may be tried.
+    pub class: FailureClass,
+    /// `mode: earn`: `mode` is the ceiling, and the record decides.
+    pub earns: bool,
+    /// Playbooks whose open incidents come first.
+    pub after: Vec<PlaybookId>,
+    pub windows: Windows,
     /// Front matter, under the configuration's.
     pub vars: BTreeMap<String, Value>,
     /// Empty: a runbook for people only.
@@ -60,6 +67,29 @@ pub enum ActOn {
     #[default]
     Probes,
     Alert,
+}
+
+/// `class:` — how much may be tried depends on it (`guards: { severity: … }`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    #[default]
+    Service,
+    /// Data may be damaged: every attempt may damage more.
+    Corruption,
+    /// An upstream refuses for now; a restart does not help.
+    RateLimit,
+    /// A device is reset with it.
+    Device,
+}
+
+/// `mute_time_intervals:` and `active_time_intervals:`, as Alertmanager's routes have them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Windows {
+    /// Nothing is repaired in these.
+    pub mute: Vec<String>,
+    /// If there are any: repairs only in these.
+    pub active: Vec<String>,
 }
 
 /// Response times at once, 15 min, 1 h, 24 h.
@@ -176,6 +206,36 @@ pub struct Library {
     /// By each `alertname` that a selector lists; the rest is asked one by one.
     by_alertname: BTreeMap<String, Vec<usize>>,
     others: Vec<usize>,
+}
+
+// === impl FailureClass ===
+
+impl FailureClass {
+    pub const ALL: [Self; 4] = [Self::Service, Self::Corruption, Self::RateLimit, Self::Device];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Corruption => "corruption",
+            Self::RateLimit => "rate_limit",
+            Self::Device => "device",
+        }
+    }
+}
+
+// === impl Severity ===
+
+impl Severity {
+    pub const ALL: [Self; 4] = [Self::P0, Self::P1, Self::P2, Self::P3];
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::P0 => "P0",
+            Self::P1 => "P1",
+            Self::P2 => "P2",
+            Self::P3 => "P3",
+        }
+    }
 }
 
 // === impl Limits ===

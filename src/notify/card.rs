@@ -81,7 +81,7 @@ pub fn text(notice: &Notice) -> String {
 
 /// `🔴 P1 unit web.service on web-1: needs a person`
 pub fn title(notice: &Notice) -> String {
-    let severity = notice.severity.map_or(String::new(), |severity| format!("{} ", label(severity)));
+    let severity = notice.severity.map_or(String::new(), |severity| format!("{} ", severity.label()));
     format!("{} {severity}{} on {}: {}", emoji(notice.kind), line(&notice.target), line(&notice.host), headline(notice.kind))
 }
 
@@ -96,7 +96,7 @@ pub fn card(notice: &Notice) -> Card<'_> {
         title: &notice.title,
         target: &notice.target,
         host: &notice.host,
-        severity: notice.severity.map(label),
+        severity: notice.severity.map(Severity::label),
         summary: &notice.summary,
         reason: &notice.reason,
         attempts: notice.attempts,
@@ -127,7 +127,7 @@ pub fn headline(kind: NoticeKind) -> &'static str {
 }
 
 pub fn severity(notice: &Notice) -> &'static str {
-    notice.severity.map_or("", label)
+    notice.severity.map_or("", Severity::label)
 }
 
 /// One line without anything that moves a terminal's cursor or turns text around.
@@ -143,15 +143,6 @@ fn emoji(kind: NoticeKind) -> &'static str {
         NoticeKind::AlertWithoutSymptom | NoticeKind::OutOfSight => "🟡",
         NoticeKind::WouldAct | NoticeKind::LeftAlone => "🔵",
         NoticeKind::Healed | NoticeKind::Over => "🟢",
-    }
-}
-
-fn label(severity: Severity) -> &'static str {
-    match severity {
-        Severity::P0 => "P0",
-        Severity::P1 => "P1",
-        Severity::P2 => "P2",
-        Severity::P3 => "P3",
     }
 }
 

@@ -2,7 +2,8 @@
 
 use heald::domain::id::{PlaybookId, Revision};
 use heald::domain::playbook::{
-    ActOn, Backoff, Budget, Check, Limits, Mode, Playbook, Risk, Rung, Stake, Step, StepObject, TargetTemplate, Verify,
+    ActOn, Backoff, Budget, Check, FailureClass, Limits, Mode, Playbook, Risk, Rung, Stake, Step, StepObject, TargetTemplate,
+    Verify, Windows,
 };
 use heald::domain::selector::Selector;
 use heald::domain::target::{AllowList, Target, TargetKind};
@@ -60,6 +61,10 @@ fn book(alert: &str, mode: Mode, rungs: Vec<Rung>, rollback: Vec<Step>) -> Playb
         after_care: Duration::from_secs(120),
         recovery_time: None,
         severity: None,
+        class: FailureClass::Service,
+        earns: false,
+        after: Vec::new(),
+        windows: Windows::default(),
         vars: [].into(),
         rungs,
         verify: Verify {

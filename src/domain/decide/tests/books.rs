@@ -2,7 +2,7 @@
 
 use crate::domain::look::{Evidence, Observation, ProbeResult, ProbeVerdict, TargetState};
 use crate::domain::playbook::{
-    ActOn, Check, Limits, Mode, Playbook, Risk, Rung, Stake, Step, StepObject, TargetTemplate, Verify,
+    ActOn, Check, FailureClass, Limits, Mode, Playbook, Risk, Rung, Stake, Step, StepObject, TargetTemplate, Verify, Windows,
 };
 use crate::domain::target::{Target, TargetKind};
 use crate::domain::{id, selector::Selector};
@@ -28,6 +28,10 @@ pub(super) fn restart() -> Playbook {
         after_care: Duration::from_secs(300),
         recovery_time: None,
         severity: None,
+        class: FailureClass::Service,
+        earns: false,
+        after: Vec::new(),
+        windows: Windows::default(),
         vars: [].into(),
         rungs: vec![rung("restart", 3, vec![step("systemd.restart", Risk::Seen)])],
         verify: Verify {
