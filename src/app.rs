@@ -144,6 +144,10 @@ async fn start_loop(
         host_label: settings.host_label.clone(),
         allow: settings.targets.clone(),
         group_interval: settings.alertmanager.as_ref().map_or(GROUP_INTERVAL, |alertmanager| alertmanager.group_interval),
+        policy: Default::default(),
+        asks_alertmanager: settings.alertmanager.as_ref().is_some_and(|alertmanager| alertmanager.url.is_some()),
+        #[cfg(any(test, feature = "failpoints"))]
+        without: None,
         books: books.into_iter().map(|(edition, book)| (book, edition.to_json().into())).collect(),
         compile,
         heartbeat: Box::new(heartbeat()),
