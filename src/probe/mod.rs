@@ -221,6 +221,7 @@ mod tests {
             systemd: Arc::new(crate::link::systemd::Systemd::new("unix:path=/nonexistent/bus")),
             docker: Arc::new(crate::link::docker::Docker::new("unix:///nonexistent/docker.sock")),
             http: crate::link::http::client().unwrap(),
+            alertmanager: None,
             allow: Arc::new(allow),
         }
     }
