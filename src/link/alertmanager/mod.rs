@@ -104,7 +104,7 @@ impl Alertmanager {
         if standing == Standing::Firing || query.alertname.is_empty() || query.fingerprints.iter().all(lists) {
             return Ok(standing);
         }
-        wire::standing(&*self.listed("").await?, &query.fingerprints)
+        wire::standing(&self.listed("").await?, &query.fingerprints)
     }
 
     async fn listed(&self, alertname: &str) -> Result<Arc<[Listed]>, String> {
