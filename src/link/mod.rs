@@ -11,6 +11,7 @@ pub mod alertmanager;
 mod clock;
 pub mod docker;
 pub mod http;
+pub mod own;
 pub mod systemd;
 
 /// What actions and probes work with. Made once, shared by all.
