@@ -10,7 +10,7 @@ mod common;
 use common::paper::playbook;
 use common::{folder, span, table, write};
 use heald::book;
-use heald::domain::alert::{Alert, AlertStatus};
+use heald::domain::alert::{Alert, AlertStatus, ListedAlert};
 use heald::domain::decide::{Effect, Signal, decide};
 use heald::domain::guard::{Account, Facts, GroupCount, Ledger, Neighbour, Pace, PastAttempt};
 use heald::domain::house::House;
@@ -324,6 +324,10 @@ impl World for Still {
 
     async fn tell(&self, _: Notice) -> Vec<Delivery> {
         vec![Delivery { channel: "none".to_owned(), error: None }]
+    }
+
+    async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {
+        None
     }
 
     fn admit(&self, _: &PlannedStep) -> Result<(), String> {
