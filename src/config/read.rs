@@ -2,8 +2,9 @@
 
 use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Notify, Prometheus, Settings, Web, WebhookTarget};
-use super::targets;
+use super::{intervals, targets};
 use crate::book::Override;
+use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
 use std::collections::BTreeMap;
@@ -94,6 +95,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         prometheus: fields.fields("prometheus").and_then(prometheus),
         vars: fields.values("vars").unwrap_or_default(),
         overrides: overrides(&mut fields),
+        guards: Policy { intervals: intervals::read(&mut fields), ..Policy::default() },
         notify: fields.fields("notify").map(|fields| notify(fields, places)).unwrap_or_default(),
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
@@ -102,7 +104,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
 }
 
 fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {
-    let mut web = Web { listen: LISTEN, metrics_listen: None, auth: None, max_connections: CONNECTIONS };
+    let mut web = Web { listen: LISTEN, metrics_listen: None, auth: None, admin: None, max_connections: CONNECTIONS };
     let Some(mut fields) = fields.fields("web") else { return web };
     let file = fields.file();
     web.listen = fields.node("listen").and_then(|node| socket(file, node)).unwrap_or(LISTEN);
@@ -119,6 +121,7 @@ fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {
         let help = "add `auth: { bearer_file: webhook-token }`, or listen on 127.0.0.1";
         file.refuse_with_help(node.at, "without `auth`, everybody who reaches this address may cause repairs", help);
     }
+    web.admin = fields.fields("admin").and_then(|fields| admin(fields, places));
     web.max_connections = fields.number("max_connections", 1..=65_535).unwrap_or(CONNECTIONS);
     fields.end();
     web
@@ -145,6 +148,15 @@ fn auth(mut fields: Fields<'_>, places: &Places<'_>) -> Option<Auth> {
     }
     fields.end();
     bearer.map(Auth::Bearer).or(basic)
+}
+
+fn admin(mut fields: Fields<'_>, places: &Places<'_>) -> Option<Secret> {
+    let bearer = places.read(&mut fields, "bearer_file", "bearer");
+    if !fields.has("bearer_file") && !fields.has("bearer") {
+        fields.missing("bearer_file", "write `admin: { bearer_file: admin-token }`");
+    }
+    fields.end();
+    bearer
 }
 
 fn socket(file: &File<'_>, node: &Node) -> Option<SocketAddr> {

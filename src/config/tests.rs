@@ -7,6 +7,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+mod intervals;
+
 /// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `control`.
 fn reading(text: &str) -> Result<Settings, Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
@@ -62,7 +64,13 @@ fn mistakes_are_named_with_their_place() {
         ),
         ("web: { auth: { bearer_file: empty } }", "heald.yaml:1:29: the secret DIR/empty is empty"),
         ("web: { auth: { bearer_file: control } }", "heald.yaml:1:29: the secret DIR/control holds control characters"),
-        ("web: { admin: {} }", "heald.yaml:1:8: unknown key `admin`; known are listen, metrics_listen, auth, max_connections"),
+        ("web: { admin: {} }", "heald.yaml:1:15: key `bearer_file` is missing"),
+        ("web: { admin: { bearer: abc } }", "heald.yaml:1:17: a secret does not belong into this file: `bearer`"),
+        ("web: { admin: { bearer_file: empty } }", "heald.yaml:1:30: the secret DIR/empty is empty"),
+        (
+            "web: { admin: { token_file: token, bearer_file: token } }",
+            "heald.yaml:1:17: unknown key `token_file`; known are bearer_file",
+        ),
         ("state:", "heald.yaml:1:1: `state` has no value; give it one or remove the line"),
         ("host: ''", "heald.yaml:1:7: an empty text"),
         ("host_label: a-b", "heald.yaml:1:13: \"a-b\" is no label name: letters, digits and _"),
@@ -118,7 +126,7 @@ fn mistakes_are_named_with_their_place() {
         ("vars: [a]", "heald.yaml:1:7: a list where a map of keys is expected"),
         (
             "after_care: 5m",
-            "heald.yaml:1:1: unknown key `after_care`; known are web, state, playbooks, host, host_label, targets, systemd, docker, alertmanager, prometheus, vars, overrides, notify, log",
+            "heald.yaml:1:1: unknown key `after_care`; known are web, state, playbooks, host, host_label, targets, systemd, docker, alertmanager, prometheus, vars, overrides, time_intervals, notify, log",
         ),
         ("playbooks: [q]", "heald.yaml:2:1: key \"playbooks\" occurs twice; first in line 1"),
         ("web: {listen: [}", "heald.yaml:1:15: this is no YAML: mismatched bracket '[' closed by '}'"),
@@ -166,7 +174,7 @@ fn what_is_not_written_has_its_documented_default() {
 #[test]
 fn what_is_written_is_taken() {
     let settings = reading(
-        "web: { auth: { basic: { user: am, password_file: token } } }\n\
+        "web: { auth: { basic: { user: am, password_file: token } }, admin: { bearer_file: token } }\n\
          state: var\n\
          playbooks: [a, /b]\n\
          targets: { units: [a.service], urls: ['http://h/'], addresses: ['[::1]:6379', 'redis:6379'] }\n\
@@ -178,6 +186,7 @@ fn what_is_written_is_taken() {
     )
     .unwrap();
     assert_eq!(settings.web.auth, Some(Auth::Basic { user: "am".to_owned(), password: Secret::of("s3cret") }));
+    assert_eq!(settings.web.admin, Some(Secret::of("s3cret")));
     assert!(settings.state.ends_with("var") && settings.state.is_absolute());
     assert_eq!(settings.playbooks[1], Path::new("/b"));
     assert_eq!(settings.alertmanager.as_ref().unwrap().url.as_deref(), Some("http://127.0.0.1:9093"));

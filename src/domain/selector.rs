@@ -60,6 +60,14 @@ impl Selector {
     }
 }
 
+/// The same text is the same selector; another text for the same is another.
+impl PartialEq for Selector {
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |selector: &Self| selector.0.iter().map(|matcher| matcher.text.clone()).collect::<Vec<_>>();
+        texts(self) == texts(other)
+    }
+}
+
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, matcher) in self.0.iter().enumerate() {
