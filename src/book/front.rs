@@ -87,8 +87,8 @@ fn read_id(fields: &mut Fields<'_>) -> Option<PlaybookId> {
     None
 }
 
-/// All entries must hold. Each is looked at alone first, so that a mistake is placed at its entry.
-fn read_selector(fields: &mut Fields<'_>) -> Option<Selector> {
+/// `match:`; all entries must hold. Each is looked at alone first, so that a mistake is placed at its entry.
+pub fn read_selector(fields: &mut Fields<'_>) -> Option<Selector> {
     let file = fields.file();
     if !fields.has("match") {
         fields.missing("match", "say which alerts it is for: `match: ['alertname=\"WebIsDown\"']`");

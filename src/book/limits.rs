@@ -84,7 +84,7 @@ impl LimitsPatch {
         let read = Self {
             attempts: fields.number("attempts", 1..=ATTEMPTS_MAX),
             within: fields.span("within", SECOND..=YEAR).map(Span),
-            budget: fields.node("budget").map(|node| read_budget(file, node)),
+            budget: fields.node("budget").map(|node| read_budgets(file, node, "5 per 10m")),
             cooldown: fields.node("cooldown").and_then(|node| Cooldown::read(file, node)),
             grace: fields.span("grace", Duration::ZERO..=DAY).map(Span),
             settle: fields.span("settle", Duration::ZERO..=DAY).map(Span),
@@ -112,8 +112,8 @@ impl LimitsPatch {
     }
 }
 
-/// `3 per 1h`, or a list of them; all hold at once.
-fn read_budget(file: &File<'_>, node: &Node) -> Vec<Budget> {
+/// `3 per 1h`, or a list of them; all hold at once. `default` is what counts where nothing is written.
+pub fn read_budgets(file: &File<'_>, node: &Node, default: &str) -> Vec<Budget> {
     let one = |node: &Node| -> Option<Budget> {
         let found = text(file, node)?;
         match parse_budget(&found) {
@@ -126,7 +126,7 @@ fn read_budget(file: &File<'_>, node: &Node) -> Vec<Budget> {
     };
     match &node.kind {
         Kind::List(items) if items.is_empty() => {
-            let help = "leave it out for the default of 5 per 10m; `0 per 1d` forbids every attempt";
+            let help = format!("leave it out for the default of {default}; `0 per 1d` forbids every attempt");
             file.refuse_with_help(node.at, "an empty budget would be no limit at all", help);
             Vec::new()
         }
@@ -135,7 +135,11 @@ fn read_budget(file: &File<'_>, node: &Node) -> Vec<Budget> {
     }
 }
 
-fn parse_budget(text: &str) -> Result<Budget, String> {
+/// `5 per 10m`
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_budget(text: &str) -> Result<Budget, String> {
     let form = || "write `5 per 10m`".to_owned();
     let mut words = text.split_whitespace();
     let (Some(count), Some("per" | "in"), Some(window), None) = (words.next(), words.next(), words.next(), words.next()) else {

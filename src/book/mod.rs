@@ -17,5 +17,6 @@ mod tests;
 
 pub use crate::yaml::Problem;
 pub use compile::{Edition, Source};
-pub use limits::{Cooldown, LimitsPatch, Override};
+pub use front::read_selector;
+pub use limits::{Cooldown, LimitsPatch, Override, parse_budget, read_budgets};
 pub use load::{OVERRIDES, load};

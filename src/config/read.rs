@@ -2,9 +2,8 @@
 
 use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Notify, Prometheus, Settings, Web, WebhookTarget};
-use super::{intervals, targets};
+use super::{guards, intervals, targets};
 use crate::book::Override;
-use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
 use std::collections::BTreeMap;
@@ -81,6 +80,8 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
     let root = parse(file, &[Chunk { at: 0, text: file.text().to_owned() }])?;
     let mut fields = Fields::of(file, &root)?;
     let web = web(&mut fields, places);
+    let targets = fields.fields("targets").map_or_else(AllowList::default, targets::read);
+    let intervals = intervals::read(&mut fields);
     let settings = Settings {
         file: file.path().to_owned(),
         web,
@@ -88,14 +89,14 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         playbooks: playbooks(&mut fields, places),
         host: host(&mut fields),
         host_label: label(&mut fields),
-        targets: fields.fields("targets").map_or_else(AllowList::default, targets::read),
+        guards: guards::read(fields.fields("guards"), intervals, &targets),
+        targets,
         systemd_bus: address(&mut fields, "systemd", "bus", "unix:path=/", SYSTEMD_BUS),
         docker_host: address(&mut fields, "docker", "host", "unix:///", DOCKER_HOST),
         alertmanager: fields.fields("alertmanager").and_then(alertmanager),
         prometheus: fields.fields("prometheus").and_then(prometheus),
         vars: fields.values("vars").unwrap_or_default(),
         overrides: overrides(&mut fields),
-        guards: Policy { intervals: intervals::read(&mut fields), ..Policy::default() },
         notify: fields.fields("notify").map(|fields| notify(fields, places)).unwrap_or_default(),
         log: fields.fields("log").map(log).unwrap_or_default(),
     };

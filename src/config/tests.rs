@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+mod guards;
 mod intervals;
 
 /// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `control`.
@@ -126,7 +127,7 @@ fn mistakes_are_named_with_their_place() {
         ("vars: [a]", "heald.yaml:1:7: a list where a map of keys is expected"),
         (
             "after_care: 5m",
-            "heald.yaml:1:1: unknown key `after_care`; known are web, state, playbooks, host, host_label, targets, systemd, docker, alertmanager, prometheus, vars, overrides, time_intervals, notify, log",
+            "heald.yaml:1:1: unknown key `after_care`; known are web, targets, time_intervals, state, playbooks, host, host_label, guards, systemd, docker, alertmanager, prometheus, vars, overrides, notify, log",
         ),
         ("playbooks: [q]", "heald.yaml:2:1: key \"playbooks\" occurs twice; first in line 1"),
         ("web: {listen: [}", "heald.yaml:1:15: this is no YAML: mismatched bracket '[' closed by '}'"),
