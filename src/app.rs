@@ -274,8 +274,12 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
     let settings = config::load(file)?;
     let dirs: &[PathBuf] = &settings.playbooks;
-    let books = crate::book::load(dirs, &settings.overrides, &settings.vars).map_err(|problems| {
-        // The books know the overrides, but not where they stand.
+    let books = crate::book::load(dirs, &settings.overrides, &settings.vars).and_then(|books| {
+        let problems = crate::book::check(&books, Some(&settings.guards));
+        if problems.is_empty() { Ok(books) } else { Err(problems) }
+    });
+    let books = books.map_err(|problems| {
+        // The books know what the configuration says about them, but not where it stands.
         let named = |problem: Problem| match problem.file.as_os_str() == crate::book::OVERRIDES {
             true => Problem { file: file.to_owned(), ..problem },
             false => problem,

@@ -3,6 +3,7 @@
 use super::read::read;
 use super::secret::Places;
 use super::*;
+use crate::domain::playbook::Mode;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -116,7 +117,10 @@ fn mistakes_are_named_with_their_place() {
             "overrides: { web: { limits: { within: -1s } } }",
             "heald.yaml:1:39: \"-1s\" is no duration: a number is missing (write 30s, 5m or 1h30m)",
         ),
-        ("overrides: { web: { mode: approve } }", "heald.yaml:1:27: `mode: approve` is not supported by this version"),
+        (
+            "overrides: { web: { mode: ern } }",
+            "heald.yaml:1:27: \"ern\" is none of observe, approve, auto, earn; did you mean `earn`?",
+        ),
         (
             "notify: { webhook: { url: 'http://h', bearer: x } }",
             "heald.yaml:1:39: a secret does not belong into this file: `bearer`",
@@ -181,7 +185,7 @@ fn what_is_written_is_taken() {
          targets: { units: [a.service], urls: ['http://h/'], addresses: ['[::1]:6379', 'redis:6379'] }\n\
          alertmanager: { url: 'http://127.0.0.1:9093/', group_interval: 1m }\n\
          vars: { model: qwen3, port: 80 }\n\
-         overrides: { web: { mode: auto, limits: { budget: 3 per 1h }, vars: { x: [1] } } }\n\
+         overrides: { web: { mode: earn, limits: { budget: 3 per 1h }, vars: { x: [1] } } }\n\
          notify: { webhook: { url: 'http://h/x', bearer_file: token } }\n\
          log: { format: json, level: debug }\n",
     )
@@ -191,6 +195,7 @@ fn what_is_written_is_taken() {
     assert!(settings.state.ends_with("var") && settings.state.is_absolute());
     assert_eq!(settings.playbooks[1], Path::new("/b"));
     assert_eq!(settings.alertmanager.as_ref().unwrap().url.as_deref(), Some("http://127.0.0.1:9093"));
+    assert_eq!((settings.overrides["web"].mode, settings.overrides["web"].earns), (Some(Mode::Auto), true));
     assert_eq!(settings.overrides["web"].limits.budget.as_ref().unwrap()[0].count, 3);
     assert_eq!(settings.log, Log { format: LogFormat::Json, level: Level::Debug });
     assert!(!format!("{settings:?}").contains("s3cret"), "secrets are not shown");

@@ -230,3 +230,22 @@ fn all_mistakes_of_the_guards_are_reported_at_once() {
     let places: Vec<&str> = found.iter().filter_map(|problem| problem.split(": ").next()).collect();
     assert_eq!(places, ["heald.yaml:5:24", "heald.yaml:6:13", "heald.yaml:7:26", "heald.yaml:8:9"], "{found:#?}");
 }
+
+/// What the manual shows is read as it stands there.
+#[test]
+fn the_documented_example_is_taken() {
+    let manual = include_str!("../../../docs/configuration.md");
+    let block = |begin: &str| {
+        let from = manual.find(&format!("```yaml\n{begin}:")).unwrap() + "```yaml\n".len();
+        &manual[from..from + manual[from..].find("```").unwrap()]
+    };
+    let head = "playbooks: [p]\ntargets: { units: [web.service, db.service] }\n";
+    let settings = reading(&format!("{head}{}{}", block("time_intervals"), block("guards"))).unwrap();
+    let (policy, default) = (settings.guards, Policy::default());
+    assert_eq!(policy.breaker, default.breaker);
+    assert_eq!(policy.blast.storm, default.blast.storm);
+    assert_eq!((policy.flapping, policy.trust, policy.rate), (default.flapping, default.trust, default.rate));
+    assert_eq!((policy.severity.several, policy.severity.by_class), (default.severity.several, default.severity.by_class));
+    assert_eq!((policy.approval.expires, policy.quarantine_after), (default.approval.expires, default.quarantine_after));
+    assert_eq!((policy.freshness, policy.order.escalated), (default.freshness, default.order.escalated));
+}
