@@ -281,7 +281,7 @@ impl Open {
             asks_alertmanager: false,
             wall: jiff::Timestamp::UNIX_EPOCH,
             host: "web-1",
-            #[cfg(any(test, feature = "failpoints"))]
+            #[cfg(feature = "failpoints")]
             without: None,
         };
         let decision = decide(incident, signal, &facts, now);
@@ -352,6 +352,10 @@ fn the_loop(playbooks: usize, open: usize) -> (f64, f64, f64) {
         host: "web-1".to_owned(),
         host_label: "host".to_owned(),
         allow: AllowList { units: (0..open + measured).map(unit).collect(), ..AllowList::default() },
+        policy: Policy::default(),
+        asks_alertmanager: false,
+        #[cfg(feature = "failpoints")]
+        without: None,
         group_interval: Duration::from_secs(300),
         books: books.iter().map(|(edition, book)| (Arc::clone(book), edition.to_json().into())).collect(),
         compile: |_| Err("not in this bench".to_owned()),

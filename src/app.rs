@@ -8,6 +8,7 @@ use crate::domain::guard::Guard;
 use crate::domain::incident::AttemptOutcome;
 use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::playbook::Playbook;
+use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::ingest::{self, Auth, Limits, Pages, Secrets, Server, Web};
 use crate::link::alertmanager::Alertmanager;
@@ -145,7 +146,7 @@ async fn start_loop(
         host_label: settings.host_label.clone(),
         allow: settings.targets.clone(),
         group_interval: settings.alertmanager.as_ref().map_or(GROUP_INTERVAL, |alertmanager| alertmanager.group_interval),
-        policy: Default::default(),
+        policy: policy(settings),
         asks_alertmanager: settings.alertmanager.as_ref().is_some_and(|alertmanager| alertmanager.url.is_some()),
         #[cfg(any(test, feature = "failpoints"))]
         without: None,
@@ -188,6 +189,13 @@ fn escalate_only(
         }
     });
     (handle, task)
+}
+
+/// The configuration's `guards:`, and what heald stands on here.
+fn policy(settings: &Settings) -> Policy {
+    let mut policy = settings.guards.clone();
+    policy.protected.extend(link::own::protected());
+    policy
 }
 
 fn compile(text: &str) -> Result<Playbook, String> {
@@ -286,8 +294,12 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
     let settings = config::load(file)?;
     let dirs: &[PathBuf] = &settings.playbooks;
-    let books = crate::book::load(dirs, &settings.overrides, &settings.vars).map_err(|problems| {
-        // The books know the overrides, but not where they stand.
+    let books = crate::book::load(dirs, &settings.overrides, &settings.vars).and_then(|books| {
+        let problems = crate::book::check(&books, Some(&settings.guards));
+        if problems.is_empty() { Ok(books) } else { Err(problems) }
+    });
+    let books = books.map_err(|problems| {
+        // The books know what the configuration says about them, but not where it stands.
         let named = |problem: Problem| match problem.file.as_os_str() == crate::book::OVERRIDES {
             true => Problem { file: file.to_owned(), ..problem },
             false => problem,

@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod decide;
 pub mod ending;
 pub mod event;
+pub mod graph;
 pub mod guard;
 pub mod house;
 pub mod id;

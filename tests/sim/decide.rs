@@ -8,7 +8,7 @@ use heald::domain::decide::{Decision, Effect, Signal, decide};
 use heald::domain::guard::{Account, Facts, GroupCount, Ledger, Neighbour, Pace, PastAttempt};
 use heald::domain::house::{Hold, House};
 use heald::domain::id::{AttemptId, Fingerprint, IncidentId, PlaybookId};
-use heald::domain::incident::{AttemptOutcome, Incident, IncidentEvent as E, Phase, Subject};
+use heald::domain::incident::{Incident, IncidentEvent as E, Phase, Subject};
 use heald::domain::look::{Evidence, LookHow, Observation, ProbeResult, ProbeVerdict, TargetState};
 use heald::domain::notice::{Delivery, NoticeKind};
 use heald::domain::outcome::{ActOutcome, Acted, Impossible};

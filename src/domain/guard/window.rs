@@ -3,6 +3,7 @@
 use super::{Facts, Guard, Proposal, RELOOK_MAX, Refusal};
 use crate::domain::look::AlertSight;
 use crate::domain::time::Time;
+use jiff::Timestamp;
 use std::time::Duration;
 
 pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {
@@ -13,15 +14,19 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
     let muted = facts.policy.maintenance.iter().chain(&windows.mute);
     for name in muted {
         let Some(interval) = facts.policy.intervals.get(name).filter(|interval| interval.contains(facts.wall)) else { continue };
-        let end = interval.end(facts.wall);
-        let left = end.and_then(|end| Duration::try_from(end.duration_since(facts.wall)).ok()).unwrap_or(RELOOK_MAX);
-        let until = end.map_or_else(String::new, |end| format!(", until {end:.0}"));
-        return Refusal::wait(Guard::Window, now + left.min(RELOOK_MAX), format!("maintenance window {name:?}{until}"));
+        return hold(format!("maintenance window {name:?}"), interval.end(facts.wall), facts, now);
     }
-    let open = |name: &String| facts.policy.intervals.get(name).is_some_and(|interval| interval.contains(facts.wall));
-    if windows.active.is_empty() || windows.active.iter().any(open) {
+    let active = windows.active.iter().filter_map(|name| facts.policy.intervals.get(name));
+    if windows.active.is_empty() || active.clone().any(|interval| interval.contains(facts.wall)) {
         return None;
     }
-    let names = windows.active.join(", ");
-    Refusal::wait(Guard::Window, now + RELOOK_MAX, format!("repairs of this playbook wait for the window {names}"))
+    let reason = format!("repairs of this playbook wait for the window {}", windows.active.join(", "));
+    hold(reason, active.filter_map(|interval| interval.begin(facts.wall)).min(), facts, now)
+}
+
+/// The wall clock may be set meanwhile: looked at again every minute at least.
+fn hold(reason: String, until: Option<Timestamp>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {
+    let left = until.and_then(|until| Duration::try_from(until.duration_since(facts.wall)).ok()).unwrap_or(RELOOK_MAX);
+    let until = until.map_or_else(String::new, |until| format!(", until {until:.0}"));
+    Refusal::wait(Guard::Window, now + left.min(RELOOK_MAX), format!("{reason}{until}"))
 }

@@ -31,6 +31,7 @@ pub(super) fn restart() -> Playbook {
         class: FailureClass::Service,
         earns: false,
         after: Vec::new(),
+        priority: 0,
         windows: Windows::default(),
         vars: [].into(),
         rungs: vec![rung("restart", 3, vec![step("systemd.restart", Risk::Seen)])],

@@ -2,7 +2,7 @@
 
 use super::{Bench, OTHER, books};
 use crate::domain::alert::Labels;
-use crate::domain::calendar::Intervals;
+use crate::domain::calendar::{Interval, Intervals, TimeRange};
 use crate::domain::guard::{GroupCount, Guard, Neighbour, Trouble};
 use crate::domain::house::HouseEvent;
 use crate::domain::look::{AlertSight, StartLimit};
@@ -31,12 +31,20 @@ pub(super) fn given(bench: &mut Bench, what: &str) {
         "unreadable-act" => bench.policy.freshness = Unreadable::Act,
         "maintenance" => {
             // From half past midnight for two hours, in UTC.
-            let (intervals, zone) = (Intervals::at("00:30", "02:30", jiff::tz::TimeZone::UTC), "nightly".to_owned());
-            bench.policy.intervals.insert(zone.clone(), intervals);
+            let name = "nightly".to_owned();
+            let night = Interval {
+                times: vec![TimeRange { start: 30, end: 150 }],
+                weekdays: Vec::new(),
+                days_of_month: Vec::new(),
+                months: Vec::new(),
+                years: Vec::new(),
+                zone: jiff::tz::TimeZone::UTC,
+            };
+            bench.policy.intervals.insert(name.clone(), Intervals(vec![night]));
             match rest {
-                "muted" => bench.policy.maintenance = vec![zone],
-                "mute" => bench.book.windows.mute = vec![zone],
-                _ => bench.book.windows.active = vec![zone],
+                "muted" => bench.policy.maintenance = vec![name],
+                "mute" => bench.book.windows.mute = vec![name],
+                _ => bench.book.windows.active = vec![name],
             }
         }
         "between" => bench.between = Some(rest.to_owned()),
