@@ -26,6 +26,7 @@ use clock::Clock;
 use handle::{Handle, Reply, Request};
 use pace::Pace;
 use perform::{Answer, Performer};
+use reconcile::Reconciler;
 use state::State;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -44,6 +45,7 @@ mod observe;
 mod orders;
 mod pace;
 mod perform;
+mod reconcile;
 mod show;
 mod state;
 mod trust;
@@ -98,6 +100,9 @@ pub struct Driver<W> {
     performer: Performer<W>,
     telemetry: Telemetry,
     inbox: mpsc::Receiver<Request>,
+    /// What the loop asks of itself.
+    own: mpsc::Sender<Request>,
+    reconciler: Reconciler,
     answers: mpsc::UnboundedReceiver<Answer>,
     committed: watch::Sender<Seq>,
     stop: watch::Receiver<bool>,
@@ -169,6 +174,8 @@ impl<W: World> Driver<W> {
             next_seq: loaded.next_seq,
             telemetry,
             inbox,
+            own: sender.clone(),
+            reconciler: Reconciler::default(),
             answers,
             committed,
             stop,
@@ -202,6 +209,7 @@ impl<W: World> Driver<W> {
             self.gather(&mut round).await;
             let now = self.clock.now();
             if !*self.stop.borrow() {
+                self.ask_for_alerts(now);
                 for id in self.state.due(now, ROUND_MAX) {
                     self.signal(id, Signal::Wake, now, &mut round);
                     self.state.rearm(id, now);
