@@ -25,4 +25,5 @@ pub mod selector;
 pub mod target;
 pub mod template;
 pub mod time;
+pub mod trust;
 mod wording;

@@ -210,6 +210,18 @@ pub struct Library {
     others: Vec<usize>,
 }
 
+// === impl Mode ===
+
+impl Mode {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Approve => "approve",
+            Self::Auto => "auto",
+        }
+    }
+}
+
 // === impl FailureClass ===
 
 impl FailureClass {

@@ -159,6 +159,14 @@ pub struct RatePolicy {
     pub burst: u32,
 }
 
+// === impl Budgets ===
+
+impl Budgets {
+    pub fn each(&self) -> impl Iterator<Item = &Budget> {
+        self.target.iter().chain(&self.playbook).chain(&self.host).chain(&self.all)
+    }
+}
+
 // === impl defaults ===
 
 impl Default for Policy {
