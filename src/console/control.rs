@@ -11,18 +11,34 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 
 /// What the routes need.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Control {
     pub handle: Handle,
+    pub reload: Reload,
     /// Ends the streams when heald stops: they would never end by themselves.
     pub stopped: watch::Receiver<bool>,
+}
+
+/// Reads the configuration again, for whom the argument names; answers with a sentence.
+pub type Reload = Arc<dyn Fn(String) -> BoxFuture<'static, Result<String, ReloadError>> + Send + Sync>;
+
+/// The configuration in force stays, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// Every mistake, one to a line: 400.
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
 }
 
 /// Who is at the other end, by the kernel's word.
@@ -47,9 +63,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Answers until `stop`.
-pub async fn serve(listener: UnixListener, handle: Handle, stop: impl Future<Output = ()> + Send + 'static) {
+pub async fn serve(listener: UnixListener, handle: Handle, reload: Reload, stop: impl Future<Output = ()> + Send + 'static) {
     let (stopping, stopped) = watch::channel(false);
-    let service = router(Control { handle, stopped: stopped.clone() }).into_make_service_with_connect_info::<Peer>();
+    let service = router(Control { handle, reload, stopped: stopped.clone() }).into_make_service_with_connect_info::<Peer>();
     let mut told = stopped.clone();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         let _ = told.wait_for(|stop| *stop).await;
@@ -70,6 +86,7 @@ fn router(control: Control) -> Router {
         .route("/api/v1/incidents/{id}", get(incident))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/orders", post(order))
+        .route("/-/reload", post(reload).put(reload))
         .fallback(async || ApiError(StatusCode::NOT_FOUND, "there is no such path; see /api/v1/status".to_owned()))
         .method_not_allowed_fallback(async || {
             ApiError(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method".to_owned())
@@ -102,6 +119,12 @@ async fn order(State(control): State<Control>, ConnectInfo(peer): ConnectInfo<Pe
     let by = peer.name();
     tracing::info!(by, order = ?order, "order received");
     let message = soon(control.handle.order(order, by)).await??;
+    Ok(json(&Done { message }))
+}
+
+/// As long as it takes: an answer that came before the end would be a guess.
+async fn reload(State(control): State<Control>, ConnectInfo(peer): ConnectInfo<Peer>) -> Result<Response, ApiError> {
+    let message = (control.reload)(peer.name()).await?;
     Ok(json(&Done { message }))
 }
 
@@ -150,6 +173,15 @@ impl IntoResponse for ApiError {
 impl From<Unavailable> for ApiError {
     fn from(why: Unavailable) -> Self {
         Self(StatusCode::SERVICE_UNAVAILABLE, why.to_string())
+    }
+}
+
+impl From<ReloadError> for ApiError {
+    fn from(error: ReloadError) -> Self {
+        match error {
+            ReloadError::Refused(why) => Self(StatusCode::BAD_REQUEST, why),
+            ReloadError::Unavailable(why) => why.into(),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ mod control;
 mod events;
 mod socket;
 
-pub use control::serve;
+pub use control::{Reload, ReloadError, serve};
 pub use socket::bind;
 
 #[cfg(test)]

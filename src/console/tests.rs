@@ -8,6 +8,7 @@ use crate::run::handle::{OrderError, PersonOrder, Unavailable};
 use crate::run::view::{EventView, IncidentView};
 use jiff::Timestamp;
 use reqwest::{Client, Response};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -29,7 +30,7 @@ impl Site {
         let listener = bind(&path).await.unwrap();
         let heald = FakeLoop::start();
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let served = tokio::spawn(serve(listener, heald.handle.clone(), async {
+        let served = tokio::spawn(serve(listener, heald.handle.clone(), reload(), async {
             let _ = stopped.await;
         }));
         let client = Client::builder().unix_socket(path).no_proxy().build().unwrap();
@@ -44,6 +45,18 @@ impl Site {
         let answer = self.client.post("http://heald/api/v1/orders").body(json.to_owned()).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
+}
+
+/// Says yes, and for whom.
+fn reload() -> Reload {
+    Arc::new(|by| {
+        Box::pin(async move {
+            match &*by {
+                "somebody" => Err(ReloadError::Unavailable(Unavailable::Stopping)),
+                by => Ok(format!("reloaded by {by}")),
+            }
+        })
+    })
 }
 
 fn incident(id: u64) -> IncidentView {

@@ -1,5 +1,6 @@
 //! What holds for the whole house: the kill switch and the holds that people placed. Durable, and lifted only by people.
 
+use super::id::PlaybookId;
 use super::target::Target;
 use super::time::Time;
 use serde::{Deserialize, Serialize};
@@ -7,9 +8,14 @@ use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct House {
+    /// By order.
     pub paused: Option<Hold>,
+    /// By a file, for as long as it exists.
+    pub barred: Option<Hold>,
     /// By target: a deployment, a debugging session.
     pub holds: BTreeMap<Target, Hold>,
+    /// By playbook: one that does harm.
+    pub books: BTreeMap<PlaybookId, Hold>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,10 +30,36 @@ pub struct Hold {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum HouseEvent {
-    Paused { hold: Hold },
-    Resumed { by: String },
-    HoldPlaced { target: Target, hold: Hold },
-    HoldLifted { target: Target, by: String },
+    Paused {
+        hold: Hold,
+    },
+    Resumed {
+        by: String,
+    },
+    HoldPlaced {
+        target: Target,
+        hold: Hold,
+    },
+    HoldLifted {
+        target: Target,
+        by: String,
+    },
+    PlaybookHeld {
+        playbook: PlaybookId,
+        hold: Hold,
+    },
+    PlaybookReleased {
+        playbook: PlaybookId,
+        by: String,
+    },
+    /// The kill switch's file was found.
+    Barred {
+        hold: Hold,
+    },
+    /// It is gone.
+    Unbarred {
+        by: String,
+    },
 }
 
 // === impl House ===
@@ -43,11 +75,24 @@ impl House {
             HouseEvent::HoldLifted { target, .. } => {
                 self.holds.remove(target);
             }
+            HouseEvent::PlaybookHeld { playbook, hold } => {
+                self.books.insert(playbook.clone(), hold.clone());
+            }
+            HouseEvent::PlaybookReleased { playbook, .. } => {
+                self.books.remove(playbook);
+            }
+            HouseEvent::Barred { hold } => self.barred = Some(hold.clone()),
+            HouseEvent::Unbarred { .. } => self.barred = None,
         }
     }
 
+    /// By the file or by order; the file's word comes first, for no order lifts it.
     pub fn paused(&self, now: Time) -> Option<&Hold> {
-        self.paused.as_ref().filter(|hold| hold.holds(now))
+        self.barred.as_ref().or(self.paused.as_ref().filter(|hold| hold.holds(now)))
+    }
+
+    pub fn book_held(&self, playbook: &PlaybookId, now: Time) -> Option<&Hold> {
+        self.books.get(playbook).filter(|hold| hold.holds(now))
     }
 
     pub fn held(&self, target: &Target, now: Time) -> Option<&Hold> {
@@ -74,6 +119,18 @@ impl HouseEvent {
             Self::Resumed { .. } => "resumed",
             Self::HoldPlaced { .. } => "hold_placed",
             Self::HoldLifted { .. } => "hold_lifted",
+            Self::PlaybookHeld { .. } => "playbook_held",
+            Self::PlaybookReleased { .. } => "playbook_released",
+            Self::Barred { .. } => "barred",
+            Self::Unbarred { .. } => "unbarred",
+        }
+    }
+
+    /// It may let something go on that waited.
+    pub fn loosens(&self) -> bool {
+        match self {
+            Self::Resumed { .. } | Self::HoldLifted { .. } | Self::PlaybookReleased { .. } | Self::Unbarred { .. } => true,
+            Self::Paused { .. } | Self::HoldPlaced { .. } | Self::PlaybookHeld { .. } | Self::Barred { .. } => false,
         }
     }
 
@@ -83,6 +140,10 @@ impl HouseEvent {
             Self::Resumed { by } => format!("repairs resumed by {by}"),
             Self::HoldPlaced { target, hold } => format!("{target} put on hold {}", hold.text()),
             Self::HoldLifted { target, by } => format!("hold on {target} lifted by {by}"),
+            Self::PlaybookHeld { playbook, hold } => format!("playbook {playbook} put on hold {}", hold.text()),
+            Self::PlaybookReleased { playbook, by } => format!("hold on playbook {playbook} lifted by {by}"),
+            Self::Barred { hold } => format!("all repairs paused {}", hold.text()),
+            Self::Unbarred { by } => format!("no longer paused by {by}"),
         }
     }
 }

@@ -87,7 +87,10 @@ impl E {
                     .collect();
                 format!("told {}: {}", notice.label(), each.join(", "))
             }
-            E::Retried { by } => format!("tried again by {by}: counters start anew, budgets do not"),
+            E::Retried { by, revision, .. } => {
+                let book = if revision.is_some() { ", with the playbook now in force" } else { "" };
+                format!("tried again by {by}{book}: counters start anew, budgets do not")
+            }
             E::LateAnswer { attempt, step, text } => {
                 format!("late answer of attempt {attempt}, step {}: {text} (recorded, not believed)", step + 1)
             }

@@ -5,7 +5,7 @@
 
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::target::AllowList;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 mod clock;
 pub mod docker;
@@ -18,8 +18,12 @@ pub struct Tools {
     pub systemd: Arc<systemd::Systemd>,
     pub docker: Arc<docker::Docker>,
     pub http: reqwest::Client,
-    pub allow: Arc<AllowList>,
+    pub allow: Allowed,
 }
+
+/// The allow-list in force, shared by all who hold a clone of it.
+#[derive(Clone, Debug, Default)]
+pub struct Allowed(Arc<RwLock<Arc<AllowList>>>);
 
 /// Why a call to systemd or Docker came to nothing, by what may be done next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +46,24 @@ pub enum LinkError {
     /// It answered, and the answer was no.
     #[error("{0}")]
     Refused(String),
+}
+
+// === impl Allowed ===
+
+impl Allowed {
+    pub fn new(list: AllowList) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(list))))
+    }
+
+    /// As it is now: who judges by it asks again each time.
+    pub fn now(&self) -> Arc<AllowList> {
+        // Whoever writes only swaps a pointer: nothing can be half done.
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn replace(&self, list: AllowList) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(list);
+    }
 }
 
 // === impl LinkError ===

@@ -203,6 +203,7 @@ fn as_args<T: serde::Serialize>(params: &T) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::Allowed;
     use std::sync::Arc;
 
     fn check(text: &str) -> Result<Check, String> {
@@ -221,7 +222,7 @@ mod tests {
             systemd: Arc::new(crate::link::systemd::Systemd::new("unix:path=/nonexistent/bus")),
             docker: Arc::new(crate::link::docker::Docker::new("unix:///nonexistent/docker.sock")),
             http: crate::link::http::client().unwrap(),
-            allow: Arc::new(allow),
+            allow: Allowed::new(allow),
         }
     }
 

@@ -39,7 +39,10 @@ impl<W: World> Driver<W> {
     }
 
     /// On the blocking pool: a disk that hangs must not hang the runtime. A panic there ends the loop, for the store is lost with it.
-    async fn with_store<T: Send + 'static>(&mut self, work: impl FnOnce(&mut Store) -> T + Send + 'static) -> Result<T, String> {
+    pub(super) async fn with_store<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Store) -> T + Send + 'static,
+    ) -> Result<T, String> {
         let Some(mut store) = self.store.take() else { return Err("the store is gone".to_owned()) };
         let task = tokio::task::spawn_blocking(move || {
             let result = work(&mut store);
@@ -118,10 +121,7 @@ impl<W: World> Driver<W> {
     /// Forgets what no budget and no reader needs any more.
     pub(super) async fn chores(&mut self, now: Time) {
         self.next_chores = now + CHORES_EVERY;
-        let pinned = self.pinned.values();
-        let windows =
-            self.library.books().iter().chain(pinned).flat_map(|book| book.limits.budget.iter().map(|budget| budget.window));
-        let longest = windows.max().unwrap_or_default().max(Duration::from_secs(3_600));
+        let longest = self.longest_window();
         self.state.prune(now, longest);
         let keep = RETENTION.max(longest);
         let before = Time(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));

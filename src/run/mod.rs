@@ -16,14 +16,14 @@ use crate::domain::house::HouseEvent;
 use crate::domain::id::{IncidentId, Revision, Seq};
 use crate::domain::incident::{Incident, IncidentEvent};
 use crate::domain::notice::{Notice, NoticeKind};
-use crate::domain::playbook::{Library, Mode, Playbook};
-use crate::domain::target::AllowList;
+use crate::domain::playbook::{Library, Playbook};
 use crate::domain::time::Time;
 use crate::store::{Batch, Loaded, Record, Row, Store};
 use crate::telemetry::{Stage, Telemetry};
 use clock::Clock;
 use handle::{Handle, Reply, Request};
 use perform::{Answer, Performer};
+use reload::Reload;
 use state::State;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -40,23 +40,23 @@ mod ledger;
 mod observe;
 mod orders;
 mod perform;
+mod reload;
 mod show;
 mod state;
+mod switch;
 pub mod view;
 pub mod world;
 
 pub use escalate_only::{escalate_only, insist};
+pub use reload::InForce;
+pub use switch::Switch;
 
 /// What the loop is told once, at its start.
 pub struct Config {
     pub host: String,
-    /// The alert's label that names its host.
-    pub host_label: String,
-    pub allow: AllowList,
-    /// Alertmanager's: how long it may keep a second failure to itself.
-    pub group_interval: Duration,
-    /// The playbooks in force, each with the text that the store keeps of it.
-    pub books: Vec<(Arc<Playbook>, Arc<str>)>,
+    /// Until a reload.
+    pub in_force: InForce,
+    pub switch: Switch,
     /// Compiles a text that the store kept, for incidents that are older than the files.
     pub compile: fn(&str) -> Result<Playbook, String>,
     /// Called whenever the loop has done a round of work: feeds the service manager's watchdog.
@@ -87,6 +87,8 @@ pub struct Driver<W> {
     unmatched: VecDeque<String>,
     /// Why the last commit failed, while it does.
     store_trouble: Option<String>,
+    /// To be put in force when the round is over.
+    reloads: Vec<Reload>,
     /// To be looked at before anything else is decided about them.
     unsettled: Vec<IncidentId>,
     next_chores: Time,
@@ -134,8 +136,7 @@ impl<W: World> Driver<W> {
         // Unbounded, but each open incident has at most one look, one action and two messages under way.
         let (answer, answers) = mpsc::unbounded_channel();
         let (committed, watch) = watch::channel(Seq(loaded.next_seq.0.saturating_sub(1)));
-        let library = Library::new(config.books.iter().map(|(book, _)| Arc::clone(book)).collect());
-        let editions = config.books.iter().map(|(book, text)| (book.revision.clone(), Arc::clone(text))).collect();
+        let (library, editions) = (config.in_force.library(), config.in_force.editions());
         let mut driver = Self {
             performer: Performer::new(Arc::clone(&world), answer, telemetry.clone()),
             world,
@@ -154,6 +155,7 @@ impl<W: World> Driver<W> {
             stop,
             unmatched: VecDeque::new(),
             store_trouble: None,
+            reloads: Vec::new(),
             unsettled: Vec::new(),
             next_chores: Time::default(),
             sent: HashMap::new(),
@@ -177,6 +179,8 @@ impl<W: World> Driver<W> {
             }
             (self.config.heartbeat)();
             let mut round = Round::default();
+            self.heed_switch(&mut round);
+            self.reload(&mut round).await;
             self.settle(&mut round);
             self.gather(&mut round).await;
             let now = self.clock.now();
@@ -209,6 +213,7 @@ impl<W: World> Driver<W> {
         };
         tokio::select! {
             biased;
+            Ok(()) = self.config.switch.seen.changed() => self.heed_switch(round),
             Some(answer) = self.answers.recv() => self.answer(answer, round),
             Some(request) = self.inbox.recv() => self.request(request, round),
             Ok(()) = self.stop.changed(), if !stopping => {}
@@ -238,7 +243,11 @@ impl<W: World> Driver<W> {
     /// Decides, and applies what was decided; the events wait in the round for their commit.
     fn signal(&mut self, id: IncidentId, signal: Signal, now: Time, round: &mut Round) -> Option<String> {
         let incident = self.state.incidents.get(&id)?;
-        let playbook = self.playbook_of(incident)?;
+        let playbook = match &signal {
+            // It begins anew, and with what is in force.
+            Signal::Retry { .. } => self.library.get(&incident.playbook).cloned().or_else(|| self.playbook_of(incident))?,
+            _ => self.playbook_of(incident)?,
+        };
         let facts = self.facts(&playbook);
         let decision = decide::decide(incident, signal, &facts, now);
         let Decision { events, effects, judged, refused, wake } = decision;
@@ -263,6 +272,9 @@ impl<W: World> Driver<W> {
 
     fn record(&mut self, id: IncidentId, event: IncidentEvent, now: Time, round: &mut Round) {
         let change = self.state.apply(id, &event, now);
+        if let IncidentEvent::Retried { revision: Some(revision), .. } = &event {
+            self.keep_edition(revision, round);
+        }
         if let IncidentEvent::AttemptEnded { attempt: _, outcome, .. } = &event
             && let Some(incident) = self.state.incidents.get(&id)
         {
@@ -280,7 +292,7 @@ impl<W: World> Driver<W> {
     }
 
     fn record_house(&mut self, event: HouseEvent, now: Time, round: &mut Round) {
-        let loosens = matches!(event, HouseEvent::Resumed { .. } | HouseEvent::HoldLifted { .. });
+        let loosens = event.loosens();
         self.state.apply_house(&event);
         self.push(Record::House(event), now, round);
         if loosens {
@@ -359,16 +371,17 @@ impl<W: World> Driver<W> {
     }
 
     fn facts<'a>(&'a self, playbook: &'a Playbook) -> Facts<'a> {
-        // What tightens holds at once, also for pinned revisions; a playbook that was removed may do nothing more.
+        // What tightens holds at once, also for pinned revisions.
         let in_force = self.library.get(&playbook.id);
         Facts {
             playbook,
-            mode: playbook.mode.min(in_force.map_or(Mode::Observe, |book| book.mode)),
+            mode: playbook.mode.min(in_force.map_or(playbook.mode, |book| book.mode)),
+            removed: in_force.is_none(),
             budget_in_force: in_force.map_or(&[], |book| &book.limits.budget),
-            allow: &self.config.allow,
+            allow: &self.config.in_force.allow,
             house: &self.state.house,
             ledger: &self.state.ledger,
-            group_interval: self.config.group_interval,
+            group_interval: self.config.in_force.group_interval,
             host: &self.config.host,
         }
     }

@@ -45,9 +45,7 @@ impl State {
         for (_, event) in &loaded.house {
             state.house.apply(event);
         }
-        for (at, id, event) in &loaded.attempts {
-            state.ledger.apply(*id, event, *at);
-        }
+        state.relearn(loaded);
         // The newest come first in `loaded`, and the newest of an alert counts.
         for closed in loaded.closed.iter().rev() {
             for (fingerprint, starts_at) in &closed.alerts {
@@ -63,6 +61,14 @@ impl State {
             state.insert(incident);
         }
         state
+    }
+
+    /// The attempts alone, as far back as they were read.
+    pub fn relearn(&mut self, loaded: &Loaded) {
+        self.ledger = Ledger::default();
+        for (at, id, event) in &loaded.attempts {
+            self.ledger.apply(*id, event, *at);
+        }
     }
 
     pub fn apply_house(&mut self, event: &HouseEvent) {
@@ -116,6 +122,10 @@ impl State {
     pub fn held_by(&self, guard: Guard) -> Vec<IncidentId> {
         let held = |incident: &&Incident| matches!(&incident.phase, Phase::Held { guard: by, .. } if *by == guard);
         self.incidents.values().filter(held).map(|incident| incident.id).collect()
+    }
+
+    pub fn held(&self) -> Vec<IncidentId> {
+        self.incidents.values().filter(|incident| matches!(incident.phase, Phase::Held { .. })).map(|one| one.id).collect()
     }
 
     pub fn timer(&self, id: IncidentId) -> Option<Time> {

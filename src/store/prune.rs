@@ -3,6 +3,7 @@
 use super::load::record;
 use super::{CommitError, ReadError, Store};
 use crate::domain::house::HouseEvent;
+use crate::domain::id::PlaybookId;
 use crate::domain::target::Target;
 use crate::domain::time::Time;
 use rusqlite::{Transaction, TransactionBehavior, params};
@@ -15,6 +16,16 @@ pub struct Pruned {
     pub editions: usize,
     /// Call again: one call does a bounded piece, for the loop waits meanwhile.
     pub more: bool,
+}
+
+/// What a house event is the latest word on.
+#[derive(PartialEq, Eq, Hash)]
+enum About {
+    Pause,
+    /// The kill switch's file.
+    Bar,
+    Target(Target),
+    Playbook(PlaybookId),
 }
 
 /// A few milliseconds' worth.
@@ -70,7 +81,7 @@ impl Store {
 fn void_house_events(tx: &Transaction<'_>, before: Time) -> Result<Vec<i64>, CommitError> {
     let mut query = tx.prepare_cached("SELECT seq, at, body FROM events WHERE incident IS NULL ORDER BY seq DESC")?;
     let mut rows = query.query([])?;
-    let mut spoken: HashSet<Option<Target>> = HashSet::new();
+    let mut spoken: HashSet<About> = HashSet::new();
     let mut void = Vec::new();
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
@@ -78,10 +89,14 @@ fn void_house_events(tx: &Transaction<'_>, before: Time) -> Result<Vec<i64>, Com
         let event: HouseEvent =
             record(seq.unsigned_abs(), &body).map_err(|error: ReadError| CommitError::Broken { why: error.to_string() })?;
         let (about, lifts) = match event {
-            HouseEvent::Paused { .. } => (None, false),
-            HouseEvent::Resumed { .. } => (None, true),
-            HouseEvent::HoldPlaced { target, .. } => (Some(target), false),
-            HouseEvent::HoldLifted { target, .. } => (Some(target), true),
+            HouseEvent::Paused { .. } => (About::Pause, false),
+            HouseEvent::Resumed { .. } => (About::Pause, true),
+            HouseEvent::HoldPlaced { target, .. } => (About::Target(target), false),
+            HouseEvent::HoldLifted { target, .. } => (About::Target(target), true),
+            HouseEvent::PlaybookHeld { playbook, .. } => (About::Playbook(playbook), false),
+            HouseEvent::PlaybookReleased { playbook, .. } => (About::Playbook(playbook), true),
+            HouseEvent::Barred { .. } => (About::Bar, false),
+            HouseEvent::Unbarred { .. } => (About::Bar, true),
         };
         let latest = spoken.insert(about);
         if row.get::<_, i64>(1)? < before.0 && (!latest || lifts) {
@@ -173,5 +188,28 @@ mod tests {
         assert_eq!(pen.store.prune(Time(500)).unwrap().events, 4);
         let house = pen.store.reload().unwrap().house;
         assert_eq!(house, [(Time(5), placed("second")), (Time(900), HouseEvent::Paused { hold: hold("again") })]);
+    }
+    #[test]
+    fn each_switch_has_a_word_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let hold = || Hold { until: None, why: "storm".into(), by: "ann".into() };
+        let barred = HouseEvent::Barred { hold: hold() };
+        let held = |playbook: &str| HouseEvent::PlaybookHeld { playbook: playbook.into(), hold: hold() };
+        pen.house(1, barred.clone());
+        pen.house(2, HouseEvent::Paused { hold: hold() });
+        pen.house(3, held("a"));
+        pen.house(4, held("b"));
+        // Neither lifts the file's pause, nor the hold on b.
+        pen.house(5, HouseEvent::Resumed { by: "ann".into() });
+        pen.house(6, HouseEvent::PlaybookReleased { playbook: "a".into(), by: "ann".into() });
+        pen.house(900, HouseEvent::Resumed { by: "ann".into() });
+        assert_eq!(pen.store.prune(Time(500)).unwrap().events, 4);
+        let house = pen.store.reload().unwrap().house;
+        assert_eq!(house[..2], [(Time(1), barred), (Time(4), held("b"))]);
+        pen.house(901, HouseEvent::Unbarred { by: "the file".into() });
+        pen.house(902, HouseEvent::Paused { hold: hold() });
+        assert_eq!(pen.store.prune(Time(950)).unwrap().events, 3);
+        assert_eq!(pen.store.reload().unwrap().house.len(), 2);
     }
 }

@@ -61,6 +61,8 @@ struct Metrics {
     queue: Gauge,
     last_commit: Gauge<f64, AtomicU64>,
     paused: Gauge,
+    reload_ok: Gauge,
+    last_reload: Gauge<f64, AtomicU64>,
 }
 
 // === impl Telemetry ===
@@ -171,6 +173,15 @@ impl Telemetry {
         self.0.paused.set(i64::from(paused));
     }
 
+    /// The configuration was read. `at_ms`: the wall clock's milliseconds since 1970.
+    pub fn reloaded(&self, ok: bool, at_ms: i64) {
+        self.0.reload_ok.set(i64::from(ok));
+        if ok {
+            #[expect(clippy::cast_precision_loss, reason = "the time needs milliseconds")]
+            self.0.last_reload.set(at_ms as f64 / 1_000.0);
+        }
+    }
+
     /// The text of `/metrics`, of type [`OPENMETRICS`].
     pub fn page(&self) -> String {
         let mut page = String::with_capacity(16 * 1_024);
@@ -221,6 +232,13 @@ impl Metrics {
             queue: plain(&mut page, "queue_depth", "Requests waiting for the loop"),
             last_commit: seconds(&mut page, "last_commit_timestamp", "When the journal was last written", Gauge::default()),
             paused: plain(&mut page, "paused", "1 while repairs are paused by a person"),
+            reload_ok: plain(&mut page, "config_last_reload_successful", "1 when the configuration was taken when last read"),
+            last_reload: seconds(
+                &mut page,
+                "config_last_reload_success_timestamp",
+                "When the configuration was last taken",
+                Gauge::default(),
+            ),
             registry: page,
         }
     }
@@ -282,6 +300,8 @@ mod tests {
         telemetry.dependency("systemd", false);
         telemetry.committed(4, Duration::from_millis(2), 1_500);
         telemetry.notified("webhook", false);
+        telemetry.reloaded(true, 2_500);
+        telemetry.reloaded(false, 9_000);
         let page = telemetry.page();
         for line in [
             "heald_attempts_total{playbook=\"container-down\",outcome=\"healed\"} 1",
@@ -292,6 +312,8 @@ mod tests {
             "heald_dependency_up{dependency=\"systemd\"} 0",
             "heald_journal_batch_records_sum 4.0",
             "heald_last_commit_timestamp_seconds 1.5",
+            "heald_config_last_reload_successful 0",
+            "heald_config_last_reload_success_timestamp_seconds 2.5",
             "heald_notifications_total{channel=\"webhook\",outcome=\"failed\"} 1",
         ] {
             assert!(page.contains(line), "no {line:?} in\n{page}");

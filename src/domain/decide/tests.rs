@@ -189,6 +189,7 @@ impl Bench {
         let facts = Facts {
             playbook: &self.book,
             mode: self.book.mode,
+            removed: false,
             budget_in_force: &[],
             allow: &self.allow,
             house: &self.house,
