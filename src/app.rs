@@ -18,6 +18,7 @@ use crate::run::{self, Config, Driver, InForce};
 use crate::store::{Horizon, OpenError, Store};
 use crate::telemetry::Telemetry;
 use crate::yaml::Problem;
+use axum::Router;
 use reload::Reloader;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -39,6 +40,8 @@ type Dependencies = BTreeMap<String, String>;
 
 /// How often systemd and Docker are asked whether they answer.
 const REACH_EVERY: Duration = Duration::from_secs(10);
+/// What the journal calls whoever gives orders over HTTP.
+const HTTP_ADMIN: &str = "http admin";
 /// For answers under way when the loop has ended.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// After-care ends this long after the resolve where the configuration does not say: Alertmanager's own default.
@@ -47,6 +50,8 @@ const GROUP_INTERVAL: Duration = Duration::from_secs(300);
 /// What of the settings is judged only by whoever takes it; the same at a start and at a reload.
 struct Checked {
     auth: Auth,
+    /// Who may control heald over HTTP: nobody, unless configured.
+    admin: Option<Auth>,
     notifier: Notifier,
 }
 
@@ -69,7 +74,7 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
     reload::begin_series(&telemetry, &books);
     reload::note(&telemetry, true);
     let tools = tools(&settings)?;
-    let Checked { auth, notifier } = Checked::of(&settings)?;
+    let Checked { auth, admin, notifier } = Checked::of(&settings)?;
     let world = Arc::new(RealWorld::new(tools.clone(), notifier));
     let (stop, stopping) = watch::channel(false);
     // The doors stay open until the loop has ended: it answers 503 meanwhile.
@@ -90,13 +95,17 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
         limits,
         pages: Pages { targets: targets_page(&tools) },
     };
+    let control_routes = admin.map_or_else(Router::new, |admin| {
+        let routes = console::routes(handle.clone(), reloader.hook(), closing.clone(), HTTP_ADMIN);
+        ingest::behind(routes, admin, telemetry.clone())
+    });
     let mut doors = vec![tokio::spawn(console::serve(control, handle, reloader.hook(), stopped(closing.clone())))];
     match settings.web.metrics_listen {
-        None => doors.push(tokio::spawn(server.serve(ingest::router(web), stopped(closing)))),
+        None => doors.push(tokio::spawn(server.serve(ingest::router(web).merge(control_routes), stopped(closing)))),
         Some(address) => {
             let metrics = Server::bind(address, limits).await?;
             doors.push(tokio::spawn(metrics.serve(ingest::pages_router(web.clone()), stopped(closing.clone()))));
-            doors.push(tokio::spawn(server.serve(ingest::webhook_router(web), stopped(closing))));
+            doors.push(tokio::spawn(server.serve(ingest::webhook_router(web).merge(control_routes), stopped(closing))));
         }
     }
     tracing::info!(listen = %settings.web.listen, state = %settings.state.display(), "heald is ready");
@@ -259,6 +268,11 @@ fn auth(settings: &Settings) -> Result<Auth, String> {
     })
 }
 
+/// The secret of those who may control heald over HTTP.
+fn admin(_settings: &Settings) -> Option<&config::Secret> {
+    None
+}
+
 fn targets_page(tools: &Tools) -> Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, String> + Send + Sync> {
     let collector = Arc::new(Containers::new(Arc::clone(&tools.docker)));
     Arc::new(move || {
@@ -321,7 +335,8 @@ pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
 impl Checked {
     fn of(settings: &Settings) -> Result<Self, String> {
         let notifier = Notifier::new(notify_settings(settings)).map_err(|error| format!("notify: {error}"))?;
-        Ok(Self { auth: auth(settings)?, notifier })
+        let admin = admin(settings).map(|secret| Secrets::parse(secret.reveal()).map_err(|error| format!("web.admin: {error}")));
+        Ok(Self { auth: auth(settings)?, admin: admin.transpose()?.map(Auth::Bearer), notifier })
     }
 }
 

@@ -23,7 +23,9 @@ pub(super) fn watch(state: &Path) -> Switch {
         Some(format!("it can't be looked at: {error}"))
     });
     let (sender, seen) = watch::channel(first);
-    let switch = Switch { file: path.display().to_string(), seen };
+    // As a person would type it from anywhere.
+    let shown = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+    let switch = Switch { file: shown.display().to_string(), seen };
     tokio::spawn(async move {
         let mut trouble = None;
         while !sender.is_closed() {

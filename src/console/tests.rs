@@ -151,6 +151,36 @@ async fn orders_name_who_gave_them() {
 }
 
 #[tokio::test]
+async fn a_reload_is_asked_for_as_prometheus_has_it() {
+    let site = Site::open().await;
+    let uid = rustix::process::getuid().as_raw();
+    let by = if uid == 0 { "root".to_owned() } else { format!("uid {uid}") };
+    for method in [reqwest::Method::POST, reqwest::Method::PUT] {
+        let answer = site.client.request(method, "http://heald/-/reload").send().await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), format!("{{\"message\":\"reloaded by {by}\"}}\n"));
+    }
+    assert_eq!(site.client.get("http://heald/-/reload").send().await.unwrap().status().as_u16(), 405);
+}
+
+#[tokio::test]
+async fn elsewhere_the_paths_name_whom_they_were_told() {
+    let heald = FakeLoop::start();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let routes = routes(heald.handle.clone(), reload(), stopped, "http admin");
+    let served = tokio::spawn(async move { axum::serve(listener, routes).await });
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder().no_proxy().build().unwrap();
+    let resume = client.post(format!("{url}/api/v1/orders")).body("{\"verb\":\"resume\"}");
+    assert_eq!(resume.send().await.unwrap().status().as_u16(), 200);
+    assert_eq!(heald.state().orders.remove(0), (PersonOrder::Resume, "http admin".to_owned()));
+    let reloaded = client.post(format!("{url}/-/reload")).send().await.unwrap().text().await.unwrap();
+    assert!(reloaded.contains("reloaded by http admin"), "{reloaded}");
+    served.abort();
+}
+
+#[tokio::test]
 async fn events_come_as_they_are_written_and_go_on_where_the_client_was() {
     let site = Site::open().await;
     for seq in 1..=450 {

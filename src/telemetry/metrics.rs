@@ -48,6 +48,7 @@ struct Metrics {
     alerts: Family<ByResult, Counter>,
     webhook_requests: Family<ByCode, Counter>,
     webhook_refused: Family<ByReason, Counter>,
+    control_requests: Family<ByCode, Counter>,
     truncated: Counter,
     attempts: Family<ByPlaybook, Counter>,
     refusals: Family<ByGuard, Counter>,
@@ -79,6 +80,9 @@ impl Telemetry {
         }
         for code in [200, 400, 401, 405, 408, 413, 415, 503] {
             let _ = metrics.webhook_requests.get_or_create(&ByCode { code });
+        }
+        for code in [200, 400, 401] {
+            let _ = metrics.control_requests.get_or_create(&ByCode { code });
         }
         for stage in Stage::ALL {
             let _ = metrics.stages.get_or_create(&ByStage { stage: stage.label() });
@@ -115,6 +119,11 @@ impl Telemetry {
 
     pub fn webhook_refused(&self, reason: WebhookRefusal) {
         self.0.webhook_refused.get_or_create(&ByReason { reason: reason.label() }).inc();
+    }
+
+    /// An order or a question over HTTP; the control socket's are not counted.
+    pub fn control(&self, code: u16) {
+        self.0.control_requests.get_or_create(&ByCode { code }).inc();
     }
 
     /// Alerts that Alertmanager left out of a body (`truncatedAlerts`).
@@ -204,6 +213,7 @@ impl Metrics {
             alerts: plain(&mut page, "alerts", "Alerts by what became of them"),
             webhook_requests: plain(&mut page, "webhook_requests", "Webhook requests by HTTP status"),
             webhook_refused: plain(&mut page, "webhook_refused", "Webhook requests turned away, by reason"),
+            control_requests: plain(&mut page, "control_requests", "Requests to the control API over HTTP, by status"),
             truncated: plain(&mut page, "truncated_alerts", "Alerts that Alertmanager left out of its bodies"),
             attempts: plain(&mut page, "attempts", "Repair attempts by how they ended"),
             refusals: plain(&mut page, "refusals", "Attempts and steps that a guard refused"),
