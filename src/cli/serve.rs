@@ -22,11 +22,12 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     #[cfg(feature = "failpoints")]
     let _crash_points = fail::FailScenario::setup();
     let (settings, books) = app::read(&args.config_file).map_err(|problems| check::failure(&problems))?;
-    if let Some(listen) = args.listen {
-        if settings.web.auth.is_none() && !listen.ip().is_loopback() {
-            let file = args.config_file.display();
-            return Err(Failure::Usage(format!("{listen} is open to others: that needs `web.auth` in {file}")));
-        }
+    if let Some(listen) = args.listen
+        && settings.web.auth.is_none()
+        && !listen.ip().is_loopback()
+    {
+        let file = args.config_file.display();
+        return Err(Failure::Usage(format!("{listen} is open to others: that needs `web.auth` in {file}")));
     }
     let format = match settings.log.format {
         crate::config::LogFormat::Text => log::Format::Text,

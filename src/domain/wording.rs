@@ -146,4 +146,11 @@ mod tests {
         let text = event.text();
         assert!(text.len() < 200 && !text.contains(char::is_control), "{text:?}");
     }
+    #[test]
+    fn a_retry_of_an_older_journal_keeps_its_playbook() {
+        let event: E = serde_json::from_str(r#"{"kind":"retried","by":"ann"}"#).unwrap();
+        assert_eq!(event, E::Retried { by: "ann".to_owned(), revision: None, rungs: None });
+        assert_eq!(event.text(), "tried again by ann: counters start anew, budgets do not");
+        assert_eq!(serde_json::to_string(&event).unwrap(), r#"{"kind":"retried","by":"ann"}"#);
+    }
 }
