@@ -6,7 +6,9 @@ use crate::config::{self, Settings};
 use crate::console;
 use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::playbook::Playbook;
+use crate::domain::policy::Policy;
 use crate::ingest::{self, Auth, Limits, Pages, Secrets, Server, Web};
+use crate::link::alertmanager::Alertmanager;
 use crate::link::docker::Docker;
 use crate::link::systemd::Systemd;
 use crate::link::{self, Allowed, Tools};
@@ -38,7 +40,7 @@ pub type Books = Vec<(Edition, Arc<Playbook>)>;
 /// What is up or down, for `heald status` and the metrics.
 type Dependencies = BTreeMap<String, String>;
 
-/// How often systemd and Docker are asked whether they answer.
+/// How often systemd, Docker and Alertmanager are asked whether they answer.
 const REACH_EVERY: Duration = Duration::from_secs(10);
 /// What the journal calls whoever gives orders over HTTP.
 const HTTP_ADMIN: &str = "http admin";
@@ -176,6 +178,9 @@ async fn start_loop(
         in_force: in_force(settings, &books),
         // Before the first effect.
         switch: switch::watch(&settings.state),
+        asks_alertmanager: settings.alertmanager.as_ref().is_some_and(|alertmanager| alertmanager.url.is_some()),
+        #[cfg(any(test, feature = "failpoints"))]
+        without: None,
         compile,
         heartbeat: Box::new(heartbeat()),
         dependencies,
@@ -192,6 +197,7 @@ fn in_force(settings: &Settings, books: &Books) -> InForce {
         host_label: settings.host_label.clone(),
         allow: settings.targets.clone(),
         group_interval: settings.alertmanager.as_ref().map_or(GROUP_INTERVAL, |alertmanager| alertmanager.group_interval),
+        policy: policy(settings),
         books: books.iter().map(|(edition, book)| (Arc::clone(book), edition.to_json().into())).collect(),
     }
 }
@@ -226,6 +232,13 @@ fn escalate_only(
     (handle, task)
 }
 
+/// The configuration's `guards:`, and what heald stands on here.
+fn policy(settings: &Settings) -> Policy {
+    let mut policy = settings.guards.clone();
+    policy.protected.extend(link::own::protected());
+    policy
+}
+
 fn compile(text: &str) -> Result<Playbook, String> {
     let edition = Edition::from_json(text).map_err(|error| error.to_string())?;
     edition.compile().map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
@@ -242,10 +255,14 @@ fn heartbeat() -> impl Fn() + Send {
 }
 
 fn tools(settings: &Settings) -> Result<Tools, String> {
+    let http = link::http::client()?;
+    let url = settings.alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.as_deref());
+    let alertmanager = url.map(|url| Alertmanager::new(http.clone(), url)).transpose()?.map(Arc::new);
     Ok(Tools {
         systemd: Arc::new(Systemd::new(settings.systemd_bus.clone())),
         docker: Arc::new(Docker::new(&settings.docker_host)),
-        http: link::http::client()?,
+        http,
+        alertmanager,
         allow: Allowed::new(settings.targets.clone()),
     })
 }
@@ -268,11 +285,6 @@ fn auth(settings: &Settings) -> Result<Auth, String> {
     })
 }
 
-/// The secret of those who may control heald over HTTP.
-fn admin(_settings: &Settings) -> Option<&config::Secret> {
-    None
-}
-
 fn targets_page(tools: &Tools) -> Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, String> + Send + Sync> {
     let collector = Arc::new(Containers::new(Arc::clone(&tools.docker)));
     Arc::new(move || {
@@ -282,7 +294,7 @@ fn targets_page(tools: &Tools) -> Arc<dyn Fn() -> futures_util::future::BoxFutur
     })
 }
 
-/// Asks what the allow-list needs, whether it answers; heald is ready all the same.
+/// Asks what the allow-list and the freshness of alerts need, whether it answers; heald is ready all the same.
 fn watch_dependencies(tools: &Tools, telemetry: &Telemetry) -> watch::Receiver<Dependencies> {
     let (sender, receiver) = watch::channel(Dependencies::new());
     let (tools, telemetry) = (tools.clone(), telemetry.clone());
@@ -299,6 +311,9 @@ fn watch_dependencies(tools: &Tools, telemetry: &Telemetry) -> watch::Receiver<D
             }
             if !allow.containers.is_empty() {
                 note("docker", tools.docker.reach().await);
+            }
+            if let Some(alertmanager) = &tools.alertmanager {
+                note("alertmanager", alertmanager.reach().await);
             }
             sender.send_replace(seen);
             tokio::time::sleep(REACH_EVERY).await;
@@ -319,8 +334,12 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
     let settings = config::load(file)?;
     let dirs: &[PathBuf] = &settings.playbooks;
-    let books = crate::book::load(dirs, &settings.overrides, &settings.vars).map_err(|problems| {
-        // The books know the overrides, but not where they stand.
+    let books = crate::book::load(dirs, &settings.overrides, &settings.vars).and_then(|books| {
+        let problems = crate::book::check(&books, Some(&settings.guards));
+        if problems.is_empty() { Ok(books) } else { Err(problems) }
+    });
+    let books = books.map_err(|problems| {
+        // The books know what the configuration says about them, but not where it stands.
         let named = |problem: Problem| match problem.file.as_os_str() == crate::book::OVERRIDES {
             true => Problem { file: file.to_owned(), ..problem },
             false => problem,
@@ -335,7 +354,7 @@ pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
 impl Checked {
     fn of(settings: &Settings) -> Result<Self, String> {
         let notifier = Notifier::new(notify_settings(settings)).map_err(|error| format!("notify: {error}"))?;
-        let admin = admin(settings).map(|secret| Secrets::parse(secret.reveal()).map_err(|error| format!("web.admin: {error}")));
+        let admin = settings.web.admin.as_ref().map(|secret| Secrets::parse(secret.reveal()).map_err(|error| format!("web.admin: {error}")));
         Ok(Self { auth: auth(settings)?, admin: admin.transpose()?.map(Auth::Bearer), notifier })
     }
 }

@@ -118,10 +118,15 @@ fn needs_restart(running: &Settings, wanted: &Settings) -> Vec<&'static str> {
         ("host", running.host != wanted.host),
         ("systemd.bus", running.systemd_bus != wanted.systemd_bus),
         ("docker.host", running.docker_host != wanted.docker_host),
+        ("alertmanager.url", alertmanager(running) != alertmanager(wanted)),
         ("notify", running.notify != wanted.notify),
         ("log", running.log != wanted.log),
     ];
     differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+}
+
+fn alertmanager(settings: &Settings) -> Option<&String> {
+    settings.alertmanager.as_ref()?.url.as_ref()
 }
 
 /// So that the next reload names them again.
@@ -131,6 +136,9 @@ fn keep_what_runs(running: &Settings, wanted: &mut Settings) {
     wanted.host = running.host.clone();
     wanted.systemd_bus = running.systemd_bus.clone();
     wanted.docker_host = running.docker_host.clone();
+    if let (Some(wanted), Some(running)) = (&mut wanted.alertmanager, &running.alertmanager) {
+        wanted.url = running.url.clone();
+    }
     wanted.notify = running.notify.clone();
     wanted.log = running.log;
 }

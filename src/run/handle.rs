@@ -1,6 +1,6 @@
 //! The way into the loop for everybody else: verbs, never its channels.
 
-use super::reload::{InForce, Reload};
+use super::in_force::{InForce, Reload};
 use super::view::{EventView, IncidentView, Status};
 use crate::domain::alert::Alert;
 use crate::domain::id::{IncidentId, PlaybookId, Seq};

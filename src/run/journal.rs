@@ -1,6 +1,7 @@
 //! The loop and its journal: committing, taking back what could not be committed, folding what is there, forgetting.
 
 use super::handle::Reply;
+use super::pace::Pace;
 use super::perform::Answer;
 use super::state::State;
 use super::world::World;
@@ -92,7 +93,9 @@ impl<W: World> Driver<W> {
     }
 
     pub(super) fn adopt(&mut self, loaded: &Loaded) {
-        self.state = State::fold(loaded);
+        self.state = State::fold(loaded, &self.config.in_force.policy.blast.groups);
+        self.pace = Pace::replayed(self.config.in_force.policy.rate, self.state.ledger.all(), self.clock.now());
+        self.began &= self.state.house.running;
         self.next_seq = loaded.next_seq;
         for (revision, text) in &loaded.editions {
             if self.editions.contains_key(revision) || self.pinned.contains_key(revision) {
@@ -114,7 +117,7 @@ impl<W: World> Driver<W> {
         let now = self.clock.now();
         let batch = self.unsettled.len().min(ROUND_MAX);
         for id in self.unsettled.drain(..batch).collect::<Vec<_>>() {
-            self.signal(id, Signal::Recovered, now, round);
+            self.signal(id, Signal::Recovered { crashed: self.crashed }, now, round);
         }
     }
 

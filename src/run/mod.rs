@@ -11,19 +11,21 @@
 //! `perform.rs` runs effects; `state.rs` and `ledger.rs` are folds of the journal.
 
 use crate::domain::decide::{self, Decision, Effect, Signal};
-use crate::domain::guard::{Facts, Guard};
+use crate::domain::guard::Guard;
 use crate::domain::house::HouseEvent;
 use crate::domain::id::{IncidentId, Revision, Seq};
-use crate::domain::incident::{Incident, IncidentEvent};
-use crate::domain::notice::{Notice, NoticeKind};
+use crate::domain::incident::IncidentEvent;
+use crate::domain::notice::NoticeKind;
 use crate::domain::playbook::{Library, Playbook};
+use crate::domain::policy::RatePolicy;
 use crate::domain::time::Time;
 use crate::store::{Batch, Loaded, Record, Row, Store};
 use crate::telemetry::{Stage, Telemetry};
 use clock::Clock;
 use handle::{Handle, Reply, Request};
+use pace::Pace;
 use perform::{Answer, Performer};
-use reload::Reload;
+use in_force::Reload;
 use state::State;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -31,24 +33,28 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use world::World;
 
+mod census;
 pub mod clock;
 mod escalate_only;
 pub mod handle;
+mod in_force;
 mod intake;
 mod journal;
 mod ledger;
 mod observe;
 mod orders;
+mod pace;
 mod perform;
-mod reload;
 mod show;
 mod state;
 mod switch;
+mod trust;
 pub mod view;
+mod weather;
 pub mod world;
 
 pub use escalate_only::{escalate_only, insist};
-pub use reload::InForce;
+pub use in_force::InForce;
 pub use switch::Switch;
 
 /// What the loop is told once, at its start.
@@ -57,6 +63,11 @@ pub struct Config {
     /// Until a reload.
     pub in_force: InForce,
     pub switch: Switch,
+    /// Whether an Alertmanager is configured that can be asked.
+    pub asks_alertmanager: bool,
+    /// One guard left out, to prove that its absence is noticed; see docs/simulation.md.
+    #[cfg(any(test, feature = "failpoints"))]
+    pub without: Option<Guard>,
     /// Compiles a text that the store kept, for incidents that are older than the files.
     pub compile: fn(&str) -> Result<Playbook, String>,
     /// Called whenever the loop has done a round of work: feeds the service manager's watchdog.
@@ -77,6 +88,11 @@ pub struct Driver<W> {
     /// Revisions of open incidents that are no longer in force.
     pinned: HashMap<Revision, Arc<Playbook>>,
     state: State,
+    pace: Pace,
+    /// The journal knows that this heald runs.
+    began: bool,
+    /// The one before it ended without a word.
+    crashed: bool,
     next_seq: Seq,
     performer: Performer<W>,
     telemetry: Telemetry,
@@ -115,8 +131,6 @@ struct Round {
 
 /// More would keep the first of them waiting without a cheaper fsync.
 const ROUND_MAX: usize = 256;
-/// What concerns heald itself is not repeated sooner.
-const TELL_HOUSE_EVERY: Duration = Duration::from_secs(3_600);
 /// The loop shows that it lives at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 
@@ -147,6 +161,9 @@ impl<W: World> Driver<W> {
             editions,
             pinned: HashMap::new(),
             state: State::default(),
+            pace: Pace::replayed(RatePolicy::default(), &[], Time::default()),
+            began: false,
+            crashed: false,
             next_seq: loaded.next_seq,
             telemetry,
             inbox,
@@ -163,6 +180,7 @@ impl<W: World> Driver<W> {
             told_of_house: HashMap::new(),
         };
         driver.adopt(&loaded);
+        driver.crashed = driver.state.house.running;
         driver.unsettled = driver.state.incidents.keys().copied().collect();
         (driver, Handle { inbox: sender, committed: watch })
     }
@@ -199,6 +217,11 @@ impl<W: World> Driver<W> {
             }
         }
         self.performer.abort_all();
+        if self.began {
+            let (mut round, now) = (Round::default(), self.clock.now());
+            self.record_house(HouseEvent::Ended, now, &mut round);
+            self.finish(round).await;
+        }
         Ok(())
     }
 
@@ -250,12 +273,9 @@ impl<W: World> Driver<W> {
         };
         let facts = self.facts(&playbook);
         let decision = decide::decide(incident, signal, &facts, now);
-        let Decision { events, effects, judged, refused, wake } = decision;
-        if let Some(judgement) = judged
-            && let Err(refusal) = &judgement.result
-            && !events.is_empty()
-        {
-            self.telemetry.refused(refusal.guard.label());
+        let Decision { events, effects, refusal, refused, wake } = decision;
+        if let Some(guard) = refusal.filter(|_| !events.is_empty()) {
+            self.telemetry.refused(guard.label());
         }
         for event in events {
             self.record(id, event, now, round);
@@ -271,6 +291,8 @@ impl<W: World> Driver<W> {
     }
 
     fn record(&mut self, id: IncidentId, event: IncidentEvent, now: Time, round: &mut Round) {
+        let earned = self.earned(id, &event, now);
+        let groups = self.state.ledger.census.groups_of(id).to_vec();
         let change = self.state.apply(id, &event, now);
         if let IncidentEvent::Retried { revision: Some(revision), .. } = &event {
             self.keep_edition(revision, round);
@@ -283,22 +305,42 @@ impl<W: World> Driver<W> {
         if matches!(event, IncidentEvent::Closed { .. } | IncidentEvent::Told { .. }) && !self.state.incidents.contains_key(&id) {
             round.done.push(id);
         }
+        let relieves = matches!(event, IncidentEvent::Healed { .. } | IncidentEvent::Closed { .. });
         self.push(Record::Incident { id, event }, now, round);
-        if change.freed {
-            for waiting in self.state.waiting_for_locks() {
-                self.signal(waiting, Signal::Unblocked, now, round);
-            }
+        if let Some(earned) = earned {
+            self.record_house(earned, now, round);
+        }
+        if change.census {
+            self.weather(groups, id, now, round);
+        }
+        for waiting in self.state.waiting_for(&change.freed) {
+            self.signal(waiting, Signal::Unblocked, now, round);
+        }
+        if relieves {
+            self.unblock(Guard::Order, now, round);
+        }
+    }
+
+    fn unblock(&mut self, guard: Guard, now: Time, round: &mut Round) {
+        for waiting in self.state.held_by(guard) {
+            self.signal(waiting, Signal::Unblocked, now, round);
         }
     }
 
     fn record_house(&mut self, event: HouseEvent, now: Time, round: &mut Round) {
-        let loosens = event.loosens();
+        let loosened = match event {
+            HouseEvent::Resumed { .. }
+            | HouseEvent::HoldLifted { .. }
+            | HouseEvent::PlaybookReleased { .. }
+            | HouseEvent::Unbarred { .. } => Some(Guard::KillSwitch),
+            HouseEvent::BreakerClosed { .. } => Some(Guard::Breaker),
+            HouseEvent::CalmedDown { .. } => Some(Guard::BlastRadius),
+            _ => None,
+        };
         self.state.apply_house(&event);
         self.push(Record::House(event), now, round);
-        if loosens {
-            for waiting in self.state.held_by(Guard::KillSwitch) {
-                self.signal(waiting, Signal::Unblocked, now, round);
-            }
+        if let Some(guard) = loosened {
+            self.unblock(guard, now, round);
         }
     }
 
@@ -311,6 +353,10 @@ impl<W: World> Driver<W> {
 
     /// Commits the round, then answers and performs; or takes all of it back.
     async fn finish(&mut self, round: Round) {
+        let mut round = round;
+        if !round.rows.is_empty() && !self.began {
+            self.begin(&mut round);
+        }
         let Round { rows, editions, done, effects, decided, replies, answers } = round;
         if !rows.is_empty() || !editions.is_empty() {
             let batch = Batch { rows, editions, done, mark: self.clock.mark() };
@@ -318,6 +364,7 @@ impl<W: World> Driver<W> {
                 Ok(batch) => {
                     let last = batch.rows.last().map(|row| row.seq);
                     self.observe(&batch.rows);
+                    self.crashed &= !self.unsettled.is_empty();
                     if let Some(last) = last {
                         self.committed.send_replace(last);
                     }
@@ -345,44 +392,6 @@ impl<W: World> Driver<W> {
                 self.telemetry.stage(Stage::DecidedToSent, decided.elapsed());
             }
             self.performer.perform(id, effect);
-        }
-    }
-
-    /// Tells people what concerns heald itself, each kind at most once an hour. Not journaled: it is told mostly when
-    /// the journal is the trouble.
-    fn tell_house(&mut self, kind: NoticeKind, summary: &str, reason: &str) {
-        let now = self.clock.now();
-        if self.told_of_house.get(&kind).is_some_and(|told| now.since(*told) < TELL_HOUSE_EVERY) {
-            return;
-        }
-        self.told_of_house.insert(kind, now);
-        let notice = Notice::of_house(kind, &self.config.host, summary, reason, now);
-        let world = Arc::clone(&self.world);
-        tokio::spawn(async move { world.tell(notice).await });
-    }
-
-    /// The pinned revision; failing that, the one in force.
-    fn playbook_of(&self, incident: &Incident) -> Option<Arc<Playbook>> {
-        let in_force = self.library.get(&incident.playbook);
-        match in_force {
-            Some(book) if book.revision == incident.revision => Some(Arc::clone(book)),
-            _ => self.pinned.get(&incident.revision).or(in_force).cloned(),
-        }
-    }
-
-    fn facts<'a>(&'a self, playbook: &'a Playbook) -> Facts<'a> {
-        // What tightens holds at once, also for pinned revisions.
-        let in_force = self.library.get(&playbook.id);
-        Facts {
-            playbook,
-            mode: playbook.mode.min(in_force.map_or(playbook.mode, |book| book.mode)),
-            removed: in_force.is_none(),
-            budget_in_force: in_force.map_or(&[], |book| &book.limits.budget),
-            allow: &self.config.in_force.allow,
-            house: &self.state.house,
-            ledger: &self.state.ledger,
-            group_interval: self.config.in_force.group_interval,
-            host: &self.config.host,
         }
     }
 }

@@ -3,8 +3,6 @@
 use super::load::record;
 use super::{CommitError, ReadError, Store};
 use crate::domain::house::HouseEvent;
-use crate::domain::id::PlaybookId;
-use crate::domain::target::Target;
 use crate::domain::time::Time;
 use rusqlite::{Transaction, TransactionBehavior, params};
 use std::collections::HashSet;
@@ -16,16 +14,6 @@ pub struct Pruned {
     pub editions: usize,
     /// Call again: one call does a bounded piece, for the loop waits meanwhile.
     pub more: bool,
-}
-
-/// What a house event is the latest word on.
-#[derive(PartialEq, Eq, Hash)]
-enum About {
-    Pause,
-    /// The kill switch's file.
-    Bar,
-    Target(Target),
-    Playbook(PlaybookId),
 }
 
 /// A few milliseconds' worth.
@@ -81,23 +69,14 @@ impl Store {
 fn void_house_events(tx: &Transaction<'_>, before: Time) -> Result<Vec<i64>, CommitError> {
     let mut query = tx.prepare_cached("SELECT seq, at, body FROM events WHERE incident IS NULL ORDER BY seq DESC")?;
     let mut rows = query.query([])?;
-    let mut spoken: HashSet<About> = HashSet::new();
+    let mut spoken: HashSet<String> = HashSet::new();
     let mut void = Vec::new();
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
         let body: String = row.get(2)?;
         let event: HouseEvent =
             record(seq.unsigned_abs(), &body).map_err(|error: ReadError| CommitError::Broken { why: error.to_string() })?;
-        let (about, lifts) = match event {
-            HouseEvent::Paused { .. } => (About::Pause, false),
-            HouseEvent::Resumed { .. } => (About::Pause, true),
-            HouseEvent::HoldPlaced { target, .. } => (About::Target(target), false),
-            HouseEvent::HoldLifted { target, .. } => (About::Target(target), true),
-            HouseEvent::PlaybookHeld { playbook, .. } => (About::Playbook(playbook), false),
-            HouseEvent::PlaybookReleased { playbook, .. } => (About::Playbook(playbook), true),
-            HouseEvent::Barred { .. } => (About::Bar, false),
-            HouseEvent::Unbarred { .. } => (About::Bar, true),
-        };
+        let (about, lifts) = event.about();
         let latest = spoken.insert(about);
         if row.get::<_, i64>(1)? < before.0 && (!latest || lifts) {
             void.push(seq);
@@ -128,7 +107,7 @@ mod tests {
         let loaded = pen.store.reload().unwrap();
         assert_eq!(loaded.open.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [open]);
         assert_eq!(loaded.closed.iter().map(|closed| closed.id).collect::<Vec<_>>(), [young]);
-        assert!(loaded.attempts.iter().all(|(_, id, _)| *id != old) && loaded.attempts.len() == 4);
+        assert!(loaded.attempts.iter().all(|(_, id, ..)| *id != old) && loaded.attempts.len() == 4);
         assert_eq!(pen.store.prune(Time(500)).unwrap(), Pruned::default());
     }
 

@@ -5,6 +5,7 @@ use crate::rng::Rng;
 use crate::seat::Seat;
 use crate::world::World as Host;
 use heald::domain::playbook::Playbook;
+use heald::domain::policy::Policy;
 use heald::domain::time::Time;
 use heald::run::clock::Clock;
 use heald::run::handle::Handle;
@@ -82,10 +83,14 @@ impl Life {
             in_force: InForce {
                 host_label: "host".to_owned(),
                 allow: books::allow(),
+                policy: Policy::default(),
                 group_interval: Duration::from_secs(120),
                 books: books::all().into_iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.id.0))).collect(),
             },
             switch: Switch::none(),
+            asks_alertmanager: false,
+            #[cfg(feature = "failpoints")]
+            without: None,
             compile,
             heartbeat: Box::new(heartbeat),
             dependencies: watch::channel(std::collections::BTreeMap::new()).1,

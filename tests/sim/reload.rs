@@ -12,6 +12,7 @@ use heald::domain::notice::{Delivery, Notice};
 use heald::domain::outcome::{ActOutcome, Acted};
 use heald::domain::plan::{PlannedProbe, PlannedStep};
 use heald::domain::playbook::{Budget, Mode, Playbook};
+use heald::domain::policy::Policy;
 use heald::domain::target::AllowList;
 use heald::domain::time::Time;
 use heald::run::clock::Clock;
@@ -128,6 +129,9 @@ fn begin(dir: &Path, books: &[Playbook], file: Option<&str>, leave: usize) -> Li
         host: "h".to_owned(),
         in_force: in_force(books),
         switch: Switch { file: "/state/paused".to_owned(), seen },
+        asks_alertmanager: false,
+        #[cfg(feature = "failpoints")]
+        without: None,
         compile: |text| text_of(text).ok_or_else(|| format!("no playbook {text}")),
         heartbeat: Box::new(|| {}),
         dependencies: watch::channel(std::collections::BTreeMap::new()).1,
@@ -143,6 +147,7 @@ fn in_force(books: &[Playbook]) -> InForce {
         host_label: "host".to_owned(),
         allow: books::allow(),
         group_interval: 2 * MINUTE,
+        policy: Policy::default(),
         books: books.iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.revision.0))).collect(),
     }
 }

@@ -1,14 +1,18 @@
-//! What may change while heald runs, and its replacement between two rounds.
+//! What is in force: what a reload replaces between two rounds, and what of it a decision is told.
 //!
-//! Open incidents keep the revision of their playbook; what tightens (allow-list, a lower mode, a smaller budget)
-//! holds at the next permit all the same, for `Driver::facts` reads it from what is in force.
+//! Open incidents keep the revision of their playbook; what tightens (allow-list, guards, a lower mode, a smaller
+//! budget) holds at the next permit all the same.
 
 use super::handle::Unavailable;
+use super::pace::Pace;
 use super::world::World;
 use super::{Driver, Round};
 use crate::domain::decide::Signal;
-use crate::domain::id::Revision;
-use crate::domain::playbook::{Library, Playbook};
+use crate::domain::guard::Facts;
+use crate::domain::id::{IncidentId, Revision};
+use crate::domain::incident::Incident;
+use crate::domain::playbook::{Library, Mode, Playbook};
+use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -23,6 +27,7 @@ pub struct InForce {
     pub allow: AllowList,
     /// Alertmanager's: how long it may keep a second failure to itself.
     pub group_interval: Duration,
+    pub policy: Policy,
     /// The playbooks, each with the text that the store keeps of it.
     pub books: Vec<(Arc<Playbook>, Arc<str>)>,
 }
@@ -34,8 +39,8 @@ pub(super) struct Reload {
     pub reply: oneshot::Sender<Result<(), Unavailable>>,
 }
 
-/// No ledger is kept shorter than this, whatever the budgets say.
-const LEDGER_MIN: Duration = Duration::from_secs(3_600);
+/// Breakers, the flapping count and self-protection look so far back at least.
+const LEDGER_MIN: Duration = Duration::from_secs(86_400);
 
 impl InForce {
     pub(super) fn library(&self) -> Library {
@@ -64,21 +69,36 @@ impl<W: World> Driver<W> {
         }
         if replaced {
             let now = self.clock.now();
+            self.count_anew(round);
             for held in self.state.held() {
                 self.signal(held, Signal::Unblocked, now, round);
             }
         }
     }
 
-    /// How far back a budget looks: those in force, and those of revisions that incidents are pinned to.
+    /// By the groups and thresholds in force: who is down, from what heald stands back, how fast it may go.
+    fn count_anew(&mut self, round: &mut Round) {
+        let now = self.clock.now();
+        let policy = &self.config.in_force.policy;
+        self.state.regroup(&policy.blast.groups);
+        self.pace = Pace::replayed(policy.rate, self.state.ledger.all(), now);
+        let mut groups: Vec<String> = self.state.house.apart.keys().cloned().collect();
+        for id in self.state.incidents.keys() {
+            groups.extend(self.state.ledger.census.groups_of(*id).iter().cloned());
+        }
+        // Records are numbered from 1: nobody's incident, no further groups.
+        self.weather(groups, IncidentId(0), now, round);
+    }
+
+    /// How far back a guard looks: by what is in force, and by the revisions that incidents are pinned to.
     pub(super) fn longest_window(&self) -> Duration {
         let books = self.library.books().iter().chain(self.pinned.values());
-        longest(books).max(LEDGER_MIN)
+        longest(books, &self.config.in_force.policy)
     }
 
     /// A budget that looks further back than all before it must find the attempts that the ledger has let go.
     async fn look_back(&mut self, wanted: &InForce) -> Result<(), String> {
-        let window = longest(wanted.books.iter().map(|(book, _)| book));
+        let window = longest(wanted.books.iter().map(|(book, _)| book), &wanted.policy);
         if window <= self.longest_window() {
             return Ok(());
         }
@@ -102,8 +122,41 @@ impl<W: World> Driver<W> {
         self.world.reloaded(&in_force.allow);
         (self.library, self.editions, self.config.in_force) = (library, editions, in_force);
     }
+
+    /// The pinned revision; failing that, the one in force.
+    pub(super) fn playbook_of(&self, incident: &Incident) -> Option<Arc<Playbook>> {
+        let in_force = self.library.get(&incident.playbook);
+        match in_force {
+            Some(book) if book.revision == incident.revision => Some(Arc::clone(book)),
+            _ => self.pinned.get(&incident.revision).or(in_force).cloned(),
+        }
+    }
+
+    pub(super) fn facts<'a>(&'a self, playbook: &'a Playbook) -> Facts<'a> {
+        // What tightens holds at once, also for pinned revisions.
+        let in_force = self.library.get(&playbook.id);
+        let earned = if playbook.earns { self.state.house.trust(playbook).level } else { Mode::Auto };
+        Facts {
+            playbook,
+            mode: playbook.mode.min(in_force.map_or(playbook.mode, |book| book.mode)).min(earned),
+            removed: in_force.is_none(),
+            budget_in_force: in_force.map_or(&[], |book| &book.limits.budget),
+            allow: &self.config.in_force.allow,
+            policy: &self.config.in_force.policy,
+            house: &self.state.house,
+            ledger: &self.state.ledger,
+            pace: &self.pace,
+            group_interval: self.config.in_force.group_interval,
+            asks_alertmanager: self.config.asks_alertmanager,
+            wall: self.clock.wall(),
+            host: &self.config.host,
+            #[cfg(any(test, feature = "failpoints"))]
+            without: self.config.without,
+        }
+    }
 }
 
-fn longest<'a>(books: impl Iterator<Item = &'a Arc<Playbook>>) -> Duration {
-    books.flat_map(|book| book.limits.budget.iter().map(|budget| budget.window)).max().unwrap_or_default()
+fn longest<'a>(books: impl Iterator<Item = &'a Arc<Playbook>>, policy: &Policy) -> Duration {
+    let windows = books.flat_map(|book| &book.limits.budget).chain(policy.budgets.each()).map(|budget| budget.window);
+    windows.max().unwrap_or_default().max(policy.flapping.within).max(LEDGER_MIN)
 }
