@@ -24,7 +24,7 @@ pub use super::event::IncidentEvent;
 pub struct Incident {
     pub id: IncidentId,
     pub playbook: PlaybookId,
-    /// The playbook's text at the time of opening; what tightens later holds all the same.
+    /// The playbook's text at the time of opening, or of the last retry; what tightens later holds all the same.
     pub revision: Revision,
     pub subject: Subject,
     /// Of the alert that opened it.
@@ -325,9 +325,12 @@ impl Incident {
                 self.relapsed = true;
                 self.phase = Phase::Assessing;
             }
-            E::Retried { .. } => {
+            E::Retried { revision, rungs, .. } => {
+                if let Some(revision) = revision {
+                    self.revision = revision.clone();
+                }
                 self.forgiven = self.attempts;
-                self.rung_tries.fill(0);
+                self.rung_tries = vec![0; rungs.unwrap_or(self.rung_tries.len())];
                 self.first_permit = None;
                 self.held = Duration::ZERO;
                 self.touched = false;

@@ -19,6 +19,7 @@ mod day;
 mod decide;
 mod invariants;
 mod life;
+mod reload;
 mod rng;
 mod seat;
 mod sweep;

@@ -147,7 +147,11 @@ impl Draft<'_> {
                 self.refuse_person("no target could be made of its alert, so nothing may run");
             }
             Phase::Escalated { .. } | Phase::Held { .. } | Phase::Observed | Phase::ResolvedBad { .. } => {
-                self.event(IncidentEvent::Retried { by });
+                // The loop lends the playbook in force to whoever is to be tried again.
+                let book = self.facts.playbook;
+                let renewed = book.revision != self.incident.revision;
+                let (revision, rungs) = (renewed.then(|| book.revision.clone()), renewed.then_some(book.rungs.len()));
+                self.event(IncidentEvent::Retried { by, revision, rungs });
                 self.opened(None);
             }
             _ => self.refuse_person("only an incident that is escalated, held or observed can be tried again"),

@@ -255,6 +255,7 @@ impl Bench {
         let facts = Facts {
             playbook: &self.book,
             mode: if self.book.earns { self.house.trust(&self.book).level } else { self.book.mode },
+            removed: false,
             budget_in_force: &[],
             allow: &self.allow,
             house: &self.house,

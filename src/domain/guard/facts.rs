@@ -18,6 +18,8 @@ pub struct Facts<'a> {
     pub playbook: &'a Playbook,
     /// The mode in force: the pinned one, lowered by what the configuration says now.
     pub mode: Mode,
+    /// The configuration no longer has the playbook.
+    pub removed: bool,
     /// Of the playbook as the configuration has it now: a smaller one holds at once, also for pinned revisions.
     pub budget_in_force: &'a [Budget],
     pub allow: &'a AllowList,
