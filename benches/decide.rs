@@ -310,6 +310,7 @@ fn the_loop(playbooks: usize, open: usize) -> (f64, f64, f64) {
         books: books.iter().map(|(edition, book)| (Arc::clone(book), edition.to_json().into())).collect(),
         compile: |_| Err("not in this bench".to_owned()),
         heartbeat: Box::new(|| {}),
+        heartbeat_every: heald::run::HEARTBEAT,
         dependencies,
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

@@ -1,4 +1,4 @@
-//! The command line. One file per command; flags are data, and all but `serve` and `check` only ask the daemon.
+//! The command line. One file per command; flags are data, and all but `serve`, `check` and `simulate` only ask the daemon.
 
 mod check;
 mod client;
@@ -11,6 +11,7 @@ mod release;
 mod resume;
 mod retry;
 mod serve;
+mod simulate;
 mod status;
 mod store;
 mod target;
@@ -40,6 +41,7 @@ enum Command {
     Pause(pause::Args),
     Resume(resume::Args),
     Store(store::Args),
+    Simulate(simulate::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no heald answers.";
@@ -91,6 +93,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
         Command::Store(args) => store::run(args),
+        Command::Simulate(args) => simulate::run(args).await,
     }
 }
 

@@ -85,6 +85,7 @@ impl Life {
             books: books::all().into_iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.id.0))).collect(),
             compile,
             heartbeat: Box::new(heartbeat),
+            heartbeat_every: heald::run::HEARTBEAT,
             dependencies: watch::channel(std::collections::BTreeMap::new()).1,
         };
         let (stop, stopped) = watch::channel(false);
