@@ -31,6 +31,9 @@ const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 /// As heald reads them: what every unit is asked, then what only one that is down is.
 const FIRST: [&str; 7] = ["Id", "LoadState", "ActiveState", "SubState", "Job", "InvocationID", "ActiveEnterTimestampMonotonic"];
 const DOWN: [&str; 4] = ["UnitFileState", "Result", "ExecMainCode", "ExecMainStatus"];
+/// Before the decision: its names and limits, together with the first; and what it needs, after the second.
+const AROUND: [&str; 4] = ["Names", "PartOf", "StartLimitBurst", "StartLimitIntervalUSec"];
+const NEEDS: [&str; 4] = ["Requires", "Requisite", "BindsTo", "After"];
 
 fn main() {
     let folder = folder();
@@ -87,9 +90,9 @@ async fn bare_way(bus: &Bus, manager: &Manager, folder: &Path) -> Vec<Duration> 
         let unit = format!("way-{number}.service");
         let began = Instant::now();
         sync();
-        read(&line, &unit).await;
+        read(&line, &unit, &[&FIRST[..], &AROUND].concat(), &NEEDS).await;
         sync();
-        read(&line, &unit).await;
+        read(&line, &unit, &FIRST, &[]).await;
         get(&line, PATH, MANAGER, "SystemState").await;
         restart(&line, &unit).await;
         times.push(manager.arrival(&unit).await.0 - began);
@@ -102,15 +105,16 @@ async fn restart(line: &zbus::Connection, unit: &str) {
     line.call_method(Some(SERVICE), PATH, Some(MANAGER), "RestartUnit", &job).await.expect("a job");
 }
 
-/// A unit that is down: three round trips.
-async fn read(line: &zbus::Connection, unit: &str) {
+/// A unit that is down: three round trips, and a fourth for its needs.
+async fn read(line: &zbus::Connection, unit: &str, first: &[&'static str], needs: &[&'static str]) {
     let reply = line.call_method(Some(SERVICE), PATH, Some(MANAGER), "LoadUnit", &unit).await.expect("a unit");
     let path: OwnedObjectPath = reply.body().deserialize().expect("a path");
-    let ask = |interface: &'static str, names: &'static [&'static str]| {
-        futures_util::future::join_all(names.iter().map(|name| get(line, path.as_str(), interface, name)).collect::<Vec<_>>())
+    let ask = async |interface: &'static str, names: &[&'static str]| {
+        futures_util::future::join_all(names.iter().map(|name| get(line, path.as_str(), interface, name))).await
     };
-    ask("org.freedesktop.systemd1.Unit", &FIRST).await;
+    ask("org.freedesktop.systemd1.Unit", first).await;
     ask("org.freedesktop.systemd1.Service", &DOWN).await;
+    ask("org.freedesktop.systemd1.Unit", needs).await;
 }
 
 async fn get(line: &zbus::Connection, path: &str, interface: &str, name: &str) {

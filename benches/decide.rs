@@ -10,9 +10,9 @@ mod common;
 use common::paper::playbook;
 use common::{folder, span, table, write};
 use heald::book;
-use heald::domain::alert::{Alert, AlertStatus};
+use heald::domain::alert::{Alert, AlertStatus, ListedAlert};
 use heald::domain::decide::{Effect, Signal, decide};
-use heald::domain::guard::{Facts, Ledger, PastAttempt};
+use heald::domain::guard::{Account, Facts, GroupCount, Ledger, Neighbour, Pace, PastAttempt};
 use heald::domain::house::House;
 use heald::domain::id::{Fingerprint, IncidentId, PlaybookId};
 use heald::domain::incident::{Incident, IncidentEvent, Subject};
@@ -21,6 +21,7 @@ use heald::domain::notice::{Delivery, Notice};
 use heald::domain::outcome::{ActOutcome, Acted};
 use heald::domain::plan::{self, Binding, PlannedProbe, PlannedStep, Section};
 use heald::domain::playbook::{Library, Mode, Playbook};
+use heald::domain::policy::Policy;
 use heald::domain::target::{AllowList, Target};
 use heald::domain::time::Time;
 use heald::run::clock::Clock;
@@ -135,11 +136,21 @@ struct Open {
     library: Library,
     playbooks: usize,
     allow: AllowList,
+    policy: Policy,
     house: House,
     incidents: BTreeMap<IncidentId, Incident>,
     keys: HashMap<(PlaybookId, Subject), IncidentId>,
     alerts: HashMap<Fingerprint, IncidentId>,
     ledger: Past,
+}
+
+/// Never too fast.
+struct Free;
+
+impl Pace for Free {
+    fn take(&self, _: Time) -> Result<(), Time> {
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -156,6 +167,30 @@ impl Ledger for Past {
     fn lock_holder(&self, target: &Target) -> Option<IncidentId> {
         self.locks.get(target).copied()
     }
+
+    fn spent(&self, _: Account<'_>) -> &[Time] {
+        &[]
+    }
+
+    fn lock_inside(&self, _: &Target) -> Option<IncidentId> {
+        None
+    }
+
+    fn trouble_of(&self, _: &PlaybookId) -> Option<Neighbour> {
+        None
+    }
+
+    fn trouble_on(&self, _: &Target) -> Option<Neighbour> {
+        None
+    }
+
+    fn down(&self) -> usize {
+        0
+    }
+
+    fn group(&self, _: &str) -> GroupCount {
+        GroupCount::default()
+    }
 }
 
 impl Open {
@@ -164,6 +199,7 @@ impl Open {
             library: Library::new(books.iter().map(|(_, book)| Arc::clone(book)).collect()),
             playbooks: books.len(),
             allow: AllowList { units: (0..open + SAMPLE).map(unit).collect(), ..AllowList::default() },
+            policy: Policy::default(),
             house: House::default(),
             incidents: BTreeMap::new(),
             keys: HashMap::new(),
@@ -239,8 +275,14 @@ impl Open {
             allow: &self.allow,
             house: &self.house,
             ledger: &self.ledger,
+            policy: &self.policy,
+            pace: &Free,
             group_interval: Duration::from_secs(300),
+            asks_alertmanager: false,
+            wall: jiff::Timestamp::UNIX_EPOCH,
             host: "web-1",
+            #[cfg(feature = "failpoints")]
+            without: None,
         };
         let decision = decide(incident, signal, &facts, now);
         let incident = self.incidents.get_mut(&id).expect("the incident");
@@ -284,6 +326,10 @@ impl World for Still {
         vec![Delivery { channel: "none".to_owned(), error: None }]
     }
 
+    async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {
+        None
+    }
+
     fn admit(&self, _: &PlannedStep) -> Result<(), String> {
         Ok(())
     }
@@ -306,6 +352,10 @@ fn the_loop(playbooks: usize, open: usize) -> (f64, f64, f64) {
         host: "web-1".to_owned(),
         host_label: "host".to_owned(),
         allow: AllowList { units: (0..open + measured).map(unit).collect(), ..AllowList::default() },
+        policy: Policy::default(),
+        asks_alertmanager: false,
+        #[cfg(feature = "failpoints")]
+        without: None,
         group_interval: Duration::from_secs(300),
         books: books.iter().map(|(edition, book)| (Arc::clone(book), edition.to_json().into())).collect(),
         compile: |_| Err("not in this bench".to_owned()),

@@ -163,7 +163,7 @@ fn events(number: u64, over: bool) -> Vec<IncidentEvent> {
             rungs: 1,
         },
         IncidentEvent::Looked { seen: Observation::new(vec![probe], TargetState::Stateless, None), passed: false },
-        IncidentEvent::WouldAct { text: text.clone() },
+        IncidentEvent::WouldAct { text: text.clone(), permitted: true },
         IncidentEvent::NoticeDue { notice: NoticeKind::WouldAct, reason: text },
         IncidentEvent::Told {
             notice: NoticeKind::WouldAct,

@@ -16,6 +16,7 @@ use common::{say, table};
 use heald::app;
 use heald::book::{self, Override};
 use heald::domain::playbook::Mode;
+use heald::domain::policy::Policy;
 use heald::domain::target::{Target, TargetKind};
 use heald::simulate::{Scenario, Setup, simulate};
 use rustix::time::{ClockId, clock_gettime};
@@ -43,6 +44,8 @@ fn main() {
             allow: scenario.allow_list(),
             strict: false,
             group_interval: Duration::from_secs(30),
+            policy: Policy::default(),
+            asks_alertmanager: true,
             books: books.iter().map(|(edition, book)| (book.clone(), edition.to_json().into())).collect(),
             compile: app::compile,
             hours,

@@ -8,8 +8,10 @@ use crate::domain::guard::Guard;
 use crate::domain::incident::AttemptOutcome;
 use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::playbook::Playbook;
+use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::ingest::{self, Auth, Limits, Pages, Secrets, Server, Web};
+use crate::link::alertmanager::Alertmanager;
 use crate::link::docker::Docker;
 use crate::link::systemd::Systemd;
 use crate::link::{self, Tools};
@@ -35,7 +37,7 @@ pub type Books = Vec<(Edition, Arc<Playbook>)>;
 /// What is up or down, for `heald status` and the metrics.
 type Dependencies = BTreeMap<String, String>;
 
-/// How often systemd and Docker are asked whether they answer.
+/// How often systemd, Docker and Alertmanager are asked whether they answer.
 const REACH_EVERY: Duration = Duration::from_secs(10);
 /// For answers under way when the loop has ended.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -144,6 +146,10 @@ async fn start_loop(
         host_label: settings.host_label.clone(),
         allow: settings.targets.clone(),
         group_interval: settings.alertmanager.as_ref().map_or(GROUP_INTERVAL, |alertmanager| alertmanager.group_interval),
+        policy: policy(settings),
+        asks_alertmanager: settings.alertmanager.as_ref().is_some_and(|alertmanager| alertmanager.url.is_some()),
+        #[cfg(any(test, feature = "failpoints"))]
+        without: None,
         books: books.into_iter().map(|(edition, book)| (book, edition.to_json().into())).collect(),
         compile,
         heartbeat: Box::new(heartbeat()),
@@ -186,6 +192,13 @@ fn escalate_only(
     (handle, task)
 }
 
+/// The configuration's `guards:`, and what heald stands on here.
+pub fn policy(settings: &Settings) -> Policy {
+    let mut policy = settings.guards.clone();
+    policy.protected.extend(link::own::protected());
+    policy
+}
+
 /// A playbook's text as the store keeps it.
 ///
 /// # Errors
@@ -207,10 +220,14 @@ fn heartbeat() -> impl Fn() + Send {
 
 fn tools(settings: &Settings) -> Result<Tools, String> {
     let allow: AllowList = settings.targets.clone();
+    let http = link::http::client()?;
+    let url = settings.alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.as_deref());
+    let alertmanager = url.map(|url| Alertmanager::new(http.clone(), url)).transpose()?.map(Arc::new);
     Ok(Tools {
         systemd: Arc::new(Systemd::new(settings.systemd_bus.clone())),
         docker: Arc::new(Docker::new(&settings.docker_host)),
-        http: link::http::client()?,
+        http,
+        alertmanager,
         allow: Arc::new(allow),
     })
 }
@@ -242,7 +259,7 @@ fn targets_page(tools: &Tools) -> Arc<dyn Fn() -> futures_util::future::BoxFutur
     })
 }
 
-/// Asks what the allow-list needs, whether it answers; heald is ready all the same.
+/// Asks what the allow-list and the freshness of alerts need, whether it answers; heald is ready all the same.
 fn watch_dependencies(settings: &Settings, tools: &Tools, telemetry: &Telemetry) -> watch::Receiver<Dependencies> {
     let (sender, receiver) = watch::channel(Dependencies::new());
     let (units, containers) = (!settings.targets.units.is_empty(), !settings.targets.containers.is_empty());
@@ -259,6 +276,9 @@ fn watch_dependencies(settings: &Settings, tools: &Tools, telemetry: &Telemetry)
             }
             if containers {
                 note("docker", tools.docker.reach().await);
+            }
+            if let Some(alertmanager) = &tools.alertmanager {
+                note("alertmanager", alertmanager.reach().await);
             }
             sender.send_replace(seen);
             tokio::time::sleep(REACH_EVERY).await;
@@ -287,8 +307,12 @@ pub fn settings(file: &std::path::Path) -> Result<Settings, Vec<Problem>> {
 pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
     let settings = config::load(file)?;
     let dirs: &[PathBuf] = &settings.playbooks;
-    let books = crate::book::load(dirs, &settings.overrides, &settings.vars).map_err(|problems| {
-        // The books know the overrides, but not where they stand.
+    let books = crate::book::load(dirs, &settings.overrides, &settings.vars).and_then(|books| {
+        let problems = crate::book::check(&books, Some(&settings.guards));
+        if problems.is_empty() { Ok(books) } else { Err(problems) }
+    });
+    let books = books.map_err(|problems| {
+        // The books know what the configuration says about them, but not where it stands.
         let named = |problem: Problem| match problem.file.as_os_str() == crate::book::OVERRIDES {
             true => Problem { file: file.to_owned(), ..problem },
             false => problem,

@@ -1,7 +1,8 @@
 //! The World as it is: systemd, Docker and HTTP services of this host, and the channels to people.
 
 use crate::action::Action;
-use crate::domain::look::{Observation, ProbeResult, ProbeVerdict, TargetState};
+use crate::domain::alert::ListedAlert;
+use crate::domain::look::{AlertSight, Observation, ProbeResult, ProbeVerdict, TargetState};
 use crate::domain::notice::{Delivery, Notice};
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::{PlannedProbe, PlannedStep};
@@ -32,11 +33,21 @@ impl RealWorld {
 
 impl World for RealWorld {
     async fn look(&self, order: LookOrder) -> Observation {
-        let LookOrder { target, probes, alerts: _, how } = order;
-        match probes.iter().map(Probe::parse).collect::<Result<Vec<_>, _>>() {
-            Ok(probes) => probe::look(target.as_ref(), &probes, how, &self.tools).await,
-            Err(why) => unasked(&probes, &why),
-        }
+        let LookOrder { target, probes, alerts, how } = order;
+        let look = async {
+            match probes.iter().map(Probe::parse).collect::<Result<Vec<_>, _>>() {
+                Ok(probes) => probe::look(target.as_ref(), &probes, how, &self.tools).await,
+                Err(why) => unasked(&probes, &why),
+            }
+        };
+        let sight = async {
+            match (&self.tools.alertmanager, &alerts) {
+                (Some(alertmanager), Some(query)) => alertmanager.sight(query).await,
+                _ => AlertSight::NotAsked,
+            }
+        };
+        let (seen, alert) = tokio::join!(look, sight);
+        Observation { alert, ..seen }
     }
 
     async fn act(&self, order: ActOrder) -> Acted {
@@ -57,6 +68,10 @@ impl World for RealWorld {
 
     async fn tell(&self, notice: Notice) -> Vec<Delivery> {
         self.notifier.tell(notice).await
+    }
+
+    async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {
+        Some(self.tools.alertmanager.as_ref()?.all().await)
     }
 
     fn admit(&self, step: &PlannedStep) -> Result<(), String> {

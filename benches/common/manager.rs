@@ -170,6 +170,10 @@ fn property<'a>(name: &str, unit: &str, up: bool) -> zbus::Result<Variant<'a>> {
         "Result" => word("signal", "success"),
         "ExecMainCode" => Variant::from(2_i32),
         "ExecMainStatus" => Variant::from(9_i32),
+        "Names" => Variant::from(vec![unit.to_owned()]),
+        "PartOf" | "Requires" | "Requisite" | "BindsTo" | "After" => Variant::from(Vec::<String>::new()),
+        "StartLimitBurst" => Variant::from(5_u32),
+        "StartLimitIntervalUSec" => Variant::from(10_000_000_u64),
         _ => Variant::from("running"),
     })
 }

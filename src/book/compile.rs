@@ -1,12 +1,12 @@
 //! From a file's text and what the configuration says about it to a playbook.
 
 use super::front::Front;
-use super::limits::Override;
+use super::limits::{ModeWord, Override};
 use super::markdown::{Heading, Page};
 use super::sections::Sections;
 use super::templates::check_prose;
 use crate::domain::id::Revision;
-use crate::domain::playbook::{FailureClass, Limits, Mode, Playbook, Windows};
+use crate::domain::playbook::{Limits, Mode, Playbook};
 use crate::domain::target::TargetKind;
 use crate::yaml::{File, Problem, parse, unsupported};
 use serde::{Deserialize, Serialize};
@@ -100,6 +100,9 @@ impl Edition {
         check(file, &page, front.as_ref());
 
         let front = front?;
+        // A mode in the configuration replaces the file's, earned or not.
+        let changed = self.changes.mode.map(|ceiling| ModeWord { ceiling, earns: self.changes.earns });
+        let mode = changed.or(front.mode);
         let mut vars = front.vars;
         vars.extend(self.vars.clone());
         vars.extend(self.changes.vars.clone());
@@ -110,16 +113,17 @@ impl Edition {
             covers: front.covers,
             selectors: vec![front.selector],
             target: front.target,
-            mode: self.changes.mode.or(front.mode).unwrap_or(Mode::Observe),
+            mode: mode.map_or(Mode::Observe, |mode| mode.ceiling),
             limits,
             act_on: front.act_on,
             after_care: self.changes.after_care.map(|span| span.0).or(front.after_care).unwrap_or(AFTER_CARE_DEFAULT),
             recovery_time: front.recovery_time,
             severity: front.severity,
-            class: FailureClass::Service,
-            earns: false,
-            after: Vec::new(),
-            windows: Windows::default(),
+            class: front.class,
+            earns: mode.is_some_and(|mode| mode.earns),
+            after: front.after,
+            priority: front.priority,
+            windows: front.windows,
             vars,
             rungs,
             verify,

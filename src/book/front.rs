@@ -1,13 +1,13 @@
 //! The front matter: when a playbook applies, and inside which limits.
 
-use super::limits::{LimitsPatch, YEAR, read_mode};
+use super::limits::{LimitsPatch, ModeWord, YEAR, read_mode};
 use super::templates::{NAMES, check_text};
 use crate::domain::id::PlaybookId;
-use crate::domain::playbook::{ActOn, Mode, Severity, TargetTemplate};
+use crate::domain::playbook::{ActOn, FailureClass, Severity, TargetTemplate, Windows};
 use crate::domain::selector::Selector;
 use crate::domain::target::{Target, TargetKind};
 use crate::domain::template;
-use crate::yaml::{Fields, File, Node, nearest, quote, text};
+use crate::yaml::{Fields, File, Kind, Node, nearest, quote, text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,16 +21,21 @@ pub struct Front {
     pub target: TargetTemplate,
     /// Where the target's kind is named.
     pub target_at: usize,
-    pub mode: Option<Mode>,
+    pub mode: Option<ModeWord>,
     pub limits: LimitsPatch,
     pub act_on: ActOn,
     pub after_care: Option<Duration>,
     pub recovery_time: Option<Duration>,
     pub severity: Option<Severity>,
+    pub class: FailureClass,
+    pub after: Vec<PlaybookId>,
+    pub priority: i32,
+    pub windows: Windows,
     pub vars: BTreeMap<String, Value>,
 }
 
 const ID_MAX: usize = 64;
+const PRIORITY_MAX: i32 = 1_000;
 
 // === impl Front ===
 
@@ -50,7 +55,13 @@ impl Front {
         let recovery_time = fields.span("recovery_time", second..=YEAR);
         let severity = read_severity(&mut fields);
         let vars = fields.values("vars").unwrap_or_default();
-        fields.unsupported(&["after", "owner", "earn", "trust", "priority"]);
+        let class = fields.word("class", &FailureClass::ALL.map(|class| (class.label(), class))).unwrap_or_default();
+        let after = names(&mut fields, "after").iter().map(|name| PlaybookId::from(name.as_str())).collect();
+        let priority = read_priority(&mut fields);
+        let windows =
+            Windows { mute: names(&mut fields, "mute_time_intervals"), active: names(&mut fields, "active_time_intervals") };
+        fields.unsupported(&["owner", "trust"]);
+        fields.forbidden("earn", "`earn` is a mode", "write `mode: earn`; how much is enough says `guards: { trust: … }`");
         fields.end();
         let (target, target_at) = target?;
         Some(Self {
@@ -65,6 +76,10 @@ impl Front {
             after_care,
             recovery_time,
             severity,
+            class,
+            after,
+            priority,
+            windows,
             vars,
         })
     }
@@ -87,8 +102,39 @@ fn read_id(fields: &mut Fields<'_>) -> Option<PlaybookId> {
     None
 }
 
-/// All entries must hold. Each is looked at alone first, so that a mistake is placed at its entry.
-fn read_selector(fields: &mut Fields<'_>) -> Option<Selector> {
+/// A list of names, each once; whether they exist is seen when everything is read.
+fn names(fields: &mut Fields<'_>, key: &'static str) -> Vec<String> {
+    let file = fields.file();
+    let mut found: Vec<String> = Vec::new();
+    let Some(at) = fields.node(key).map(|node| node.at) else { return found };
+    let before = file.count();
+    for (at, name) in fields.texts(key).unwrap_or_default() {
+        if found.contains(&name) {
+            file.refuse(at, format!("{} is named twice", quote(&name)));
+        }
+        found.push(name);
+    }
+    if found.is_empty() && file.count() == before {
+        file.refuse(at, format!("`{key}` names nothing; name one or remove the line"));
+    }
+    found
+}
+
+fn read_priority(fields: &mut Fields<'_>) -> i32 {
+    let Some(node) = fields.node("priority") else { return 0 };
+    let found = match &node.kind {
+        Kind::Number(number, _) => number.as_i64().and_then(|number| i32::try_from(number).ok()),
+        _ => None,
+    };
+    let found = found.filter(|number| (-PRIORITY_MAX..=PRIORITY_MAX).contains(number));
+    if found.is_none() {
+        fields.file().refuse(node.at, format!("`priority` is a whole number from -{PRIORITY_MAX} to {PRIORITY_MAX}"));
+    }
+    found.unwrap_or_default()
+}
+
+/// `match:`; all entries must hold. Each is looked at alone first, so that a mistake is placed at its entry.
+pub fn read_selector(fields: &mut Fields<'_>) -> Option<Selector> {
     let file = fields.file();
     if !fields.has("match") {
         fields.missing("match", "say which alerts it is for: `match: ['alertname=\"WebIsDown\"']`");

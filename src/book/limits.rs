@@ -2,7 +2,7 @@
 
 use crate::domain::playbook::{Backoff, Budget, Limits, Mode};
 use crate::domain::time::Span;
-use crate::yaml::{Fields, File, Kind, Node, number, quote, span, text, unsupported};
+use crate::yaml::{Fields, File, Kind, Node, number, quote, span, text};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -13,6 +13,9 @@ use std::time::Duration;
 #[serde(default, deny_unknown_fields)]
 pub struct Override {
     pub mode: Option<Mode>,
+    /// `mode: earn`; only together with a mode. Left out where it is false: the revisions of older editions stay.
+    #[serde(skip_serializing_if = "is_false")]
+    pub earns: bool,
     pub limits: LimitsPatch,
     pub after_care: Option<Span>,
     pub vars: BTreeMap<String, Value>,
@@ -38,6 +41,13 @@ pub struct Cooldown {
     pub max: Option<Span>,
 }
 
+/// What `mode:` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModeWord {
+    pub ceiling: Mode,
+    pub earns: bool,
+}
+
 pub const YEAR: Duration = Duration::from_secs(366 * 86_400);
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -52,8 +62,10 @@ impl Override {
     /// Reads one entry of `overrides:`; problems go to the file.
     pub fn read(file: &File<'_>, node: &Node) -> Option<Self> {
         let mut fields = Fields::of(file, node)?;
+        let mode = read_mode(&mut fields);
         let read = Self {
-            mode: read_mode(&mut fields),
+            mode: mode.map(|mode| mode.ceiling),
+            earns: mode.is_some_and(|mode| mode.earns),
             limits: fields.fields("limits").map(LimitsPatch::read).unwrap_or_default(),
             after_care: fields.span("after_care", Duration::ZERO..=YEAR).map(Span),
             vars: fields.values("vars").unwrap_or_default(),
@@ -63,17 +75,21 @@ impl Override {
     }
 }
 
-/// `mode:`; approving needs a chat to approve in, which this version has not.
-pub fn read_mode(fields: &mut Fields<'_>) -> Option<Mode> {
-    let file = fields.file();
-    let words = [("observe", Mode::Observe), ("approve", Mode::Approve), ("auto", Mode::Auto)];
-    let mode = fields.word("mode", &words)?;
-    if mode == Mode::Approve {
-        let at = fields.node("mode").map_or(fields.at(), |node| node.at);
-        file.refuse_with_help(at, unsupported("mode: approve"), "use `observe` or `auto`");
-        return None;
-    }
-    Some(mode)
+/// `mode:`; `earn` may reach auto, and its record decides how far it is.
+pub fn read_mode(fields: &mut Fields<'_>) -> Option<ModeWord> {
+    let fixed = |ceiling| ModeWord { ceiling, earns: false };
+    let words = [
+        ("observe", fixed(Mode::Observe)),
+        ("approve", fixed(Mode::Approve)),
+        ("auto", fixed(Mode::Auto)),
+        ("earn", ModeWord { ceiling: Mode::Auto, earns: true }),
+    ];
+    fields.word("mode", &words)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 // === impl LimitsPatch ===
@@ -84,7 +100,7 @@ impl LimitsPatch {
         let read = Self {
             attempts: fields.number("attempts", 1..=ATTEMPTS_MAX),
             within: fields.span("within", SECOND..=YEAR).map(Span),
-            budget: fields.node("budget").map(|node| read_budget(file, node)),
+            budget: fields.node("budget").map(|node| read_budgets(file, node, "5 per 10m")),
             cooldown: fields.node("cooldown").and_then(|node| Cooldown::read(file, node)),
             grace: fields.span("grace", Duration::ZERO..=DAY).map(Span),
             settle: fields.span("settle", Duration::ZERO..=DAY).map(Span),
@@ -112,8 +128,8 @@ impl LimitsPatch {
     }
 }
 
-/// `3 per 1h`, or a list of them; all hold at once.
-fn read_budget(file: &File<'_>, node: &Node) -> Vec<Budget> {
+/// `3 per 1h`, or a list of them; all hold at once. `default` is what counts where nothing is written.
+pub fn read_budgets(file: &File<'_>, node: &Node, default: &str) -> Vec<Budget> {
     let one = |node: &Node| -> Option<Budget> {
         let found = text(file, node)?;
         match parse_budget(&found) {
@@ -126,7 +142,7 @@ fn read_budget(file: &File<'_>, node: &Node) -> Vec<Budget> {
     };
     match &node.kind {
         Kind::List(items) if items.is_empty() => {
-            let help = "leave it out for the default of 5 per 10m; `0 per 1d` forbids every attempt";
+            let help = format!("leave it out for the default of {default}; `0 per 1d` forbids every attempt");
             file.refuse_with_help(node.at, "an empty budget would be no limit at all", help);
             Vec::new()
         }
@@ -135,7 +151,11 @@ fn read_budget(file: &File<'_>, node: &Node) -> Vec<Budget> {
     }
 }
 
-fn parse_budget(text: &str) -> Result<Budget, String> {
+/// `5 per 10m`
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_budget(text: &str) -> Result<Budget, String> {
     let form = || "write `5 per 10m`".to_owned();
     let mut words = text.split_whitespace();
     let (Some(count), Some("per" | "in"), Some(window), None) = (words.next(), words.next(), words.next(), words.next()) else {

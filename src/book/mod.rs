@@ -14,8 +14,11 @@ mod sections;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub use crate::yaml::Problem;
 pub use compile::{Edition, Source};
-pub use limits::{Cooldown, LimitsPatch, Override};
+pub use front::read_selector;
+pub use limits::{Cooldown, LimitsPatch, Override, parse_budget, read_budgets};
 pub use load::{OVERRIDES, load};
+pub use whole::check;

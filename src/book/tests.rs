@@ -1,11 +1,15 @@
 //! What people get wrong, and what they are told.
 
 use super::*;
-use crate::domain::playbook::{Mode, Playbook, Severity};
+use crate::domain::id::PlaybookId;
+use crate::domain::playbook::{FailureClass, Mode, Playbook, Severity, Windows};
 use crate::domain::time::Span;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+
+mod folders;
+mod whole;
 
 /// A sound playbook. A case replaces its front matter's last line, `severity: P1`, or one of the sections.
 const SOUND: &str = r#"---
@@ -57,7 +61,7 @@ fn front_matter_is_strict() {
     for (new, expected) in [
         (
             "retries: 3\n",
-            "x.md:5:1: unknown key `retries`; known are playbook, covers, match, target, mode, limits, act_on, after_care, recovery_time, severity, vars",
+            "x.md:5:1: unknown key `retries`; known are playbook, covers, match, target, mode, limits, act_on, after_care, recovery_time, severity, vars, class, after, priority, mute_time_intervals, active_time_intervals",
         ),
         ("limts: {}\n", "x.md:5:1: unknown key `limts`; did you mean `limits`?"),
         ("limits: { atempts: 3 }\n", "x.md:5:11: unknown key `atempts`; did you mean `attempts`?"),
@@ -79,12 +83,23 @@ fn front_matter_is_strict() {
         ("limits: { cooldown: { faktor: 2 } }\n", "x.md:5:23: unknown key `faktor`; did you mean `factor`?"),
         ("limits:\n", "x.md:5:1: `limits` has no value; give it one or remove the line"),
         ("limits: 3\n", "x.md:5:9: a number where a map of keys is expected"),
-        ("mode: automatic\n", "x.md:5:7: \"automatic\" is none of observe, approve, auto"),
-        ("mode: Auto\n", "x.md:5:7: \"Auto\" is none of observe, approve, auto; did you mean `auto`?"),
-        ("mode: approve\n", "x.md:5:7: `mode: approve` is not supported by this version"),
-        ("after: [valkey]\n", "x.md:5:1: `after` is not supported by this version"),
+        ("mode: automatic\n", "x.md:5:7: \"automatic\" is none of observe, approve, auto, earn"),
+        ("mode: Auto\n", "x.md:5:7: \"Auto\" is none of observe, approve, auto, earn; did you mean `auto`?"),
+        ("after: []\n", "x.md:5:8: `after` names nothing; name one or remove the line"),
+        ("after: [db, db]\n", "x.md:5:13: \"db\" is named twice"),
+        ("after: { db: 1 }\n", "x.md:5:8: a map where a text is expected"),
+        ("mute_time_intervals:\n", "x.md:5:1: `mute_time_intervals` has no value; give it one or remove the line"),
+        ("active_time_intervals: []\n", "x.md:5:24: `active_time_intervals` names nothing; name one or remove the line"),
+        ("class: disk\n", "x.md:5:8: \"disk\" is none of service, corruption, rate_limit, device"),
+        (
+            "class: corrupton\n",
+            "x.md:5:8: \"corrupton\" is none of service, corruption, rate_limit, device; did you mean `corruption`?",
+        ),
+        ("priority: high\n", "x.md:5:11: `priority` is a whole number from -1000 to 1000"),
+        ("priority: 1.5\n", "x.md:5:11: `priority` is a whole number from -1000 to 1000"),
+        ("priority: 1001\n", "x.md:5:11: `priority` is a whole number from -1000 to 1000"),
         ("owner: me\n", "x.md:5:1: `owner` is not supported by this version"),
-        ("earn: 10\n", "x.md:5:1: `earn` is not supported by this version"),
+        ("earn: 10\n", "x.md:5:1: `earn` is a mode"),
         ("severity: P4\n", "x.md:5:11: \"P4\" is none of P0, P1, P2, P3, critical, warning, info; did you mean `P0`?"),
         ("recovery_time: 0s\n", "x.md:5:16: 0s is out of range: from 1s to 366d"),
         ("act_on: alerts\n", "x.md:5:9: \"alerts\" is none of probes, alert; did you mean `alert`?"),
@@ -281,6 +296,7 @@ fn the_configuration_adapts_a_playbook_and_its_revision() {
     adapted.vars = BTreeMap::from([("b".to_owned(), 2.into()), ("c".to_owned(), 2.into())]);
     adapted.changes = Override {
         mode: Some(Mode::Auto),
+        earns: false,
         limits: LimitsPatch { attempts: Some(2), ..LimitsPatch::default() },
         after_care: Some(Span(Duration::from_secs(60))),
         vars: BTreeMap::from([("c".to_owned(), 3.into())]),
@@ -299,61 +315,38 @@ fn the_configuration_adapts_a_playbook_and_its_revision() {
 }
 
 #[test]
-fn the_shipped_playbooks_load() {
-    let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks"));
-    let books = load(&[dir], &BTreeMap::new(), &BTreeMap::new()).unwrap_or_else(|problems| panic!("{}", problems[0]));
-    assert!(books.len() >= 2);
-    for (_, book) in &books {
-        assert!(book.manual_fix.is_some() && book.debug_prompt.is_some(), "{}", book.id);
-    }
+fn a_mode_may_be_earned() {
+    let with = |mode: &str| edition(&SOUND.replace("severity: P1", mode));
+    let word = |edition: &Edition| edition.compile().map(|book| (book.mode, book.earns)).unwrap();
+    let earned = with("mode: earn");
+    assert_eq!(word(&earned), (Mode::Auto, true));
+    assert_eq!(word(&with("mode: approve")), (Mode::Approve, false));
+    let changed = |base: &Edition, mode, earns| Edition {
+        changes: Override { mode: Some(mode), earns, ..Override::default() },
+        ..base.clone()
+    };
+    let lowered = changed(&earned, Mode::Auto, false);
+    let raised = changed(&with("mode: observe"), Mode::Auto, true);
+    assert_eq!((word(&lowered), word(&raised)), ((Mode::Auto, false), (Mode::Auto, true)));
+    // Each has a revision of its own, and keeps it in the store.
+    assert_ne!(lowered.revision(), earned.revision());
+    assert_ne!(lowered.revision(), changed(&earned, Mode::Auto, true).revision());
+    assert_eq!(Edition::from_json(&raised.to_json()).unwrap(), raised);
+    assert!(!lowered.to_json().contains("earns"), "what older versions kept has the same revision: {}", lowered.to_json());
 }
 
 #[test]
-fn folders_are_read_as_a_whole() {
-    let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = dir.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
-    let run = |overrides: &[&str]| {
-        let overrides = overrides.iter().map(|name| ((*name).to_owned(), Override::default())).collect();
-        load(&[dir.path().to_owned()], &overrides, &BTreeMap::new()).map_err(|problems| {
-            let text: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.place(), problem.what)).collect();
-            text.join("\n").replace(&format!("{}/", dir.path().display()), "")
-        })
-    };
-    write("b.md", SOUND);
-    write("README.md", "no playbook");
-    write("notes.txt", "no playbook");
-    write(".hidden/x.md", "no playbook");
-    write("deep/er/a.md", &SOUND.replace("web-is-down", "other"));
-    let found: Vec<String> = run(&["other"]).unwrap().iter().map(|(_, book)| book.id.to_string()).collect();
-    assert_eq!(found, ["web-is-down", "other"]);
-    assert_eq!(
-        run(&["web-is-dwn"]).unwrap_err(),
-        "configuration: `overrides:` names the playbook `web-is-dwn`, and there is none; did you mean `web-is-down`?"
-    );
-    write("c.md", SOUND);
-    write("d.md", "");
-    assert_eq!(
-        run(&[]).unwrap_err(),
-        "c.md:2:1: playbook `web-is-down` also stands in b.md\n\
-         d.md:1:1: the front matter is missing\n\
-         d.md:1:1: the title is missing"
-    );
-    for name in ["c.md", "d.md"] {
-        std::fs::remove_file(dir.path().join(name)).unwrap();
-    }
-    let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    std::fs::set_permissions(dir.path().join("b.md"), open).unwrap();
-    assert_eq!(run(&[]).unwrap_err(), "b.md: everybody may write it; run `chmod o-w b.md`");
-    let missing = load(&[PathBuf::from("/nowhere/at/all")], &BTreeMap::new(), &BTreeMap::new()).unwrap_err();
-    assert!(missing[0].to_string().starts_with("/nowhere/at/all: playbooks can't be read: "), "{}", missing[0]);
-    let empty = tempfile::tempdir().unwrap();
-    std::fs::write(empty.path().join("web.markdown"), SOUND).unwrap();
-    let nothing = load(&[empty.path().to_owned()], &BTreeMap::new(), &BTreeMap::new()).unwrap_err();
-    assert_eq!(nothing[0].what, "no playbook is here: their names end in .md");
+fn order_class_windows_and_priority_are_taken() {
+    let book = compile(&SOUND.replace(
+        "severity: P1",
+        "class: rate_limit\nafter: [db-is-down, cache]\npriority: -5\nmute_time_intervals: [nightly]\nactive_time_intervals: office",
+    ));
+    assert_eq!((book.class, book.priority), (FailureClass::RateLimit, -5));
+    assert_eq!(book.after, ["db-is-down", "cache"].map(PlaybookId::from));
+    assert_eq!((book.windows.mute, book.windows.active), (vec!["nightly".to_owned()], vec!["office".to_owned()]));
+    let plain = compile(SOUND);
+    assert_eq!((plain.class, plain.priority, plain.earns, plain.after.len()), (FailureClass::Service, 0, false, 0));
+    assert_eq!(plain.windows, Windows::default());
 }
 
 #[test]

@@ -27,7 +27,10 @@ pub fn run(args: Args) -> Result<(), Failure> {
     let mut playbooks = 0;
     if !args.files.is_empty() {
         match book::load(&args.files, &BTreeMap::new(), &BTreeMap::new()) {
-            Ok(books) => playbooks += books.len(),
+            Ok(books) => {
+                playbooks += books.len();
+                problems.extend(book::check(&books, None));
+            }
             Err(found) => problems.extend(found),
         }
     }

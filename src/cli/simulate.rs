@@ -79,13 +79,16 @@ fn report(args: Args) -> Result<Report, Failure> {
         Some(file) => scenario(file)?,
         None => Scenario::from_seed(args.seed.unwrap_or_default(), targets(settings.as_ref())?, length),
     };
-    let group_interval = settings.as_ref().and_then(|settings| settings.alertmanager.as_ref()).map(|one| one.group_interval);
+    let alertmanager = settings.as_ref().map(|settings| settings.alertmanager.as_ref());
+    let group_interval = alertmanager.flatten().map(|one| one.group_interval);
     let setup = Setup {
         host: settings.as_ref().map_or_else(|| "simulated".to_owned(), |settings| settings.host.clone()),
         host_label: settings.as_ref().map_or_else(|| "host".to_owned(), |settings| settings.host_label.clone()),
         allow: settings.as_ref().map_or_else(|| scenario.allow_list(), |settings| settings.targets.clone()),
         strict: settings.is_some(),
         group_interval: group_interval.unwrap_or(GROUP_INTERVAL),
+        policy: settings.as_ref().map(app::policy).unwrap_or_default(),
+        asks_alertmanager: alertmanager.is_none_or(|one| one.is_some_and(|one| one.url.is_some())),
         books: books.into_iter().map(|(edition, book)| (book, edition.to_json().into())).collect(),
         compile: app::compile,
         hours: args.hours,

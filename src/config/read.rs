@@ -2,7 +2,7 @@
 
 use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Notify, Prometheus, Settings, Web, WebhookTarget};
-use super::targets;
+use super::{guards, intervals, targets};
 use crate::book::Override;
 use crate::domain::target::AllowList;
 use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
@@ -80,6 +80,8 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
     let root = parse(file, &[Chunk { at: 0, text: file.text().to_owned() }])?;
     let mut fields = Fields::of(file, &root)?;
     let web = web(&mut fields, places);
+    let targets = fields.fields("targets").map_or_else(AllowList::default, targets::read);
+    let intervals = intervals::read(&mut fields);
     let settings = Settings {
         file: file.path().to_owned(),
         web,
@@ -87,7 +89,8 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         playbooks: playbooks(&mut fields, places),
         host: host(&mut fields),
         host_label: label(&mut fields),
-        targets: fields.fields("targets").map_or_else(AllowList::default, targets::read),
+        guards: guards::read(fields.fields("guards"), intervals, &targets),
+        targets,
         systemd_bus: address(&mut fields, "systemd", "bus", "unix:path=/", SYSTEMD_BUS),
         docker_host: address(&mut fields, "docker", "host", "unix:///", DOCKER_HOST),
         alertmanager: fields.fields("alertmanager").and_then(alertmanager),
@@ -102,7 +105,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
 }
 
 fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {
-    let mut web = Web { listen: LISTEN, metrics_listen: None, auth: None, max_connections: CONNECTIONS };
+    let mut web = Web { listen: LISTEN, metrics_listen: None, auth: None, admin: None, max_connections: CONNECTIONS };
     let Some(mut fields) = fields.fields("web") else { return web };
     let file = fields.file();
     web.listen = fields.node("listen").and_then(|node| socket(file, node)).unwrap_or(LISTEN);
@@ -119,6 +122,7 @@ fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {
         let help = "add `auth: { bearer_file: webhook-token }`, or listen on 127.0.0.1";
         file.refuse_with_help(node.at, "without `auth`, everybody who reaches this address may cause repairs", help);
     }
+    web.admin = fields.fields("admin").and_then(|fields| admin(fields, places));
     web.max_connections = fields.number("max_connections", 1..=65_535).unwrap_or(CONNECTIONS);
     fields.end();
     web
@@ -145,6 +149,15 @@ fn auth(mut fields: Fields<'_>, places: &Places<'_>) -> Option<Auth> {
     }
     fields.end();
     bearer.map(Auth::Bearer).or(basic)
+}
+
+fn admin(mut fields: Fields<'_>, places: &Places<'_>) -> Option<Secret> {
+    let bearer = places.read(&mut fields, "bearer_file", "bearer");
+    if !fields.has("bearer_file") && !fields.has("bearer") {
+        fields.missing("bearer_file", "write `admin: { bearer_file: admin-token }`");
+    }
+    fields.end();
+    bearer
 }
 
 fn socket(file: &File<'_>, node: &Node) -> Option<SocketAddr> {

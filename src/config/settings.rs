@@ -2,6 +2,7 @@
 
 use super::secret::Secret;
 use crate::book::Override;
+use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub vars: BTreeMap<String, Value>,
     /// By playbook.
     pub overrides: BTreeMap<String, Override>,
+    /// `guards:` and `time_intervals:`.
+    pub guards: Policy,
     pub notify: Notify,
     pub log: Log,
 }
@@ -42,6 +45,8 @@ pub struct Web {
     pub metrics_listen: Option<SocketAddr>,
     /// Who may call the webhook; None is everybody who reaches the port.
     pub auth: Option<Auth>,
+    /// The token of the HTTP control API and console; None turns them off.
+    pub admin: Option<Secret>,
     pub max_connections: u32,
 }
 

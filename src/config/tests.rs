@@ -3,9 +3,13 @@
 use super::read::read;
 use super::secret::Places;
 use super::*;
+use crate::domain::playbook::Mode;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+mod guards;
+mod intervals;
 
 /// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `control`.
 fn reading(text: &str) -> Result<Settings, Vec<String>> {
@@ -62,7 +66,13 @@ fn mistakes_are_named_with_their_place() {
         ),
         ("web: { auth: { bearer_file: empty } }", "heald.yaml:1:29: the secret DIR/empty is empty"),
         ("web: { auth: { bearer_file: control } }", "heald.yaml:1:29: the secret DIR/control holds control characters"),
-        ("web: { admin: {} }", "heald.yaml:1:8: unknown key `admin`; known are listen, metrics_listen, auth, max_connections"),
+        ("web: { admin: {} }", "heald.yaml:1:15: key `bearer_file` is missing"),
+        ("web: { admin: { bearer: abc } }", "heald.yaml:1:17: a secret does not belong into this file: `bearer`"),
+        ("web: { admin: { bearer_file: empty } }", "heald.yaml:1:30: the secret DIR/empty is empty"),
+        (
+            "web: { admin: { token_file: token, bearer_file: token } }",
+            "heald.yaml:1:17: unknown key `token_file`; known are bearer_file",
+        ),
         ("state:", "heald.yaml:1:1: `state` has no value; give it one or remove the line"),
         ("host: ''", "heald.yaml:1:7: an empty text"),
         ("host_label: a-b", "heald.yaml:1:13: \"a-b\" is no label name: letters, digits and _"),
@@ -107,7 +117,10 @@ fn mistakes_are_named_with_their_place() {
             "overrides: { web: { limits: { within: -1s } } }",
             "heald.yaml:1:39: \"-1s\" is no duration: a number is missing (write 30s, 5m or 1h30m)",
         ),
-        ("overrides: { web: { mode: approve } }", "heald.yaml:1:27: `mode: approve` is not supported by this version"),
+        (
+            "overrides: { web: { mode: ern } }",
+            "heald.yaml:1:27: \"ern\" is none of observe, approve, auto, earn; did you mean `earn`?",
+        ),
         (
             "notify: { webhook: { url: 'http://h', bearer: x } }",
             "heald.yaml:1:39: a secret does not belong into this file: `bearer`",
@@ -118,7 +131,7 @@ fn mistakes_are_named_with_their_place() {
         ("vars: [a]", "heald.yaml:1:7: a list where a map of keys is expected"),
         (
             "after_care: 5m",
-            "heald.yaml:1:1: unknown key `after_care`; known are web, state, playbooks, host, host_label, targets, systemd, docker, alertmanager, prometheus, vars, overrides, notify, log",
+            "heald.yaml:1:1: unknown key `after_care`; known are web, targets, time_intervals, state, playbooks, host, host_label, guards, systemd, docker, alertmanager, prometheus, vars, overrides, notify, log",
         ),
         ("playbooks: [q]", "heald.yaml:2:1: key \"playbooks\" occurs twice; first in line 1"),
         ("web: {listen: [}", "heald.yaml:1:15: this is no YAML: mismatched bracket '[' closed by '}'"),
@@ -166,21 +179,23 @@ fn what_is_not_written_has_its_documented_default() {
 #[test]
 fn what_is_written_is_taken() {
     let settings = reading(
-        "web: { auth: { basic: { user: am, password_file: token } } }\n\
+        "web: { auth: { basic: { user: am, password_file: token } }, admin: { bearer_file: token } }\n\
          state: var\n\
          playbooks: [a, /b]\n\
          targets: { units: [a.service], urls: ['http://h/'], addresses: ['[::1]:6379', 'redis:6379'] }\n\
          alertmanager: { url: 'http://127.0.0.1:9093/', group_interval: 1m }\n\
          vars: { model: qwen3, port: 80 }\n\
-         overrides: { web: { mode: auto, limits: { budget: 3 per 1h }, vars: { x: [1] } } }\n\
+         overrides: { web: { mode: earn, limits: { budget: 3 per 1h }, vars: { x: [1] } } }\n\
          notify: { webhook: { url: 'http://h/x', bearer_file: token } }\n\
          log: { format: json, level: debug }\n",
     )
     .unwrap();
     assert_eq!(settings.web.auth, Some(Auth::Basic { user: "am".to_owned(), password: Secret::of("s3cret") }));
+    assert_eq!(settings.web.admin, Some(Secret::of("s3cret")));
     assert!(settings.state.ends_with("var") && settings.state.is_absolute());
     assert_eq!(settings.playbooks[1], Path::new("/b"));
     assert_eq!(settings.alertmanager.as_ref().unwrap().url.as_deref(), Some("http://127.0.0.1:9093"));
+    assert_eq!((settings.overrides["web"].mode, settings.overrides["web"].earns), (Some(Mode::Auto), true));
     assert_eq!(settings.overrides["web"].limits.budget.as_ref().unwrap()[0].count, 3);
     assert_eq!(settings.log, Log { format: LogFormat::Json, level: Level::Debug });
     assert!(!format!("{settings:?}").contains("s3cret"), "secrets are not shown");

@@ -17,6 +17,15 @@ pub struct Alert {
     pub annotations: Labels,
 }
 
+/// One that fires by Alertmanager's own list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedAlert {
+    pub fingerprint: Fingerprint,
+    pub starts_at: Timestamp,
+    pub labels: Labels,
+    pub annotations: Labels,
+}
+
 /// The alert's own status; the group's is not looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

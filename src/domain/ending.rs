@@ -40,6 +40,16 @@ pub enum Escalation {
     NoTarget,
     /// The playbook holds no automatic repair.
     RunbookOnly,
+    /// The kind of failure allows no (further) attempt.
+    Policy,
+    /// Repaired again and again.
+    Chronic,
+    /// Denied, or nobody consented in time, or the plan changed meanwhile.
+    NotApproved,
+    /// It was running at several crashes of heald in a row.
+    Quarantined,
+    /// The playbook was taken out of the configuration.
+    Removed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,6 +99,11 @@ impl Escalation {
             Self::ResolvedButBad => "resolved_but_bad",
             Self::NoTarget => "no_target",
             Self::RunbookOnly => "runbook_only",
+            Self::Policy => "policy",
+            Self::Chronic => "chronic",
+            Self::NotApproved => "not_approved",
+            Self::Quarantined => "quarantined",
+            Self::Removed => "removed",
         }
     }
 }

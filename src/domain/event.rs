@@ -53,6 +53,9 @@ pub enum IncidentEvent {
     },
     WouldAct {
         text: String,
+        /// No guard but the mode said no.
+        #[serde(default)]
+        permitted: bool,
     },
     AttemptStarted {
         attempt: u32,
@@ -83,6 +86,9 @@ pub enum IncidentEvent {
         step: usize,
         acted: Acted,
         took_ms: u64,
+        /// It only read or waited: nothing on the target is of its making.
+        #[serde(default)]
+        quiet: bool,
     },
     /// After a crash: the step's effect was found on the target, or not, without sending it again.
     StepSettled {
@@ -132,6 +138,28 @@ pub enum IncidentEvent {
         notice: NoticeKind,
         deliveries: Vec<Delivery>,
     },
+    /// People are asked for their consent to one attempt.
+    ApprovalAsked {
+        attempt: u32,
+        /// The plan itself, word for word ([`super::plan::Plan::fingerprint`]): a changed one is another one.
+        plan: String,
+        text: String,
+        expires: Time,
+        /// Who may consent; empty: everybody who may order heald about.
+        may: Vec<String>,
+    },
+    Approved {
+        attempt: u32,
+        by: String,
+    },
+    Denied {
+        attempt: u32,
+        by: String,
+        #[serde(default)]
+        why: String,
+    },
+    /// heald ended without a word while it was at this incident.
+    CrashSeen,
     Retried {
         by: String,
     },

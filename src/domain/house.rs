@@ -1,15 +1,28 @@
 //! What holds for the whole house: the kill switch and the holds that people placed. Durable, and lifted only by people.
 
+use super::id::PlaybookId;
+use super::playbook::Playbook;
 use super::target::Target;
 use super::time::Time;
+use super::trust::Trust;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct House {
     pub paused: Option<Hold>,
     /// By target: a deployment, a debugging session.
     pub holds: BTreeMap<Target, Hold>,
+    /// Breakers that people opened.
+    pub breakers: BTreeMap<(PlaybookId, Target), Hold>,
+    /// When people closed a breaker: failures before that don't count.
+    pub resets: BTreeMap<(PlaybookId, Target), Time>,
+    /// From what heald stands back, or has just done so: a group's name or `storm`, and from when on repairs may go on.
+    pub apart: BTreeMap<String, Option<Time>>,
+    /// What playbooks with `mode: earn` have earned.
+    pub trust: BTreeMap<PlaybookId, Trust>,
+    /// heald runs, as far as the journal knows. Still so at a start: it ended without a word.
+    pub running: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,10 +37,50 @@ pub struct Hold {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum HouseEvent {
-    Paused { hold: Hold },
-    Resumed { by: String },
-    HoldPlaced { target: Target, hold: Hold },
-    HoldLifted { target: Target, by: String },
+    Paused {
+        hold: Hold,
+    },
+    Resumed {
+        by: String,
+    },
+    HoldPlaced {
+        target: Target,
+        hold: Hold,
+    },
+    HoldLifted {
+        target: Target,
+        by: String,
+    },
+    BreakerOpened {
+        playbook: PlaybookId,
+        target: Target,
+        hold: Hold,
+    },
+    BreakerClosed {
+        playbook: PlaybookId,
+        target: Target,
+        at: Time,
+        by: String,
+    },
+    /// So much of it is down that heald stands back.
+    StoodBack {
+        from: String,
+        why: String,
+    },
+    /// Enough of it is good again; repairs go on at `until`.
+    CalmedDown {
+        from: String,
+        until: Time,
+    },
+    Earned {
+        playbook: PlaybookId,
+        trust: Trust,
+        why: String,
+    },
+    Began {
+        version: String,
+    },
+    Ended,
 }
 
 // === impl House ===
@@ -43,6 +96,24 @@ impl House {
             HouseEvent::HoldLifted { target, .. } => {
                 self.holds.remove(target);
             }
+            HouseEvent::BreakerOpened { playbook, target, hold } => {
+                self.breakers.insert((playbook.clone(), target.clone()), hold.clone());
+            }
+            HouseEvent::BreakerClosed { playbook, target, at, .. } => {
+                self.breakers.remove(&(playbook.clone(), target.clone()));
+                self.resets.insert((playbook.clone(), target.clone()), *at);
+            }
+            HouseEvent::StoodBack { from, .. } => {
+                self.apart.insert(from.clone(), None);
+            }
+            HouseEvent::CalmedDown { from, until } => {
+                self.apart.insert(from.clone(), Some(*until));
+            }
+            HouseEvent::Earned { playbook, trust, .. } => {
+                self.trust.insert(playbook.clone(), trust.clone());
+            }
+            HouseEvent::Began { .. } => self.running = true,
+            HouseEvent::Ended => self.running = false,
         }
     }
 
@@ -52,6 +123,30 @@ impl House {
 
     pub fn held(&self, target: &Target, now: Time) -> Option<&Hold> {
         self.holds.get(target).filter(|hold| hold.holds(now))
+    }
+
+    pub fn breaker(&self, playbook: &PlaybookId, target: &Target) -> Option<&Hold> {
+        self.breakers.get(&(playbook.clone(), target.clone()))
+    }
+
+    pub fn breaker_reset(&self, playbook: &PlaybookId, target: &Target) -> Option<Time> {
+        self.resets.get(&(playbook.clone(), target.clone())).copied()
+    }
+
+    /// Whether too much of it is down now.
+    pub fn stands_back(&self, from: &str) -> bool {
+        matches!(self.apart.get(from), Some(None))
+    }
+
+    /// `Some(None)`: it stands back; `Some(Some(time))`: it did, until then.
+    pub fn stood_back(&self, from: &str) -> Option<Option<Time>> {
+        self.apart.get(from).copied()
+    }
+
+    /// Of a playbook with `mode: earn`; a changed playbook starts anew.
+    pub fn trust(&self, playbook: &Playbook) -> Trust {
+        let kept = self.trust.get(&playbook.id).filter(|trust| trust.revision == playbook.revision);
+        kept.cloned().unwrap_or_else(|| Trust::new(playbook.revision.clone()))
     }
 }
 
@@ -68,12 +163,36 @@ impl Hold {
 }
 
 impl HouseEvent {
+    /// What it is about, and whether it says "as if nothing had been": of two about the same only the later one counts.
+    pub fn about(&self) -> (String, bool) {
+        match self {
+            Self::Paused { .. } => ("pause".to_owned(), false),
+            Self::Resumed { .. } => ("pause".to_owned(), true),
+            Self::HoldPlaced { target, .. } => (format!("hold {target}"), false),
+            Self::HoldLifted { target, .. } => (format!("hold {target}"), true),
+            Self::BreakerOpened { playbook, target, .. } => (format!("breaker {playbook} {target}"), false),
+            Self::BreakerClosed { playbook, target, .. } => (format!("breaker {playbook} {target}"), true),
+            Self::StoodBack { from, .. } => (format!("apart {from}"), false),
+            Self::CalmedDown { from, .. } => (format!("apart {from}"), true),
+            Self::Earned { playbook, .. } => (format!("trust {playbook}"), false),
+            Self::Began { .. } => ("run".to_owned(), false),
+            Self::Ended => ("run".to_owned(), true),
+        }
+    }
+
     pub fn label(&self) -> &'static str {
         match self {
             Self::Paused { .. } => "paused",
             Self::Resumed { .. } => "resumed",
             Self::HoldPlaced { .. } => "hold_placed",
             Self::HoldLifted { .. } => "hold_lifted",
+            Self::BreakerOpened { .. } => "breaker_opened",
+            Self::BreakerClosed { .. } => "breaker_closed",
+            Self::StoodBack { .. } => "stood_back",
+            Self::CalmedDown { .. } => "calmed_down",
+            Self::Earned { .. } => "earned",
+            Self::Began { .. } => "began",
+            Self::Ended => "ended",
         }
     }
 
@@ -83,6 +202,15 @@ impl HouseEvent {
             Self::Resumed { by } => format!("repairs resumed by {by}"),
             Self::HoldPlaced { target, hold } => format!("{target} put on hold {}", hold.text()),
             Self::HoldLifted { target, by } => format!("hold on {target} lifted by {by}"),
+            Self::BreakerOpened { playbook, target, hold } => {
+                format!("breaker of {playbook} for {target} opened {}", hold.text())
+            }
+            Self::BreakerClosed { playbook, target, by, .. } => format!("breaker of {playbook} for {target} closed by {by}"),
+            Self::StoodBack { from, why } => format!("heald stands back ({from}): {why}"),
+            Self::CalmedDown { from, until } => format!("{from}: enough is good again; repairs go on at {until}"),
+            Self::Earned { playbook, trust, why } => format!("{playbook}: {why}; now {}", trust.words()),
+            Self::Began { version } => format!("heald {version} began"),
+            Self::Ended => "heald ended in good order".to_owned(),
         }
     }
 }

@@ -57,6 +57,12 @@ pub struct Incident {
     pub giving_up: Option<(Escalation, String)>,
     /// Rollback runs once.
     pub rolled_back: bool,
+    /// A person's consent, asked for or given, to the next attempt.
+    pub approval: Option<Approval>,
+    /// Crashes of heald in a row at which it was running.
+    pub crashes: u32,
+    /// Observe mode said so then; true: no guard but the mode said no.
+    pub would_act: Option<(Time, bool)>,
     /// Told once each.
     pub told: Vec<NoticeKind>,
     /// Decided, with the reason, but not yet taken by any channel.
@@ -83,6 +89,17 @@ pub struct AttachedAlert {
     pub at: Time,
 }
 
+/// Bound to one attempt and one plan; used up by that attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    pub attempt: u32,
+    pub plan: Box<str>,
+    pub expires: Time,
+    pub may: Vec<String>,
+    /// Who consented; `None` while it is asked for.
+    pub by: Option<String>,
+}
+
 /// Where an incident stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -98,6 +115,8 @@ pub enum Phase {
         guard: Guard,
         reason: String,
         wake: Time,
+        /// When this guard began to hold it.
+        since: Time,
     },
     /// Observe mode said what it would have done.
     Observed,
@@ -106,11 +125,14 @@ pub enum Phase {
         section: Section,
         step: usize,
         since: Time,
+        /// The step is over, and the target is looked at before the next one.
+        ended: bool,
     },
     /// The attempt's steps are through; the probes decide. `doubt`: a step's outcome is unknown.
     Verifying {
         attempt: AttemptId,
         trouble: Option<Trouble>,
+        since: Time,
     },
     /// Verified good; watched until `close_at`, which is set once the alerts have resolved.
     Healed {
@@ -166,6 +188,9 @@ impl Incident {
             relapsed: false,
             giving_up: None,
             rolled_back: false,
+            approval: None,
+            crashes: 0,
+            would_act: None,
             told: Vec::new(),
             untold: Vec::new(),
             tell_again: None,
@@ -188,6 +213,17 @@ impl Incident {
                 | E::CareScheduled { .. }
         ) {
             self.end_hold(at);
+        }
+        if matches!(
+            event,
+            E::Held { .. }
+                | E::Watched { .. }
+                | E::AttemptEnded { .. }
+                | E::RollbackEnded { .. }
+                | E::Healed { .. }
+                | E::Escalated { .. }
+        ) {
+            self.crashes = 0;
         }
         match event {
             E::Opened { .. } | E::Looked { .. } | E::LateAnswer { .. } => {}
@@ -217,9 +253,27 @@ impl Incident {
                 if self.first_permit.is_some() && self.held_since.is_none() {
                     self.held_since = Some(at);
                 }
-                self.phase = Phase::Held { guard: *guard, reason: reason.clone(), wake: *wake };
+                let since = match &self.phase {
+                    Phase::Held { guard: same, since, .. } if same == guard => *since,
+                    _ => at,
+                };
+                self.phase = Phase::Held { guard: *guard, reason: reason.clone(), wake: *wake, since };
             }
-            E::WouldAct { .. } => self.phase = Phase::Observed,
+            E::WouldAct { permitted, .. } => {
+                self.would_act = Some((at, *permitted));
+                self.phase = Phase::Observed;
+            }
+            E::ApprovalAsked { attempt, plan, expires, may, .. } => {
+                let (attempt, plan, expires) = (*attempt, plan.as_str().into(), *expires);
+                self.approval = Some(Approval { attempt, plan, expires, may: may.clone(), by: None });
+            }
+            E::Approved { by, .. } => {
+                if let Some(approval) = &mut self.approval {
+                    approval.by = Some(by.clone());
+                }
+            }
+            E::Denied { .. } => self.approval = None,
+            E::CrashSeen => self.crashes += 1,
             E::AttemptStarted { attempt, rung, charged, seen, .. } => {
                 self.attempts = *attempt;
                 if let Some(tries) = self.rung_tries.get_mut(*rung) {
@@ -228,31 +282,43 @@ impl Incident {
                 if *charged {
                     self.first_permit.get_or_insert(at);
                 }
+                self.approval = None;
                 self.seen_before = Some(seen.clone());
                 self.before = seen.evidence.clone();
-                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section: Section::Rung(*rung), step: 0, since: at };
+                let section = Section::Rung(*rung);
+                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section, step: 0, since: at, ended: false };
             }
             E::RollbackStarted { attempt, reason, text, .. } => {
                 self.rolled_back = true;
                 self.giving_up = Some((*reason, text.clone()));
-                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section: Section::Rollback, step: 0, since: at };
+                let section = Section::Rollback;
+                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section, step: 0, since: at, ended: false };
             }
             E::StepStarted { attempt, section, step, evidence, .. } => {
                 if evidence.is_some() {
                     self.before = evidence.clone();
                 }
-                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section: *section, step: *step, since: at };
+                let (section, step) = (*section, *step);
+                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section, step, since: at, ended: false };
             }
-            E::StepEnded { acted, .. } => {
+            E::StepEnded { acted, quiet, section, .. } => {
                 use super::outcome::ActOutcome as O;
-                self.touched |= matches!(acted.outcome, O::Done | O::Failed | O::Unknown);
-                if acted.evidence.is_some() {
+                self.touched |= !quiet && matches!(acted.outcome, O::Done | O::Failed | O::Unknown);
+                // Without a word of its own, what the step may have changed on the target is not known.
+                if acted.evidence.is_some() || !*quiet && *section != Section::Rollback {
                     self.before = acted.evidence.clone();
                 }
+                self.end_step();
             }
-            E::StepSettled { took_effect, .. } => self.touched |= *took_effect != Some(false),
+            E::StepSettled { took_effect, .. } => {
+                self.touched |= *took_effect != Some(false);
+                if *took_effect != Some(false) {
+                    self.before = None;
+                    self.end_step();
+                }
+            }
             E::VerifyStarted { attempt, trouble } => {
-                self.phase = Phase::Verifying { attempt: self.attempt(*attempt), trouble: *trouble };
+                self.phase = Phase::Verifying { attempt: self.attempt(*attempt), trouble: *trouble, since: at };
             }
             E::AttemptEnded { .. } | E::RollbackEnded { .. } => self.phase = Phase::Assessing,
             E::CareFailed { .. } => {
@@ -267,6 +333,7 @@ impl Incident {
                 self.touched = false;
                 self.rolled_back = false;
                 self.giving_up = None;
+                self.approval = None;
                 self.told.clear();
                 self.phase = Phase::Assessing;
             }
@@ -276,6 +343,7 @@ impl Incident {
                 // A relapse gets what is left of `within`, however long it was good.
                 self.held_since = self.first_permit.map(|_| at);
                 self.seen_before = None;
+                self.approval = None;
                 self.phase = Phase::Healed { since: at, close_at: None };
             }
             E::CareScheduled { close_at: new } => {
@@ -288,6 +356,7 @@ impl Incident {
                 self.seen_before = None;
                 self.relapsed = false;
                 self.giving_up = None;
+                self.approval = None;
                 self.phase = Phase::Escalated { since: at, reason: *reason };
             }
             E::NoticeDue { notice, reason } => {
@@ -305,6 +374,7 @@ impl Incident {
             }
             E::Closed { outcome, .. } => {
                 self.seen_before = None;
+                self.approval = None;
                 self.phase = Phase::Closed { outcome: *outcome };
             }
         }
@@ -380,6 +450,12 @@ impl Incident {
         let Some(first) = self.first_permit else { return Duration::ZERO };
         let held = self.held + self.held_since.map_or(Duration::ZERO, |since| now.since(since));
         now.since(first).saturating_sub(held)
+    }
+
+    fn end_step(&mut self) {
+        if let Phase::Acting { ended, .. } = &mut self.phase {
+            *ended = true;
+        }
     }
 
     fn end_hold(&mut self, at: Time) {

@@ -43,6 +43,10 @@ pub enum NoticeKind {
     OutOfSight,
     /// Stopped or masked by a person: heald leaves it alone, and only a person ends that.
     LeftAlone,
+    /// A person's consent is asked for.
+    ApprovalNeeded,
+    /// So much is down at once that heald stands back.
+    StandsBack,
     /// An escalated incident's alert fires anew: heald still stays away.
     FiresAnew,
     /// Healed 15 minutes ago and the alert still fires.
@@ -99,6 +103,8 @@ impl NoticeKind {
             Self::AlertWithoutSymptom => "alert_without_symptom",
             Self::OutOfSight => "out_of_sight",
             Self::LeftAlone => "left_alone",
+            Self::ApprovalNeeded => "approval_needed",
+            Self::StandsBack => "stands_back",
             Self::FiresAnew => "fires_anew",
             Self::StillFiring => "still_firing",
             Self::Over => "over",

@@ -86,6 +86,18 @@ impl Plan {
         objects
     }
 
+    /// The plan word for word: two plans with the same one do the same.
+    pub fn fingerprint(&self) -> String {
+        let steps: Vec<_> = self.steps.iter().map(|step| (step.kind, &step.object, &step.args)).collect();
+        // Strings and JSON values always serialise.
+        serde_json::to_string(&(self.section, &self.target, steps)).unwrap_or_default()
+    }
+
+    /// `systemd.restart web.service, then wait 5s`
+    pub fn text(&self) -> String {
+        self.steps.iter().map(PlannedStep::text).collect::<Vec<_>>().join(", then ")
+    }
+
     /// Plans that only read or wait cost no budget.
     pub fn has_effects(&self) -> bool {
         self.steps.iter().any(|step| step.risk != Risk::Read)

@@ -33,6 +33,8 @@ pub struct Playbook {
     pub earns: bool,
     /// Playbooks whose open incidents come first.
     pub after: Vec<PlaybookId>,
+    /// Of several that match one alert the highest applies. -1000 to 1000; 0 where nothing is written.
+    pub priority: i32,
     pub windows: Windows,
     /// Front matter, under the configuration's.
     pub vars: BTreeMap<String, Value>,
@@ -208,6 +210,18 @@ pub struct Library {
     others: Vec<usize>,
 }
 
+// === impl Mode ===
+
+impl Mode {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Approve => "approve",
+            Self::Auto => "auto",
+        }
+    }
+}
+
 // === impl FailureClass ===
 
 impl FailureClass {
@@ -302,6 +316,14 @@ impl Library {
             .collect();
         found.sort_unstable();
         found.into_iter().map(|index| &self.books[index]).collect()
+    }
+
+    /// Those of highest priority among all that match. More than one: which of them applies can't be told.
+    pub fn chosen(&self, labels: &super::alert::Labels) -> Vec<&std::sync::Arc<Playbook>> {
+        let mut found = self.matching(labels);
+        let highest = found.iter().map(|book| book.priority).max();
+        found.retain(|book| Some(book.priority) == highest);
+        found
     }
 
     pub fn books(&self) -> &[std::sync::Arc<Playbook>] {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// One field per guard that can be adjusted, named after it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     pub freshness: Unreadable,
     /// `time_intervals:` by name.
@@ -95,14 +95,14 @@ pub struct Budgets {
     pub all: Vec<Budget>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct BlastPolicy {
     pub groups: Vec<Group>,
     pub storm: StormPolicy,
 }
 
 /// Targets that stand for each other: at most so many of them are repaired at a time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     pub name: String,
     /// Which alerts are about it.
@@ -157,6 +157,14 @@ pub struct RatePolicy {
     pub count: u32,
     pub window: Duration,
     pub burst: u32,
+}
+
+// === impl Budgets ===
+
+impl Budgets {
+    pub fn each(&self) -> impl Iterator<Item = &Budget> {
+        self.target.iter().chain(&self.playbook).chain(&self.host).chain(&self.all)
+    }
 }
 
 // === impl defaults ===

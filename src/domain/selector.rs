@@ -52,11 +52,36 @@ impl Selector {
         self.0.iter().find(|matcher| !matcher.holds(labels.get(&matcher.name).map_or("", String::as_str)))
     }
 
+    /// A label set that both certainly match, or None where that can't be shown: where they exclude each other, and
+    /// where a regular expression would have to be solved. Labels are independent of each other, so one is found for
+    /// each by trying the values that the matchers name, none at all, and one that nobody names.
+    pub fn common(&self, other: &Self) -> Option<Labels> {
+        let both = || self.0.iter().chain(&other.0);
+        let mut labels = Labels::new();
+        for name in both().map(|matcher| &matcher.name) {
+            let here = || both().filter(|matcher| matcher.name == *name);
+            let named = here().filter_map(|matcher| matcher.test.words()).flatten();
+            let value = named.chain(["", "any"]).find(|value| here().all(|matcher| matcher.holds(value)))?;
+            if !value.is_empty() {
+                labels.insert(name.clone(), value.to_owned());
+            }
+        }
+        Some(labels)
+    }
+
     /// All values that `alertname` may have, if one matcher lists them (`="A"`, `=~"A|B"`); else none. The index over
     /// playbooks rests on it.
     pub fn alertnames(&self) -> Vec<&str> {
         let named = self.0.iter().filter(|matcher| matcher.name == "alertname");
         named.filter_map(|matcher| matcher.test.words()).next().unwrap_or_default()
+    }
+}
+
+/// The same text is the same selector; another text for the same is another.
+impl PartialEq for Selector {
+    fn eq(&self, other: &Self) -> bool {
+        let texts = |selector: &Self| selector.0.iter().map(|matcher| matcher.text.clone()).collect::<Vec<_>>();
+        texts(self) == texts(other)
     }
 }
 
@@ -231,6 +256,40 @@ mod tests {
             assert!(Selector::parse(&[text]).is_err(), "{text:?} was taken");
         }
         assert!(Selector::parse::<&str>(&[]).is_err());
+    }
+
+    #[test]
+    fn two_selectors_share_an_alert_where_that_can_be_shown() {
+        let parse = |text: &str| Selector::parse(&[text]).unwrap();
+        for (a, b, common) in [
+            (r#"alertname="A""#, r#"alertname="A""#, Some(vec![("alertname", "A")])),
+            (r#"alertname="A""#, r#"alertname="B""#, None),
+            (r#"alertname=~"A|B""#, r#"alertname=~"B|C""#, Some(vec![("alertname", "B")])),
+            (r#"alertname=~"A|B""#, r#"alertname=~"A|B", alertname!="A""#, Some(vec![("alertname", "B")])),
+            (r#"alertname="A""#, r#"alertname="A", reason="oom""#, Some(vec![("alertname", "A"), ("reason", "oom")])),
+            (r#"alertname="A", reason="""#, r#"alertname="A", reason="oom""#, None),
+            (r#"alertname="A", reason!="oom""#, r#"alertname="A", reason="oom""#, None),
+            (
+                r#"alertname="A", reason="x""#,
+                r#"alertname="A", reason=~"oom|x""#,
+                Some(vec![("alertname", "A"), ("reason", "x")]),
+            ),
+            (r#"alertname="A", team!="a""#, r#"alertname="A", host!="""#, Some(vec![("alertname", "A"), ("host", "any")])),
+            // To solve a regular expression is not tried.
+            (r#"alertname="A", reason=~"oo+m""#, r#"alertname="A""#, None),
+            (
+                r#"alertname="A", reason=~"oo+m""#,
+                r#"alertname="A", reason="ooom""#,
+                Some(vec![("alertname", "A"), ("reason", "ooom")]),
+            ),
+        ] {
+            let expected = common.map(|pairs| labels(&pairs));
+            for (a, b) in [(a, b), (b, a)] {
+                let found = parse(a).common(&parse(b));
+                assert_eq!(found, expected, "{a} and {b}");
+                assert!(found.is_none_or(|labels| parse(a).matches(&labels) && parse(b).matches(&labels)));
+            }
+        }
     }
 
     #[test]

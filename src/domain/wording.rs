@@ -31,6 +31,10 @@ impl E {
             E::Escalated { .. } => "escalated",
             E::NoticeDue { .. } => "notice_due",
             E::Told { .. } => "told",
+            E::ApprovalAsked { .. } => "approval_asked",
+            E::Approved { .. } => "approved",
+            E::Denied { .. } => "denied",
+            E::CrashSeen => "crash_seen",
             E::Retried { .. } => "retried",
             E::LateAnswer { .. } => "late_answer",
             E::Closed { .. } => "closed",
@@ -57,7 +61,7 @@ impl E {
             E::Watched { said: false, until } => format!("the alert fires and the probes pass: watching until {until}"),
             E::Watched { said: true, .. } => "the alert still fires and the probes still pass: watching on".to_owned(),
             E::Held { guard, reason, .. } => format!("held by {}: {reason}", guard.label()),
-            E::WouldAct { text } => text.clone(),
+            E::WouldAct { text, .. } => text.clone(),
             E::AttemptStarted { attempt, title, seen, .. } => {
                 format!("attempt {attempt} permitted: {title} [target: {}]", seen.state.text())
             }
@@ -87,6 +91,14 @@ impl E {
                     .collect();
                 format!("told {}: {}", notice.label(), each.join(", "))
             }
+            E::ApprovalAsked { text, expires, may, .. } => {
+                let whom = if may.is_empty() { "anybody".to_owned() } else { may.join(" or ") };
+                format!("consent of {whom} is asked for until {expires}: {text}")
+            }
+            E::Approved { attempt, by } => format!("attempt {attempt} approved by {by}"),
+            E::Denied { attempt, by, why } if why.is_empty() => format!("attempt {attempt} denied by {by}"),
+            E::Denied { attempt, by, why } => format!("attempt {attempt} denied by {by}: {why}"),
+            E::CrashSeen => "heald crashed while it was at this".to_owned(),
             E::Retried { by } => format!("tried again by {by}: counters start anew, budgets do not"),
             E::LateAnswer { attempt, step, text } => {
                 format!("late answer of attempt {attempt}, step {}: {text} (recorded, not believed)", step + 1)

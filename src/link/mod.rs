@@ -1,4 +1,4 @@
-//! The ways to the outside: one connection each to systemd and Docker, one HTTP client.
+//! The ways to the outside: one connection each to systemd and Docker, one HTTP client, Alertmanager's API.
 //!
 //! `action/`, `probe/` and `collect/` use them; none of them decides anything. Every call ends at a
 //! deadline, and every error says whether something may have happened.
@@ -7,9 +7,11 @@ use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::target::AllowList;
 use std::sync::Arc;
 
+pub mod alertmanager;
 mod clock;
 pub mod docker;
 pub mod http;
+pub mod own;
 pub mod systemd;
 
 /// What actions and probes work with. Made once, shared by all.
@@ -18,6 +20,8 @@ pub struct Tools {
     pub systemd: Arc<systemd::Systemd>,
     pub docker: Arc<docker::Docker>,
     pub http: reqwest::Client,
+    /// `None` where none is configured.
+    pub alertmanager: Option<Arc<alertmanager::Alertmanager>>,
     pub allow: Arc<AllowList>,
 }
 

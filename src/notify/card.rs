@@ -117,7 +117,9 @@ pub fn headline(kind: NoticeKind) -> &'static str {
         NoticeKind::WouldAct => "heald would act, but only observes",
         NoticeKind::AlertWithoutSymptom => "the alert fires, yet all probes pass",
         NoticeKind::OutOfSight => "can't be looked at; heald waits",
-        NoticeKind::LeftAlone => "down by a person's wish; left alone",
+        NoticeKind::LeftAlone => "left alone until a person says otherwise",
+        NoticeKind::ApprovalNeeded => "heald asks for consent",
+        NoticeKind::StandsBack => "heald stands back",
         NoticeKind::FiresAnew => "fires anew, and still needs a person",
         NoticeKind::StillFiring => "repaired, but the alert still fires",
         NoticeKind::Over => "over",
@@ -138,9 +140,9 @@ pub fn line(text: &str) -> String {
 
 fn emoji(kind: NoticeKind) -> &'static str {
     match kind {
-        NoticeKind::Escalated | NoticeKind::EscalateOnly => "🔴",
+        NoticeKind::Escalated | NoticeKind::EscalateOnly | NoticeKind::StandsBack => "🔴",
         NoticeKind::StillFiring | NoticeKind::AlertsLost | NoticeKind::FiresAnew => "🟠",
-        NoticeKind::AlertWithoutSymptom | NoticeKind::OutOfSight => "🟡",
+        NoticeKind::AlertWithoutSymptom | NoticeKind::OutOfSight | NoticeKind::ApprovalNeeded => "🟡",
         NoticeKind::WouldAct | NoticeKind::LeftAlone => "🔵",
         NoticeKind::Healed | NoticeKind::Over => "🟢",
     }

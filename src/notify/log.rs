@@ -24,11 +24,12 @@ pub fn tell(notice: &Notice) {
         };
     }
     match notice.kind {
-        NoticeKind::Escalated | NoticeKind::EscalateOnly => line!(error),
+        NoticeKind::Escalated | NoticeKind::EscalateOnly | NoticeKind::StandsBack => line!(error),
         NoticeKind::AlertsLost
         | NoticeKind::FiresAnew
         | NoticeKind::StillFiring
         | NoticeKind::OutOfSight
+        | NoticeKind::ApprovalNeeded
         | NoticeKind::AlertWithoutSymptom => {
             line!(warn)
         }

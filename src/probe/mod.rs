@@ -57,15 +57,22 @@ type Verdict = (ProbeVerdict, String);
 ///
 /// Never fails. It may take longer than `how` says by the longest timeout of a probe.
 pub async fn look(target: Option<&Target>, probes: &[Probe], how: LookHow, tools: &Tools) -> Observation {
-    poll::poll(how, || glance(target, probes, tools)).await
+    // A decision follows a single look: it needs to know more than whether the target is up.
+    let around = how == LookHow::Once;
+    poll::poll(how, || glance(target, probes, tools, around)).await
 }
 
 /// Everything once, at the same time.
-async fn glance(target: Option<&Target>, probes: &[Probe], tools: &Tools) -> Observation {
+async fn glance(target: Option<&Target>, probes: &[Probe], tools: &Tools, around: bool) -> Observation {
     let mut managed: Vec<&Target> = probes.iter().filter_map(Probe::managed).chain(target).collect();
     managed.sort();
     managed.dedup();
-    let read = join_all(managed.iter().map(|target| Seen::read(target, tools)));
+    let read = join_all(managed.iter().map(|managed| async move {
+        match around && target == Some(*managed) {
+            true => Seen::read_around(managed, tools).await,
+            false => Seen::read(managed, tools).await,
+        }
+    }));
     let ask = join_all(probes.iter().map(|probe| async move {
         match &probe.kind {
             Kind::Managed(_) => None,
@@ -83,11 +90,9 @@ async fn glance(target: Option<&Target>, probes: &[Probe], tools: &Tools) -> Obs
         .unwrap_or_else(|| (ProbeVerdict::Unknown, "not read".to_owned()));
         ProbeResult { probe: probe.text.clone(), verdict, detail }
     });
-    Observation::new(
-        results.collect(),
-        target.and_then(seen).map_or(TargetState::Stateless, Seen::state),
-        target.and_then(seen).and_then(Seen::evidence),
-    )
+    let results = results.collect();
+    let Some(seen) = target.and_then(seen) else { return Observation::new(results, TargetState::Stateless, None) };
+    Observation { around: seen.around(), ..Observation::new(results, seen.state(), seen.evidence()) }
 }
 
 // === impl Raw ===
@@ -159,7 +164,7 @@ impl Probe {
 
     /// By itself, once.
     pub async fn ask(&self, tools: &Tools) -> ProbeResult {
-        let mut observation = glance(None, std::slice::from_ref(self), tools).await;
+        let mut observation = glance(None, std::slice::from_ref(self), tools, false).await;
         observation.probes.pop().unwrap_or_else(|| ProbeResult {
             probe: self.text.clone(),
             verdict: ProbeVerdict::Unknown,
@@ -221,6 +226,7 @@ mod tests {
             systemd: Arc::new(crate::link::systemd::Systemd::new("unix:path=/nonexistent/bus")),
             docker: Arc::new(crate::link::docker::Docker::new("unix:///nonexistent/docker.sock")),
             http: crate::link::http::client().unwrap(),
+            alertmanager: None,
             allow: Arc::new(allow),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use super::{docker, systemd};
-use crate::domain::look::{Evidence, ProbeVerdict, TargetState};
+use crate::domain::look::{Evidence, ProbeVerdict, Surroundings, TargetState};
 use crate::domain::target::{Target, TargetKind};
 use crate::link::docker::{ContainerState, container_state};
 use crate::link::systemd::{UnitState, unit_state};
@@ -19,6 +19,15 @@ pub(super) enum Seen {
 // === impl Seen ===
 
 impl Seen {
+    /// With its surroundings, which cost further calls.
+    pub(super) async fn read_around(target: &Target, tools: &Tools) -> Self {
+        match target.kind() {
+            TargetKind::Unit => Self::Unit(tools.systemd.unit_around(target.name()).await),
+            TargetKind::Container => Self::Container(tools.docker.container_around(target.name()).await),
+            _ => Self::Stateless,
+        }
+    }
+
     pub(super) async fn read(target: &Target, tools: &Tools) -> Self {
         match target.kind() {
             TargetKind::Unit => Self::Unit(tools.systemd.unit(target.name()).await),
@@ -45,6 +54,14 @@ impl Seen {
             Self::Unit(Ok(unit)) => unit.evidence(),
             Self::Container(Ok(container)) => container.evidence(),
             _ => None,
+        }
+    }
+
+    pub(super) fn around(&self) -> Surroundings {
+        match self {
+            Self::Unit(Ok(unit)) => unit.around.clone(),
+            Self::Container(Ok(container)) => container.around.clone(),
+            _ => Surroundings::default(),
         }
     }
 

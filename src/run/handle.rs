@@ -1,7 +1,7 @@
 //! The way into the loop for everybody else: verbs, never its channels.
 
 use super::view::{EventView, IncidentView, Status};
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, ListedAlert};
 use crate::domain::id::{IncidentId, Seq};
 use crate::domain::target::Target;
 use serde::{Deserialize, Serialize};
@@ -119,6 +119,10 @@ pub(super) enum Request {
         order: PersonOrder,
         by: String,
         reply: oneshot::Sender<Result<String, OrderError>>,
+    },
+    /// The loop's own: what Alertmanager lists.
+    Listed {
+        answer: Result<Vec<ListedAlert>, String>,
     },
     /// Nobody waits for it.
     AlertsLost {

@@ -72,14 +72,17 @@ impl<W: World> Driver<W> {
             let repeat = known.is_some_and(|attached| attached.starts_at >= alert.starts_at);
             return self.join(id, alert, repeat, now, receipt, round);
         }
-        let books: Vec<Arc<Playbook>> = self.library.matching(&alert.labels).into_iter().cloned().collect();
+        let books: Vec<Arc<Playbook>> = self.library.chosen(&alert.labels).into_iter().cloned().collect();
         let Some(book) = books.first().cloned() else {
             receipt.unmatched += 1;
             return self.remember(&format!("{}: no playbook matches", name(&alert)));
         };
         let target = if books.len() > 1 {
             let names: Vec<&str> = books.iter().map(|book| &*book.id.0).collect();
-            Err(format!("more than one playbook matches it: {}; make their matchers exclude each other", names.join(", ")))
+            Err(format!(
+                "more than one playbook matches it: {}; give one a higher `priority:`, or make their matchers exclude each other",
+                names.join(", ")
+            ))
         } else {
             self.target(&book, &alert)
         };

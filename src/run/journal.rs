@@ -1,6 +1,7 @@
 //! The loop and its journal: committing, taking back what could not be committed, folding what is there, forgetting.
 
 use super::handle::Reply;
+use super::pace::Pace;
 use super::perform::Answer;
 use super::state::State;
 use super::world::World;
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 /// How long the journal keeps what is over.
 const RETENTION: Duration = Duration::from_secs(90 * 86_400);
+/// Breakers, the flapping count and self-protection look so far back at least.
+const LEDGER_MIN: Duration = Duration::from_secs(86_400);
 const CHORES_EVERY: Duration = Duration::from_secs(6 * 3_600);
 /// After a failed commit.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -89,7 +92,9 @@ impl<W: World> Driver<W> {
     }
 
     pub(super) fn adopt(&mut self, loaded: &Loaded) {
-        self.state = State::fold(loaded);
+        self.state = State::fold(loaded, &self.config.policy.blast.groups);
+        self.pace = Pace::replayed(self.config.policy.rate, self.state.ledger.all(), self.clock.now());
+        self.began &= self.state.house.running;
         self.next_seq = loaded.next_seq;
         for (revision, text) in &loaded.editions {
             if self.editions.contains_key(revision) || self.pinned.contains_key(revision) {
@@ -111,7 +116,7 @@ impl<W: World> Driver<W> {
         let now = self.clock.now();
         let batch = self.unsettled.len().min(ROUND_MAX);
         for id in self.unsettled.drain(..batch).collect::<Vec<_>>() {
-            self.signal(id, Signal::Recovered, now, round);
+            self.signal(id, Signal::Recovered { crashed: self.crashed }, now, round);
         }
     }
 
@@ -119,9 +124,9 @@ impl<W: World> Driver<W> {
     pub(super) async fn chores(&mut self, now: Time) {
         self.next_chores = now + CHORES_EVERY;
         let pinned = self.pinned.values();
-        let windows =
-            self.library.books().iter().chain(pinned).flat_map(|book| book.limits.budget.iter().map(|budget| budget.window));
-        let longest = windows.max().unwrap_or_default().max(Duration::from_secs(3_600));
+        let own = self.library.books().iter().chain(pinned).flat_map(|book| &book.limits.budget);
+        let windows = own.chain(self.config.policy.budgets.each()).map(|budget| budget.window);
+        let longest = windows.max().unwrap_or_default().max(self.config.policy.flapping.within).max(LEDGER_MIN);
         self.state.prune(now, longest);
         let keep = RETENTION.max(longest);
         let before = Time(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));

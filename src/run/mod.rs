@@ -17,13 +17,16 @@ use crate::domain::id::{IncidentId, Revision, Seq};
 use crate::domain::incident::{Incident, IncidentEvent};
 use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::playbook::{Library, Mode, Playbook};
+use crate::domain::policy::{Policy, RatePolicy};
 use crate::domain::target::AllowList;
 use crate::domain::time::Time;
 use crate::store::{Batch, Loaded, Record, Row, Store};
 use crate::telemetry::{Stage, Telemetry};
 use clock::Clock;
 use handle::{Handle, Reply, Request};
+use pace::Pace;
 use perform::{Answer, Performer};
+use reconcile::Reconciler;
 use state::State;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -31,6 +34,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use world::World;
 
+mod census;
 pub mod clock;
 mod escalate_only;
 pub mod handle;
@@ -39,10 +43,14 @@ mod journal;
 mod ledger;
 mod observe;
 mod orders;
+mod pace;
 mod perform;
+mod reconcile;
 mod show;
 mod state;
+mod trust;
 pub mod view;
+mod weather;
 pub mod world;
 
 pub use escalate_only::{escalate_only, insist};
@@ -55,6 +63,12 @@ pub struct Config {
     pub allow: AllowList,
     /// Alertmanager's: how long it may keep a second failure to itself.
     pub group_interval: Duration,
+    pub policy: Policy,
+    /// Whether an Alertmanager is configured that can be asked.
+    pub asks_alertmanager: bool,
+    /// One guard left out, to prove that its absence is noticed; see docs/simulation.md.
+    #[cfg(any(test, feature = "failpoints"))]
+    pub without: Option<Guard>,
     /// The playbooks in force, each with the text that the store keeps of it.
     pub books: Vec<(Arc<Playbook>, Arc<str>)>,
     /// Compiles a text that the store kept, for incidents that are older than the files.
@@ -79,10 +93,18 @@ pub struct Driver<W> {
     /// Revisions of open incidents that are no longer in force.
     pinned: HashMap<Revision, Arc<Playbook>>,
     state: State,
+    pace: Pace,
+    /// The journal knows that this heald runs.
+    began: bool,
+    /// The one before it ended without a word.
+    crashed: bool,
     next_seq: Seq,
     performer: Performer<W>,
     telemetry: Telemetry,
     inbox: mpsc::Receiver<Request>,
+    /// What the loop asks of itself.
+    own: mpsc::Sender<Request>,
+    reconciler: Reconciler,
     answers: mpsc::UnboundedReceiver<Answer>,
     committed: watch::Sender<Seq>,
     stop: watch::Receiver<bool>,
@@ -148,9 +170,14 @@ impl<W: World> Driver<W> {
             editions,
             pinned: HashMap::new(),
             state: State::default(),
+            pace: Pace::replayed(RatePolicy::default(), &[], Time::default()),
+            began: false,
+            crashed: false,
             next_seq: loaded.next_seq,
             telemetry,
             inbox,
+            own: sender.clone(),
+            reconciler: Reconciler::default(),
             answers,
             committed,
             stop,
@@ -163,6 +190,7 @@ impl<W: World> Driver<W> {
             told_of_house: HashMap::new(),
         };
         driver.adopt(&loaded);
+        driver.crashed = driver.state.house.running;
         driver.unsettled = driver.state.incidents.keys().copied().collect();
         (driver, Handle { inbox: sender, committed: watch })
     }
@@ -183,6 +211,7 @@ impl<W: World> Driver<W> {
             self.gather(&mut round).await;
             let now = self.clock.now();
             if !*self.stop.borrow() {
+                self.ask_for_alerts(now);
                 for id in self.state.due(now, ROUND_MAX) {
                     self.signal(id, Signal::Wake, now, &mut round);
                     self.state.rearm(id, now);
@@ -197,6 +226,11 @@ impl<W: World> Driver<W> {
             }
         }
         self.performer.abort_all();
+        if self.began {
+            let (mut round, now) = (Round::default(), self.clock.now());
+            self.record_house(HouseEvent::Ended, now, &mut round);
+            self.finish(round).await;
+        }
         Ok(())
     }
 
@@ -243,12 +277,9 @@ impl<W: World> Driver<W> {
         let playbook = self.playbook_of(incident)?;
         let facts = self.facts(&playbook);
         let decision = decide::decide(incident, signal, &facts, now);
-        let Decision { events, effects, judged, refused, wake } = decision;
-        if let Some(judgement) = judged
-            && let Err(refusal) = &judgement.result
-            && !events.is_empty()
-        {
-            self.telemetry.refused(refusal.guard.label());
+        let Decision { events, effects, refusal, refused, wake } = decision;
+        if let Some(guard) = refusal.filter(|_| !events.is_empty()) {
+            self.telemetry.refused(guard.label());
         }
         for event in events {
             self.record(id, event, now, round);
@@ -264,6 +295,8 @@ impl<W: World> Driver<W> {
     }
 
     fn record(&mut self, id: IncidentId, event: IncidentEvent, now: Time, round: &mut Round) {
+        let earned = self.earned(id, &event, now);
+        let groups = self.state.ledger.census.groups_of(id).to_vec();
         let change = self.state.apply(id, &event, now);
         if let IncidentEvent::AttemptEnded { attempt: _, outcome, .. } = &event
             && let Some(incident) = self.state.incidents.get(&id)
@@ -273,22 +306,39 @@ impl<W: World> Driver<W> {
         if matches!(event, IncidentEvent::Closed { .. } | IncidentEvent::Told { .. }) && !self.state.incidents.contains_key(&id) {
             round.done.push(id);
         }
+        let relieves = matches!(event, IncidentEvent::Healed { .. } | IncidentEvent::Closed { .. });
         self.push(Record::Incident { id, event }, now, round);
-        if change.freed {
-            for waiting in self.state.waiting_for_locks() {
-                self.signal(waiting, Signal::Unblocked, now, round);
-            }
+        if let Some(earned) = earned {
+            self.record_house(earned, now, round);
+        }
+        if change.census {
+            self.weather(groups, id, now, round);
+        }
+        for waiting in self.state.waiting_for(&change.freed) {
+            self.signal(waiting, Signal::Unblocked, now, round);
+        }
+        if relieves {
+            self.unblock(Guard::Order, now, round);
+        }
+    }
+
+    fn unblock(&mut self, guard: Guard, now: Time, round: &mut Round) {
+        for waiting in self.state.held_by(guard) {
+            self.signal(waiting, Signal::Unblocked, now, round);
         }
     }
 
     fn record_house(&mut self, event: HouseEvent, now: Time, round: &mut Round) {
-        let loosens = matches!(event, HouseEvent::Resumed { .. } | HouseEvent::HoldLifted { .. });
+        let loosened = match event {
+            HouseEvent::Resumed { .. } | HouseEvent::HoldLifted { .. } => Some(Guard::KillSwitch),
+            HouseEvent::BreakerClosed { .. } => Some(Guard::Breaker),
+            HouseEvent::CalmedDown { .. } => Some(Guard::BlastRadius),
+            _ => None,
+        };
         self.state.apply_house(&event);
         self.push(Record::House(event), now, round);
-        if loosens {
-            for waiting in self.state.held_by(Guard::KillSwitch) {
-                self.signal(waiting, Signal::Unblocked, now, round);
-            }
+        if let Some(guard) = loosened {
+            self.unblock(guard, now, round);
         }
     }
 
@@ -301,6 +351,10 @@ impl<W: World> Driver<W> {
 
     /// Commits the round, then answers and performs; or takes all of it back.
     async fn finish(&mut self, round: Round) {
+        let mut round = round;
+        if !round.rows.is_empty() && !self.began {
+            self.begin(&mut round);
+        }
         let Round { rows, editions, done, effects, decided, replies, answers } = round;
         if !rows.is_empty() || !editions.is_empty() {
             let batch = Batch { rows, editions, done, mark: self.clock.mark() };
@@ -308,6 +362,7 @@ impl<W: World> Driver<W> {
                 Ok(batch) => {
                     let last = batch.rows.last().map(|row| row.seq);
                     self.observe(&batch.rows);
+                    self.crashed &= !self.unsettled.is_empty();
                     if let Some(last) = last {
                         self.committed.send_replace(last);
                     }
@@ -363,15 +418,22 @@ impl<W: World> Driver<W> {
     fn facts<'a>(&'a self, playbook: &'a Playbook) -> Facts<'a> {
         // What tightens holds at once, also for pinned revisions; a playbook that was removed may do nothing more.
         let in_force = self.library.get(&playbook.id);
+        let earned = if playbook.earns { self.state.house.trust(playbook).level } else { Mode::Auto };
         Facts {
             playbook,
-            mode: playbook.mode.min(in_force.map_or(Mode::Observe, |book| book.mode)),
+            mode: playbook.mode.min(in_force.map_or(Mode::Observe, |book| book.mode)).min(earned),
             budget_in_force: in_force.map_or(&[], |book| &book.limits.budget),
             allow: &self.config.allow,
+            policy: &self.config.policy,
             house: &self.state.house,
             ledger: &self.state.ledger,
+            pace: &self.pace,
             group_interval: self.config.group_interval,
+            asks_alertmanager: self.config.asks_alertmanager,
+            wall: self.clock.wall(),
             host: &self.config.host,
+            #[cfg(any(test, feature = "failpoints"))]
+            without: self.config.without,
         }
     }
 }

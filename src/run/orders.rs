@@ -18,6 +18,7 @@ impl<W: World> Driver<W> {
     pub(super) fn serve(&mut self, request: Request, round: &mut Round) {
         match request {
             Request::Deliver { .. } => {}
+            Request::Listed { answer } => self.listed(answer, round),
             Request::AlertsLost { why } => self.tell_house(NoticeKind::AlertsLost, "alerts did not reach heald", &why),
             Request::Order { order, by, reply } => {
                 let answer = self.order(order, &by, round);

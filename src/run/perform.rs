@@ -235,6 +235,7 @@ fn blind(why: &str) -> Observation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::alert::ListedAlert;
     use crate::domain::id::PlaybookId;
     use crate::domain::notice::Notice;
     use crate::domain::plan::PlannedProbe;
@@ -263,6 +264,10 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
             self.telling.fetch_sub(1, Ordering::SeqCst);
             Vec::new()
+        }
+
+        async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {
+            None
         }
 
         fn admit(&self, _: &PlannedStep) -> Result<(), String> {

@@ -1,11 +1,14 @@
 //! All that the loop knows, folded from the journal: incidents, their indexes, the ledger, the house.
 
+use super::census::Census;
 use super::ledger::Ledger;
 use crate::domain::guard::Guard;
 use crate::domain::house::{House, HouseEvent};
 use crate::domain::id::{Fingerprint, IncidentId, PlaybookId};
 use crate::domain::incident::{Incident, IncidentEvent, Phase, Subject};
 use crate::domain::notice::NoticeKind;
+use crate::domain::policy::Group;
+use crate::domain::target::Target;
 use crate::domain::time::Time;
 use crate::store::Loaded;
 use jiff::Timestamp;
@@ -23,10 +26,16 @@ pub struct State {
     /// Alerts of incidents that are over, the newest last: their repeats are looked at before anything is done.
     closed: HashMap<Fingerprint, (Timestamp, IncidentId)>,
     closed_order: VecDeque<Fingerprint>,
-    waiting_for_locks: BTreeSet<IncidentId>,
+    /// By what they are about.
+    waiting_for_locks: HashMap<Target, BTreeSet<IncidentId>>,
+    /// Who is held, by which guard.
+    held: BTreeMap<Guard, BTreeSet<IncidentId>>,
+    held_as: HashMap<IncidentId, Guard>,
     timers: BTreeSet<(Time, IncidentId)>,
     timer_of: HashMap<IncidentId, Time>,
     phases: BTreeMap<&'static str, usize>,
+    /// The configuration's, for the census.
+    groups: Vec<Group>,
 }
 
 /// Bounds the memory for repeats of closed alerts; older ones open a linked-less incident, which looks first too.
@@ -35,18 +44,21 @@ const CLOSED_MAX: usize = 50_000;
 /// What an event changed for others.
 #[derive(Debug, Default)]
 pub struct Change {
-    pub freed: bool,
+    /// Targets whose locks were freed.
+    pub freed: Vec<Target>,
+    /// The number of targets that are down has changed.
+    pub census: bool,
 }
 
 impl State {
     /// From the journal, as after any restart.
-    pub fn fold(loaded: &Loaded) -> Self {
-        let mut state = Self::default();
+    pub fn fold(loaded: &Loaded, groups: &[Group]) -> Self {
+        let mut state = Self { groups: groups.to_vec(), ..Self::default() };
         for (_, event) in &loaded.house {
             state.house.apply(event);
         }
-        for (at, id, event) in &loaded.attempts {
-            state.ledger.apply(*id, event, *at);
+        for (at, id, playbook, event) in &loaded.attempts {
+            state.ledger.apply(*id, playbook, event, *at);
         }
         // The newest come first in `loaded`, and the newest of an alert counts.
         for closed in loaded.closed.iter().rev() {
@@ -72,14 +84,14 @@ impl State {
     /// Applies an event to its incident and to everything derived from it.
     pub fn apply(&mut self, id: IncidentId, event: &IncidentEvent, at: Time) -> Change {
         if let Some(incident) = Incident::open(id, event, at) {
-            self.insert(incident);
-            return Change::default();
+            return Change { census: self.insert(incident), freed: Vec::new() };
         }
-        let freed = self.ledger.apply(id, event, at);
-        let Some(incident) = self.incidents.get_mut(&id) else { return Change { freed } };
+        let Some(incident) = self.incidents.get_mut(&id) else { return Change::default() };
+        let freed = self.ledger.apply(id, &incident.playbook, event, at);
         let before = incident.phase.label();
         incident.apply(event, at);
         let after = incident.phase.label();
+        let census = self.ledger.census.update(incident, &self.groups);
         self.count(Some(before), Some(after));
         match event {
             IncidentEvent::AlertAttached { fingerprint, .. } => {
@@ -89,7 +101,16 @@ impl State {
             _ => {}
         }
         self.reindex(id);
-        Change { freed }
+        Change { freed, census }
+    }
+
+    /// Another configuration: everybody is counted anew.
+    pub fn regroup(&mut self, groups: &[Group]) {
+        self.groups = groups.to_vec();
+        self.ledger.census = Census::default();
+        for incident in self.incidents.values().filter(|incident| incident.is_open()) {
+            self.ledger.census.update(incident, groups);
+        }
     }
 
     pub fn open_for(&self, playbook: &PlaybookId, subject: &Subject) -> Option<IncidentId> {
@@ -109,13 +130,13 @@ impl State {
         self.incidents.get(&id).is_some_and(|incident| incident.untold.iter().any(|(due, _)| *due == kind))
     }
 
-    pub fn waiting_for_locks(&self) -> Vec<IncidentId> {
-        self.waiting_for_locks.iter().copied().collect()
+    /// Who waits for the lock of one of these targets.
+    pub fn waiting_for(&self, targets: &[Target]) -> Vec<IncidentId> {
+        targets.iter().filter_map(|target| self.waiting_for_locks.get(target)).flatten().copied().collect()
     }
 
     pub fn held_by(&self, guard: Guard) -> Vec<IncidentId> {
-        let held = |incident: &&Incident| matches!(&incident.phase, Phase::Held { guard: by, .. } if *by == guard);
-        self.incidents.values().filter(held).map(|incident| incident.id).collect()
+        self.held.get(&guard).into_iter().flatten().copied().collect()
     }
 
     pub fn timer(&self, id: IncidentId) -> Option<Time> {
@@ -172,8 +193,9 @@ impl State {
         }
     }
 
-    fn insert(&mut self, incident: Incident) {
+    fn insert(&mut self, incident: Incident) -> bool {
         let id = incident.id;
+        let census = self.ledger.census.update(&incident, &self.groups);
         if incident.is_open() {
             self.keys.insert((incident.playbook.clone(), incident.subject.clone()), id);
             for fingerprint in incident.alerts.keys() {
@@ -189,14 +211,38 @@ impl State {
         self.count(None, Some(incident.phase.label()));
         self.incidents.insert(id, incident);
         self.reindex(id);
+        census
     }
 
     fn reindex(&mut self, id: IncidentId) {
         let Some(incident) = self.incidents.get(&id) else { return };
-        if matches!(incident.phase, Phase::Held { guard: Guard::Exclusive, .. }) {
-            self.waiting_for_locks.insert(id);
-        } else {
-            self.waiting_for_locks.remove(&id);
+        let guard = match incident.phase {
+            Phase::Held { guard, .. } => Some(guard),
+            _ => None,
+        };
+        let before = match guard {
+            Some(guard) => self.held_as.insert(id, guard),
+            None => self.held_as.remove(&id),
+        };
+        if let Some(held) = before.filter(|before| Some(*before) != guard).and_then(|before| self.held.get_mut(&before)) {
+            held.remove(&id);
+        }
+        if let Some(guard) = guard {
+            self.held.entry(guard).or_default().insert(id);
+        }
+        let waits = guard == Some(Guard::Exclusive);
+        match incident.target().cloned() {
+            Some(target) if waits => drop(self.waiting_for_locks.entry(target).or_default().insert(id)),
+            Some(target) => {
+                let none_left = self.waiting_for_locks.get_mut(&target).is_some_and(|waiting| {
+                    waiting.remove(&id);
+                    waiting.is_empty()
+                });
+                if none_left {
+                    self.waiting_for_locks.remove(&target);
+                }
+            }
+            None => {}
         }
         let wake = incident.wake();
         let done = incident.is_done();

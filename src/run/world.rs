@@ -1,5 +1,6 @@
 //! The outside, as the loop sees it: look, act, tell. Simulated in `tests/sim`, real in `real_world.rs`.
 
+use crate::domain::alert::ListedAlert;
 use crate::domain::guard::Permit;
 use crate::domain::look::Observation;
 use crate::domain::notice::{Delivery, Notice};
@@ -18,6 +19,9 @@ pub trait World: Send + Sync + 'static {
 
     /// Tells people, on every channel.
     fn tell(&self, notice: Notice) -> impl Future<Output = Vec<Delivery>> + Send;
+
+    /// Everything that fires in Alertmanager, silenced and inhibited ones too; `None` where none is configured.
+    fn alerts(&self) -> impl Future<Output = Option<Result<Vec<ListedAlert>, String>>> + Send;
 
     /// Whether rendered parameters fit their types, before anything of the plan runs.
     ///

@@ -4,7 +4,7 @@
 use super::host::Host;
 use super::rng::Rng;
 use super::scenario::Alerts;
-use crate::domain::alert::{Alert, AlertStatus, Labels};
+use crate::domain::alert::{Alert, AlertStatus, Labels, ListedAlert};
 use crate::domain::id::Fingerprint;
 use crate::domain::plan;
 use crate::domain::playbook::{Playbook, StepObject};
@@ -105,6 +105,17 @@ impl Alerting {
     pub fn lists(&self, fingerprint: &Fingerprint) -> bool {
         let rule = self.rules.iter().find(|rule| rule.fingerprint == *fingerprint);
         rule.is_some_and(|rule| self.symptoms[rule.service].firing_since.is_some())
+    }
+
+    /// All that it has.
+    pub fn listed(&self) -> Vec<ListedAlert> {
+        let listed = |rule: &Rule| {
+            let since = self.symptoms[rule.service].firing_since?;
+            let Rule { labels, annotations, fingerprint, .. } = rule.clone();
+            let starts_at = Timestamp::from_millisecond(since.0).unwrap_or(Timestamp::UNIX_EPOCH);
+            Some(ListedAlert { fingerprint, starts_at, labels, annotations })
+        };
+        self.rules.iter().filter_map(listed).collect()
     }
 
     /// All of it arrives, once and in time.

@@ -5,6 +5,7 @@ use super::scenario::Scenario;
 use super::scene::{Healer, Scene};
 use super::world::SimWorld;
 use crate::domain::playbook::Playbook;
+use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::domain::time::{Span, Time};
 use crate::run::clock::Clock;
@@ -26,6 +27,9 @@ pub struct Setup {
     /// The allow-list comes from a configuration: URLs and addresses must be named by it too.
     pub strict: bool,
     pub group_interval: Duration,
+    pub policy: Policy,
+    /// heald reads Alertmanager's list of alerts too.
+    pub asks_alertmanager: bool,
     pub books: Vec<(Arc<Playbook>, Arc<str>)>,
     pub compile: fn(&str) -> Result<Playbook, String>,
     pub hours: u32,
@@ -43,8 +47,8 @@ pub struct Lived {
 /// 2026-01-01T00:00:00Z
 pub const START: Time = Time(1_767_225_600_000);
 
-/// Nobody watches a simulation but its caller.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(3_600);
+/// Nobody watches a simulation but its caller; the loop still asks for Alertmanager's list when it turns.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(600);
 
 /// Blocks; must not be called on a thread that drives other tasks.
 ///
@@ -72,6 +76,10 @@ async fn live(scene: Scene, setup: &Setup, dir: &Path) -> Result<Lived, String> 
         host_label: setup.host_label.clone(),
         allow: setup.allow.clone(),
         group_interval: setup.group_interval,
+        policy: setup.policy.clone(),
+        asks_alertmanager: setup.asks_alertmanager,
+        #[cfg(any(test, feature = "failpoints"))]
+        without: None,
         books: setup.books.clone(),
         compile: setup.compile,
         heartbeat: Box::new(|| {}),

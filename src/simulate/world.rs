@@ -5,6 +5,7 @@ use super::host::Is;
 use super::look;
 use super::scenario::{CallEffect, Misbehaviour};
 use super::scene::Scene;
+use crate::domain::alert::ListedAlert;
 use crate::domain::look::{Evidence, LookHow, Observation, ProbeVerdict};
 use crate::domain::notice::{Delivery, Notice, NoticeKind};
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
@@ -254,6 +255,11 @@ impl World for SimWorld {
             }
         });
         vec![Delivery { channel: "people".to_owned(), error: None }]
+    }
+
+    async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {
+        sleep(LOOK_TAKES).await;
+        Some(Ok(self.scene().alerting.listed()))
     }
 
     fn admit(&self, step: &PlannedStep) -> Result<(), String> {

@@ -176,7 +176,11 @@ mod tests {
         assert_eq!(loaded.open, [(id, vec![(Time(3_000), opened()), (Time(3_000), started(1))])]);
         assert_eq!(
             loaded.attempts,
-            [(Time(1_000), over, started(1)), (Time(1_000), over, ended(1)), (Time(3_000), id, started(1))]
+            [
+                (Time(1_000), over, "unit-failed".into(), started(1)),
+                (Time(1_000), over, "unit-failed".into(), ended(1)),
+                (Time(3_000), id, "unit-failed".into(), started(1))
+            ]
         );
         assert_eq!(loaded.closed.iter().map(|closed| (closed.id, closed.closed_at)).collect::<Vec<_>>(), [(over, Time(2_000))]);
         assert_eq!(loaded.closed[0].alerts, [("f00d".into(), jiff::Timestamp::UNIX_EPOCH)]);

@@ -14,7 +14,8 @@ pub(super) const OPEN: &str = "SELECT i.id, e.seq, e.at, e.body FROM incidents i
      WHERE i.done_at IS NULL ORDER BY i.id, e.seq";
 
 /// The condition on the kind is the index's own, word for word.
-pub(super) const ATTEMPTS: &str = "SELECT seq, at, incident, body FROM events
+pub(super) const ATTEMPTS: &str =
+    "SELECT seq, at, incident, (SELECT playbook FROM incidents WHERE id = incident), body FROM events
      WHERE kind IN ('attempt_started', 'attempt_ended', 'rollback_started', 'rollback_ended') AND at >= ?1
      ORDER BY at, seq";
 
@@ -69,13 +70,14 @@ fn open(conn: &Connection) -> Result<Vec<Past>, ReadError> {
     Ok(incidents)
 }
 
-fn attempts(conn: &Connection, from: Time) -> Result<Vec<(Time, IncidentId, IncidentEvent)>, ReadError> {
+fn attempts(conn: &Connection, from: Time) -> Result<Vec<(Time, IncidentId, PlaybookId, IncidentEvent)>, ReadError> {
     let mut query = conn.prepare(ATTEMPTS)?;
     let mut rows = query.query([from.0])?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
-        let event = record(row.get(0)?, row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?;
-        events.push((Time(row.get(1)?), IncidentId(row.get(2)?), event));
+        let event = record(row.get(0)?, row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let playbook = PlaybookId(row.get::<_, String>(3)?.into());
+        events.push((Time(row.get(1)?), IncidentId(row.get(2)?), playbook, event));
     }
     Ok(events)
 }

@@ -104,7 +104,7 @@ pub struct Loaded {
     pub open: Vec<Past>,
     /// `AttemptStarted`, `AttemptEnded`, `RollbackStarted` and `RollbackEnded` of all incidents within the horizon,
     /// in order: what budgets and cooldowns count.
-    pub attempts: Vec<(Time, IncidentId, IncidentEvent)>,
+    pub attempts: Vec<(Time, IncidentId, PlaybookId, IncidentEvent)>,
     /// Done within the horizon, newest first, at most [`CLOSED_MAX`]: to tell a repeat from a new episode.
     pub closed: Vec<Closed>,
     /// The playbook texts of the incidents in `open`.

@@ -3,7 +3,6 @@
 use super::load::record;
 use super::{CommitError, ReadError, Store};
 use crate::domain::house::HouseEvent;
-use crate::domain::target::Target;
 use crate::domain::time::Time;
 use rusqlite::{Transaction, TransactionBehavior, params};
 use std::collections::HashSet;
@@ -70,19 +69,14 @@ impl Store {
 fn void_house_events(tx: &Transaction<'_>, before: Time) -> Result<Vec<i64>, CommitError> {
     let mut query = tx.prepare_cached("SELECT seq, at, body FROM events WHERE incident IS NULL ORDER BY seq DESC")?;
     let mut rows = query.query([])?;
-    let mut spoken: HashSet<Option<Target>> = HashSet::new();
+    let mut spoken: HashSet<String> = HashSet::new();
     let mut void = Vec::new();
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
         let body: String = row.get(2)?;
         let event: HouseEvent =
             record(seq.unsigned_abs(), &body).map_err(|error: ReadError| CommitError::Broken { why: error.to_string() })?;
-        let (about, lifts) = match event {
-            HouseEvent::Paused { .. } => (None, false),
-            HouseEvent::Resumed { .. } => (None, true),
-            HouseEvent::HoldPlaced { target, .. } => (Some(target), false),
-            HouseEvent::HoldLifted { target, .. } => (Some(target), true),
-        };
+        let (about, lifts) = event.about();
         let latest = spoken.insert(about);
         if row.get::<_, i64>(1)? < before.0 && (!latest || lifts) {
             void.push(seq);
@@ -113,7 +107,7 @@ mod tests {
         let loaded = pen.store.reload().unwrap();
         assert_eq!(loaded.open.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [open]);
         assert_eq!(loaded.closed.iter().map(|closed| closed.id).collect::<Vec<_>>(), [young]);
-        assert!(loaded.attempts.iter().all(|(_, id, _)| *id != old) && loaded.attempts.len() == 4);
+        assert!(loaded.attempts.iter().all(|(_, id, ..)| *id != old) && loaded.attempts.len() == 4);
         assert_eq!(pen.store.prune(Time(500)).unwrap(), Pruned::default());
     }
 

@@ -35,6 +35,39 @@ fn check_names_every_mistake_and_exits_1() {
 }
 
 #[test]
+fn check_sees_what_no_file_shows_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container-down.md")).unwrap();
+    let windows = "mute_time_intervals: [nihgtly]\nafter: [container-down]\n";
+    let second = shipped.replace("playbook: container-down\n", &format!("playbook: second\n{windows}"));
+    fs::write(dir.path().join("a.md"), &shipped).unwrap();
+    fs::write(dir.path().join("b.md"), &second).unwrap();
+    let night = "time_intervals: [{ name: nightly, time_intervals: [{ months: [may], location: UTC }] }]";
+    let guards = "guards: { severity: { playbooks: { secnod: { attempts: 1 } } } }";
+    let write = |guards: &str| fs::write(dir.path().join("heald.yaml"), format!("playbooks: [.]\n{night}\n{guards}\n")).unwrap();
+    write(guards);
+
+    let bad = heald(&["check", "--config.file", "heald.yaml"], dir.path());
+    let said = text(&bad.stderr);
+    assert_eq!(bad.status.code(), Some(1), "{said}");
+    for part in [
+        "3 mistakes found",
+        "b.md:3:23: \"nihgtly\" is no name in `time_intervals:`; did you mean `nightly`?",
+        "matches this playbook and `container-down` in ./a.md",
+        "heald.yaml: `guards: { severity: { playbooks: … } }` names the playbook `secnod`, and there is none; did you mean `second`?",
+    ] {
+        assert!(said.contains(part), "{part} is missing: {said}");
+    }
+    let alone = heald(&["check", "a.md", "b.md"], dir.path());
+    assert!(text(&alone.stderr).contains("1 mistake found"), "{}", text(&alone.stderr));
+
+    fs::write(dir.path().join("b.md"), second.replace("nihgtly]\n", "nightly]\npriority: 5\n")).unwrap();
+    write("guards: { severity: { playbooks: { second: { attempts: 1 } } } }");
+    let good = heald(&["check", "--config.file", "heald.yaml"], dir.path());
+    assert_eq!(good.status.code(), Some(0), "{}", text(&good.stderr));
+}
+
+#[test]
 fn a_missing_configuration_is_not_a_policy() {
     let dir = tempfile::tempdir().unwrap();
     let serve = heald(&["serve", "--config.file", "nowhere.yaml"], dir.path());

@@ -64,6 +64,7 @@ fn book(alert: &str, mode: Mode, rungs: Vec<Rung>, rollback: Vec<Step>) -> Playb
         class: FailureClass::Service,
         earns: false,
         after: Vec::new(),
+        priority: 0,
         windows: Windows::default(),
         vars: [].into(),
         rungs,

@@ -5,15 +5,16 @@ use crate::rng::{Replay, Rng, seeds};
 use heald::domain::alert::Remediate;
 use heald::domain::alert::{AlertContext, Labels};
 use heald::domain::decide::{Decision, Effect, Signal, decide};
-use heald::domain::guard::{Facts, Ledger, PastAttempt};
+use heald::domain::guard::{Account, Facts, GroupCount, Ledger, Neighbour, Pace, PastAttempt};
 use heald::domain::house::{Hold, House};
-use heald::domain::id::{AttemptId, Fingerprint, IncidentId};
-use heald::domain::incident::{AttemptOutcome, Incident, IncidentEvent as E, Phase, Subject};
+use heald::domain::id::{AttemptId, Fingerprint, IncidentId, PlaybookId};
+use heald::domain::incident::{Incident, IncidentEvent as E, Phase, Subject};
 use heald::domain::look::{Evidence, LookHow, Observation, ProbeResult, ProbeVerdict, TargetState};
 use heald::domain::notice::{Delivery, NoticeKind};
 use heald::domain::outcome::{ActOutcome, Acted, Impossible};
 use heald::domain::plan::Section;
 use heald::domain::playbook::{Mode, Playbook};
+use heald::domain::policy::Policy;
 use heald::domain::target::Target;
 use heald::domain::time::Time;
 use std::time::Duration;
@@ -37,6 +38,39 @@ impl Ledger for Attempts {
     }
     fn lock_holder(&self, _: &Target) -> Option<IncidentId> {
         self.1
+    }
+
+    fn spent(&self, _: Account<'_>) -> &[Time] {
+        &[]
+    }
+
+    fn lock_inside(&self, _: &Target) -> Option<IncidentId> {
+        None
+    }
+
+    fn trouble_of(&self, _: &PlaybookId) -> Option<Neighbour> {
+        None
+    }
+
+    fn trouble_on(&self, _: &Target) -> Option<Neighbour> {
+        None
+    }
+
+    fn down(&self) -> usize {
+        0
+    }
+
+    fn group(&self, _: &str) -> GroupCount {
+        GroupCount::default()
+    }
+}
+
+/// Never too fast.
+struct Free;
+
+impl Pace for Free {
+    fn take(&self, _: Time) -> Result<(), Time> {
+        Ok(())
     }
 }
 
@@ -139,7 +173,7 @@ impl Run {
             },
             6 => {
                 (self.looking, self.acting) = (None, None);
-                Signal::Recovered
+                Signal::Recovered { crashed: self.rng.percent(50) }
             }
             7 => Signal::Unblocked,
             8 if self.rng.percent(20) => Signal::Retry { by: "ann".to_owned() },
@@ -221,8 +255,14 @@ impl Run {
             allow: &books::allow(),
             house: &self.house,
             ledger: &self.ledger,
+            policy: &Policy::default(),
+            pace: &Free,
             group_interval: Duration::from_secs(300),
+            asks_alertmanager: false,
+            wall: stamp(0),
             host: "h",
+            #[cfg(feature = "failpoints")]
+            without: None,
         };
         let before = self.incident.clone();
         let (answers_look, wake, seen) = match &signal {
@@ -312,11 +352,11 @@ impl Run {
             match event {
                 E::AttemptStarted { attempt, charged: true, .. } => {
                     let attempt = AttemptId { incident: ME, number: *attempt };
-                    self.ledger.0.push(PastAttempt { attempt, at: self.now, ended: None, verified: false });
+                    self.ledger.0.push(PastAttempt { attempt, playbook: self.book.id.clone(), at: self.now, ended: None });
                 }
                 E::AttemptEnded { outcome, .. } => {
                     if let Some(last) = self.ledger.0.last_mut() {
-                        (last.ended, last.verified) = (Some(self.now), *outcome == AttemptOutcome::Healed);
+                        last.ended = Some((self.now, *outcome));
                     }
                 }
                 _ => {}

@@ -6,6 +6,7 @@ use crate::seat::Seat;
 use crate::world::World as Host;
 use heald::domain::guard::Guard;
 use heald::domain::playbook::Playbook;
+use heald::domain::policy::Policy;
 use heald::domain::time::Time;
 use heald::run::clock::{self, Clock, Reading};
 use heald::run::handle::Handle;
@@ -97,6 +98,10 @@ impl Life {
             host: "h".to_owned(),
             host_label: "host".to_owned(),
             allow: books::allow(),
+            policy: Policy::default(),
+            asks_alertmanager: false,
+            #[cfg(feature = "failpoints")]
+            without: WITHOUT.get(),
             group_interval: Duration::from_secs(120),
             books: books::all().into_iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.id.0))).collect(),
             compile,

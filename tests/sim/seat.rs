@@ -2,6 +2,7 @@
 
 use crate::rng::Rng;
 use crate::world::{Told, World as Host};
+use heald::domain::alert::ListedAlert;
 use heald::domain::id::Seq;
 use heald::domain::look::{LookHow, Observation};
 use heald::domain::notice::{Delivery, Notice};
@@ -113,6 +114,10 @@ impl World for Seat {
         tokio::time::sleep(Duration::from_millis(300)).await;
         self.alive().await;
         vec![Delivery { channel: "chat".to_owned(), error }]
+    }
+
+    async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {
+        None
     }
 
     fn admit(&self, _step: &PlannedStep) -> Result<(), String> {

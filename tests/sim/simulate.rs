@@ -5,6 +5,7 @@ use crate::rng::{Replay, seeds};
 use heald::app;
 use heald::book::{self, Override};
 use heald::domain::playbook::Mode;
+use heald::domain::policy::Policy;
 use heald::domain::target::{Target, TargetKind};
 use heald::simulate::{Report, Scenario, Setup, read, simulate};
 use std::collections::BTreeMap;
@@ -27,6 +28,8 @@ fn run(scenario: &Scenario, mode: Mode, hours: u32, seed: u64) -> Report {
         allow: scenario.allow_list(),
         strict: false,
         group_interval: Duration::from_secs(30),
+        policy: Policy::default(),
+        asks_alertmanager: true,
         books: books.into_iter().map(|(edition, book)| (book, edition.to_json().into())).collect(),
         compile: app::compile,
         hours,

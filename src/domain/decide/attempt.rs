@@ -4,16 +4,18 @@ use super::{Draft, Effect, WATCH};
 use crate::domain::guard::{self, Ask, Guard, Proposal, Refusal, Then};
 use crate::domain::id::AttemptId;
 use crate::domain::incident::{AttemptOutcome, Escalation, IncidentEvent, Phase, Trouble};
-use crate::domain::look::{LookHow, Observation, TargetState};
+use crate::domain::look::{AlertSight, LookHow, Observation, TargetState};
 use crate::domain::notice::NoticeKind;
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{Plan, Section};
-use crate::domain::playbook::ActOn;
+use crate::domain::playbook::{ActOn, Risk};
 use crate::domain::time::{Span, Time};
 use std::time::Duration;
 
 /// How long to wait for a job of somebody else before looking again.
 pub(super) const CONFLICT_WAIT: Duration = Duration::from_secs(5);
+/// A verification that can't be made is waited for so long; then its outcome is unknown, and that is a person's matter.
+const BLIND_MAX: Duration = Duration::from_secs(300);
 
 impl Draft<'_> {
     /// A first look, or the look at the end of a hold.
@@ -59,32 +61,36 @@ impl Draft<'_> {
         let number = self.incident.attempts + 1;
         let attempt = self.incident.attempt(number);
         let proposal = Proposal { ask: Ask::Attempt, incident: &self.incident, attempt, plan: &plan, seen: &seen };
-        let judgement = guard::judge(&proposal, self.facts, self.now);
-        let observe = guard::only_reports(self.facts.mode, self.incident.remediate());
-        let refusal = judgement.result.as_ref().err().cloned();
-        let permit = match judgement.result {
+        let (locks, charged) = (proposal.objects(), plan.has_effects());
+        let permit = match guard::judge(&proposal, self.facts, self.now).result {
             Ok(permit) => permit,
-            Err(_) => {
-                self.decision.judged = Some(guard::Judgement { verdicts: judgement.verdicts, result: judgement.result });
-                if let Some(refusal) = refusal {
-                    self.refused(refusal, &plan, self.incident.tried() + 1, observe, seen);
-                }
-                return;
+            Err(refusal) => {
+                self.decision.refusal = Some(refusal.guard);
+                return self.refused(refusal, &plan, seen);
             }
         };
         let title = self.facts.playbook.rungs[rung].title.clone();
-        let (locks, charged) = (plan.objects(), plan.has_effects());
         self.event(IncidentEvent::AttemptStarted { attempt: number, rung, title, locks, charged, seen });
         self.start_step(&plan, attempt, 0, permit);
     }
 
-    fn refused(&mut self, refusal: Refusal, plan: &Plan, number: u32, observe: bool, seen: Observation) {
+    fn refused(&mut self, refusal: Refusal, plan: &Plan, seen: Observation) {
+        let observe = guard::only_reports(self.facts.mode, self.incident.remediate());
         match refusal.then {
-            Then::Wait(wake) => {
-                let told = match (refusal.guard, &seen.state) {
-                    (Guard::Settling, TargetState::Unreachable { .. }) => Some(NoticeKind::OutOfSight),
+            Then::Look => self.look(LookHow::Once),
+            Then::Ask => self.ask_people(plan, seen),
+            Then::Resolved => {
+                self.not_listed();
+                self.watched(seen);
+            }
+            Then::Wait(wake) | Then::WaitForPeople(wake) => {
+                let told = match (refusal.then, refusal.guard, &seen.state) {
                     // Only a person ends such a hold, so a person must hear of it.
-                    (Guard::Settling, TargetState::StoppedByPerson { .. } | TargetState::Masked) => Some(NoticeKind::LeftAlone),
+                    (Then::WaitForPeople(_), ..) => Some(NoticeKind::LeftAlone),
+                    (_, Guard::Settling, TargetState::Unreachable { .. }) => Some(NoticeKind::OutOfSight),
+                    (_, Guard::Freshness, _) if matches!(seen.alert, AlertSight::Unreadable { .. }) => {
+                        Some(NoticeKind::OutOfSight)
+                    }
                     _ => None,
                 };
                 self.hold(refusal.guard, refusal.reason.clone(), wake, seen);
@@ -98,21 +104,31 @@ impl Draft<'_> {
             }
             Then::Report | Then::Escalate(_) => {
                 self.event(IncidentEvent::Looked { seen, passed: false });
-                let steps: Vec<String> = plan.steps.iter().map(crate::domain::plan::PlannedStep::text).collect();
-                let what = format!("{}, attempt {number} of {}", steps.join(", then "), self.facts.playbook.limits.attempts);
-                let text = match refusal.then {
-                    Then::Report => format!("would do {what} ({})", refusal.reason),
-                    _ => format!("would not do {what}: refused by {} ({})", refusal.guard.label(), refusal.reason),
+                let number = self.incident.tried() + 1;
+                let what = format!("{}, attempt {number} of {}", plan.text(), self.facts.playbook.limits.attempts);
+                let permitted = refusal.then == Then::Report;
+                let text = match permitted {
+                    true => format!("would do {what} ({})", refusal.reason),
+                    false => format!("would not do {what}: refused by {} ({})", refusal.guard.label(), refusal.reason),
                 };
-                self.event(IncidentEvent::WouldAct { text: text.clone() });
+                self.event(IncidentEvent::WouldAct { text: text.clone(), permitted });
                 self.tell_once(NoticeKind::WouldAct, &text);
             }
         }
     }
 
+    /// Alertmanager does not list them any more: as good as a resolve that was lost, or is still on its way.
+    fn not_listed(&mut self) {
+        let firing: Vec<_> =
+            self.incident.alerts.iter().filter(|(_, alert)| alert.firing).map(|(name, _)| name.clone()).collect();
+        for fingerprint in firing {
+            self.event(IncidentEvent::AlertResolved { fingerprint });
+        }
+    }
+
     /// The same hold again is not written again, only prolonged.
     fn hold(&mut self, guard: Guard, reason: String, wake: Time, seen: Observation) {
-        let same = matches!(&self.incident.phase, Phase::Held { guard: old, reason: text, .. } if *old == guard && (*text == reason || guard == Guard::Settling && same_words(text, &reason)));
+        let same = matches!(&self.incident.phase, Phase::Held { guard: old, reason: text, .. } if *old == guard && (*text == reason || matches!(guard, Guard::Settling | Guard::BlastRadius | Guard::Rate) && same_words(text, &reason)));
         if same {
             self.decision.wake = Some(wake);
             return;
@@ -144,7 +160,7 @@ impl Draft<'_> {
     }
 
     pub(super) fn acted(&mut self, attempt: AttemptId, section: Section, step: usize, acted: Acted, took: Duration) {
-        let current = matches!(self.incident.phase, Phase::Acting { attempt: a, section: s, step: i, .. } if a == attempt && s == section && i == step);
+        let current = matches!(self.incident.phase, Phase::Acting { attempt: a, section: s, step: i, ended: false, .. } if a == attempt && s == section && i == step);
         if !current {
             let text = format!("{}: {}", acted.outcome.label(), acted.detail);
             return self.event(IncidentEvent::LateAnswer { attempt: attempt.number, step, text });
@@ -152,7 +168,8 @@ impl Draft<'_> {
         let outcome = acted.outcome;
         let detail = acted.detail.clone();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        self.event(IncidentEvent::StepEnded { attempt: attempt.number, section, step, acted, took_ms });
+        let quiet = self.plan(section).is_ok_and(|plan| plan.steps.get(step).is_some_and(|step| step.risk == Risk::Read));
+        self.event(IncidentEvent::StepEnded { attempt: attempt.number, section, step, acted, took_ms, quiet });
         if section == Section::Rollback && outcome != ActOutcome::Done {
             return self.rollback_ended(false, format!("the rollback failed: {detail}"));
         }
@@ -209,22 +226,40 @@ impl Draft<'_> {
         if index >= plan.steps.len() || !rest_is_needed {
             return self.steps_done(attempt, section, None);
         }
-        self.resume_at(attempt, &plan, index);
+        match section {
+            Section::Rung(_) => self.look_between(),
+            Section::Rollback => self.resume_at(attempt, &plan, index, &unseen()),
+        }
     }
 
-    fn judge_step(&self, attempt: AttemptId, plan: &Plan) -> Result<guard::Permit, Refusal> {
+    /// The look between two steps came back.
+    pub(super) fn go_on(&mut self, attempt: AttemptId, section: Section, index: usize, seen: Observation) {
+        match self.plan(section) {
+            Err(why) => self.abandon(attempt, section, why),
+            Ok(plan) if index >= plan.steps.len() || section != Section::Rollback && !self.incident.has_cause() => {
+                self.steps_done(attempt, section, None);
+            }
+            Ok(plan) => self.resume_at(attempt, &plan, index, &seen),
+        }
+    }
+
+    fn judge_step(&self, attempt: AttemptId, plan: &Plan, seen: &Observation) -> Result<guard::Permit, Refusal> {
         let ask = if plan.section == Section::Rollback { Ask::Rollback } else { Ask::Step };
-        let nothing = Observation::new(Vec::new(), TargetState::Stateless, None);
-        let proposal = Proposal { ask, incident: &self.incident, attempt, plan, seen: &nothing };
+        let proposal = Proposal { ask, incident: &self.incident, attempt, plan, seen };
         guard::judge(&proposal, self.facts, self.now).result
     }
 
     /// Judges one step of a running attempt and starts it.
-    pub(super) fn resume_at(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
-        match self.judge_step(attempt, plan) {
+    pub(super) fn resume_at(&mut self, attempt: AttemptId, plan: &Plan, index: usize, seen: &Observation) {
+        match self.judge_step(attempt, plan, seen) {
             Ok(permit) => self.start_step(plan, attempt, index, permit),
             Err(refusal) if plan.section == Section::Rollback => {
                 self.rollback_ended(false, format!("the rollback was refused: {}", refusal.reason))
+            }
+            Err(refusal) if refusal.then == Then::Look => self.look(LookHow::Once),
+            Err(refusal) if refusal.then == Then::Resolved => {
+                self.not_listed();
+                self.steps_done(attempt, plan.section, None);
             }
             // What ran so far may have helped: the rest is left out and the probes decide.
             Err(_) => self.steps_done(attempt, plan.section, Some(Trouble::StepFailed)),
@@ -248,15 +283,19 @@ impl Draft<'_> {
         });
     }
 
-    pub(super) fn verified(&mut self, attempt: AttemptId, trouble: Option<Trouble>, seen: Observation) {
+    pub(super) fn verified(&mut self, attempt: AttemptId, trouble: Option<Trouble>, since: Time, seen: Observation) {
         let number = attempt.number;
-        if !seen.passed() && (seen.is_unknown() || matches!(seen.state, TargetState::Unreachable { .. })) {
+        let verify = &self.facts.playbook.verify;
+        let blind = !seen.passed() && (seen.is_unknown() || matches!(seen.state, TargetState::Unreachable { .. }));
+        if blind && self.now.since(since) < verify.within + BLIND_MAX {
             self.tell_once(NoticeKind::OutOfSight, &format!("the repair can't be verified: {}", seen.summary()));
-            let verify = &self.facts.playbook.verify;
             return self.look(LookHow::UntilPass { within: verify.within, stable: verify.stable });
         }
         let outcome = match (seen.passed(), trouble) {
+            // Good again, and heald did no more than wait: it takes no credit.
+            (true, _) if !self.incident.touched => AttemptOutcome::Interrupted,
             (true, _) => AttemptOutcome::Healed,
+            (false, _) if blind => AttemptOutcome::Unknown,
             (false, _) if self.is_worse(&seen) => AttemptOutcome::Worse,
             (false, Some(Trouble::StepUnknown)) => AttemptOutcome::Unknown,
             (false, _) => AttemptOutcome::NotHealed,
@@ -266,11 +305,15 @@ impl Draft<'_> {
         match outcome {
             AttemptOutcome::Healed => self.heal(),
             AttemptOutcome::Worse => self.give_up(Escalation::Worse, format!("it got worse: {text}")),
+            AttemptOutcome::Unknown if blind => {
+                self.give_up(Escalation::UnknownOutcome, format!("whether the repair helped can't be seen: {text}"));
+            }
             AttemptOutcome::Unknown => self.give_up(
                 Escalation::UnknownOutcome,
                 format!("whether the step took effect is unknown, and the probes fail: {text}"),
             ),
-            AttemptOutcome::NotHealed | AttemptOutcome::Interrupted => {
+            AttemptOutcome::Interrupted => self.consider(seen),
+            AttemptOutcome::NotHealed => {
                 if self.incident.has_cause() {
                     self.propose(seen);
                 } else {
@@ -304,7 +347,8 @@ impl Draft<'_> {
 
     /// Rolls back first where that can help, then calls a person.
     pub(super) fn give_up(&mut self, reason: Escalation, text: String) {
-        let worth_it = matches!(reason, Escalation::NotHealed | Escalation::Worse | Escalation::BudgetRefused);
+        let worth_it =
+            matches!(reason, Escalation::NotHealed | Escalation::Worse | Escalation::BudgetRefused | Escalation::Policy);
         if !worth_it || !self.incident.touched || self.incident.rolled_back || self.facts.playbook.rollback.is_empty() {
             return self.escalate(reason, text);
         }
@@ -313,7 +357,7 @@ impl Draft<'_> {
             Err(why) => return self.escalate(Escalation::RollbackFailed, why),
         };
         let attempt = self.incident.attempt(self.incident.attempts);
-        match self.judge_step(attempt, &plan) {
+        match self.judge_step(attempt, &plan, &unseen()) {
             Ok(permit) => {
                 self.event(IncidentEvent::RollbackStarted { attempt: attempt.number, locks: plan.objects(), reason, text });
                 self.start_step(&plan, attempt, 0, permit);
@@ -334,6 +378,11 @@ impl Draft<'_> {
             self.escalate(Escalation::RollbackFailed, format!("{why}; {text}"));
         }
     }
+}
+
+/// A rollback asks for no look: kill switch and lock are all that matters.
+fn unseen() -> Observation {
+    Observation::new(Vec::new(), TargetState::Stateless, None)
 }
 
 fn count(attempts: u32) -> String {

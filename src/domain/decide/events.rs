@@ -109,10 +109,18 @@ impl Draft<'_> {
     }
 
     /// heald looks first, then decides; a step that may have been sent is settled by what is seen.
-    pub(super) fn recovered(&mut self) {
+    pub(super) fn recovered(&mut self, crashed: bool) {
         self.tell_untold();
+        let busy = matches!(self.incident.phase, Phase::Assessing | Phase::Acting { .. } | Phase::Verifying { .. });
+        if crashed && busy {
+            self.event(IncidentEvent::CrashSeen);
+            if self.incident.crashes >= self.facts.policy.quarantine_after {
+                return self.set_aside();
+            }
+        }
         match self.incident.phase.clone() {
             Phase::Assessing if self.facts.playbook.rungs.is_empty() || self.incident.target().is_none() => self.opened(None),
+            Phase::Acting { ended: true, .. } => self.look_between(),
             Phase::Assessing | Phase::Held { .. } | Phase::Acting { .. } => self.look(LookHow::Once),
             // Its last alert resolved just before: that look waits for nothing.
             Phase::Watching { .. } if !self.incident.has_cause() => self.look(LookHow::Once),
@@ -156,7 +164,7 @@ impl Draft<'_> {
         }
     }
 
-    fn refuse_person(&mut self, why: &str) {
+    pub(super) fn refuse_person(&mut self, why: &str) {
         self.decision.refused = Some(format!("incident {} is {}: {why}", self.incident.id, self.incident.phase.label()));
     }
 }

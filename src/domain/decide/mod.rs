@@ -1,11 +1,11 @@
 //! What to do next: (incident, signal, facts, now) → events and effects. Total; no panic, no clock, no I/O.
 //!
 //! `events.rs` handles what comes from outside (alerts, people, time, a restart),
-//! `attempt.rs` the way from a bad look to a verified repair, `care.rs` what follows it,
-//! `recovery.rs` a step that a restart of heald cut short.
+//! `attempt.rs` the way from a bad look to a verified repair, `consent.rs` the question to a person on that way,
+//! `care.rs` what follows it, `recovery.rs` a step that a restart of heald cut short.
 
 use super::alert::Remediate;
-use super::guard::{Facts, Judgement, Permit};
+use super::guard::{Facts, Guard, Permit};
 use super::id::{AttemptId, Fingerprint};
 use super::incident::{Escalation, Incident, IncidentEvent, Outcome, Phase};
 use super::look::{AlertQuery, Evidence, LookHow, LookOrder, Observation};
@@ -19,6 +19,7 @@ use std::time::Duration;
 
 mod attempt;
 mod care;
+mod consent;
 mod events;
 mod recovery;
 #[cfg(test)]
@@ -57,8 +58,17 @@ pub enum Signal {
     Wake,
     /// Something that it may have waited for changed: a lock, a hold, the pause.
     Unblocked,
-    /// heald was restarted; nothing runs for it any more.
-    Recovered,
+    /// heald was restarted; nothing runs for it any more. `crashed`: it had ended without a word.
+    Recovered {
+        crashed: bool,
+    },
+    Approve {
+        by: String,
+    },
+    Deny {
+        by: String,
+        why: String,
+    },
     Retry {
         by: String,
     },
@@ -73,8 +83,8 @@ pub enum Signal {
 pub struct Decision {
     pub events: Vec<IncidentEvent>,
     pub effects: Vec<Effect>,
-    /// Verdicts of all guards, where they were asked: for metrics and `explain`.
-    pub judged: Option<Judgement>,
+    /// Who refused an attempt, for the metrics.
+    pub refusal: Option<Guard>,
     /// For a person who asked: why it can't be done.
     pub refused: Option<String>,
     /// Instead of the incident's own next wake: a hold whose reason has not changed is not written again.
@@ -132,7 +142,9 @@ impl Draft<'_> {
             Signal::Told { notice, deliveries } => self.event(IncidentEvent::Told { notice, deliveries }),
             Signal::Wake => self.woke(),
             Signal::Unblocked => self.unblocked(),
-            Signal::Recovered => self.recovered(),
+            Signal::Recovered { crashed } => self.recovered(crashed),
+            Signal::Approve { by } => self.approve(by),
+            Signal::Deny { by, why } => self.deny(by, why),
             Signal::Retry { by } => self.retry(by),
             Signal::Close { by, note } => self.close(by, note),
         }
@@ -144,8 +156,9 @@ impl Draft<'_> {
         match self.incident.phase.clone() {
             Phase::Assessing | Phase::Held { .. } => self.consider(seen),
             Phase::Watching { .. } | Phase::Observed | Phase::ResolvedBad { .. } => self.watched(seen),
-            Phase::Acting { attempt, section, step, since } => self.settle(attempt, section, step, since, seen),
-            Phase::Verifying { attempt, trouble } => self.verified(attempt, trouble, seen),
+            Phase::Acting { attempt, section, step, ended: true, .. } => self.go_on(attempt, section, step + 1, seen),
+            Phase::Acting { attempt, section, step, since, .. } => self.settle(attempt, section, step, since, seen),
+            Phase::Verifying { attempt, trouble, since } => self.verified(attempt, trouble, since, seen),
             Phase::Healed { .. } => self.cared(seen),
             Phase::Escalated { .. } => self.seen_after_escalation(seen),
             Phase::Closed { .. } => {}
@@ -170,6 +183,12 @@ impl Draft<'_> {
             }
             Err(why) => self.cannot_look(why),
         }
+    }
+
+    /// Between two steps: the target's state and the alert, without the probes, which may be slow while it is down.
+    fn look_between(&mut self) {
+        let (target, alerts) = (self.incident.target().cloned(), Some(self.alert_query()));
+        self.effect(Effect::Look(LookOrder { target, probes: Vec::new(), alerts, how: LookHow::Once }));
     }
 
     fn alert_query(&self) -> AlertQuery {

@@ -3,7 +3,7 @@
 use super::Draft;
 use super::attempt::CONFLICT_WAIT;
 use crate::domain::id::AttemptId;
-use crate::domain::incident::{AttemptOutcome, Escalation, IncidentEvent};
+use crate::domain::incident::{AttemptOutcome, Escalation, IncidentEvent, Phase};
 use crate::domain::look::{LookHow, Observation, TargetState};
 use crate::domain::notice::NoticeKind;
 use crate::domain::plan::{Plan, Section};
@@ -15,6 +15,22 @@ use std::time::Duration;
 const SETTLE_LOOK: Duration = Duration::from_secs(2);
 
 impl Draft<'_> {
+    /// It may be what kills heald: nothing of it is tried again, not even a look, before a person has seen to it.
+    pub(super) fn set_aside(&mut self) {
+        let text = format!("it was running at {} crashes of heald in a row: set aside", self.incident.crashes);
+        match self.incident.phase.clone() {
+            Phase::Acting { section: Section::Rollback, .. } => {
+                self.event(IncidentEvent::RollbackEnded { ok: false, text: text.clone() })
+            }
+            Phase::Acting { attempt, .. } | Phase::Verifying { attempt, .. } => {
+                let outcome = AttemptOutcome::Unknown;
+                self.event(IncidentEvent::AttemptEnded { attempt: attempt.number, outcome, text: text.clone() });
+            }
+            _ => {}
+        }
+        self.escalate(Escalation::Quarantined, text);
+    }
+
     /// After a restart in the middle of a step: what is seen says whether it took effect.
     pub(super) fn settle(&mut self, attempt: AttemptId, section: Section, index: usize, since: Time, seen: Observation) {
         let plan = match self.plan(section) {
@@ -100,7 +116,7 @@ impl Draft<'_> {
             return self.interrupt(attempt, format!("{} meanwhile: left alone", seen.state.text()), CONFLICT_WAIT);
         }
         if self.incident.has_cause() || plan.section == Section::Rollback {
-            self.resume_at(attempt, plan, index);
+            self.resume_at(attempt, plan, index, seen);
         } else {
             self.steps_done(attempt, plan.section, None);
         }

@@ -6,18 +6,20 @@
 //!
 //! The first words may be a book (`book once rollback;`). `+90s` lets time pass and wakes the incident when
 //! it asked to be woken. `look` and `act` answer what heald asked for, and fail when it did not. Messages (`→`)
-//! are taken at once by the only channel.
+//! are taken at once by the only channel. The look between two steps is answered with what was seen last; `given …`
+//! says what the configuration, Alertmanager and the neighbours are like.
 
 use super::{Draft, Effect, LookHow, Signal};
 use crate::domain::alert::{AlertContext, Labels, Remediate};
-use crate::domain::guard::{Facts, Ledger, PastAttempt};
+use crate::domain::guard::{Account, Facts, GroupCount, Guard, Ledger, Neighbour, Pace, PastAttempt};
 use crate::domain::house::{Hold, House};
-use crate::domain::id::{AttemptId, Fingerprint, IncidentId};
+use crate::domain::id::{AttemptId, Fingerprint, IncidentId, PlaybookId};
 use crate::domain::incident::{AttemptOutcome, Incident, IncidentEvent, Subject};
 use crate::domain::notice::Delivery;
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::Section;
 use crate::domain::playbook::Playbook;
+use crate::domain::policy::Policy;
 use crate::domain::target::{AllowList, Target};
 use crate::domain::time::{Span, Time};
 use std::fmt::Write;
@@ -25,10 +27,13 @@ use std::time::Duration;
 
 mod after_care;
 mod books;
+mod consent;
+mod given;
 mod guards;
 mod repair;
 mod restart;
 mod rollback;
+mod safety;
 mod watching;
 
 /// Runs the script and compares the timeline, line by line.
@@ -51,6 +56,15 @@ struct Bench {
     house: House,
     allow: AllowList,
     ledger: Attempts,
+    policy: Policy,
+    pace: Slow,
+    asks: bool,
+    without: Option<Guard>,
+    /// What Alertmanager and the surroundings say in every look from now on.
+    seen: books::Extra,
+    /// The last look; and what the look between two steps shows instead.
+    last: String,
+    between: Option<String>,
     /// As the loop keeps it.
     timer: Option<Time>,
     looking: Option<LookHow>,
@@ -59,10 +73,16 @@ struct Bench {
     out: String,
 }
 
+/// What a script says of the past and of others.
 #[derive(Default)]
 struct Attempts {
     past: Vec<PastAttempt>,
+    spent: Vec<Time>,
     holder: Option<IncidentId>,
+    inside: Option<IncidentId>,
+    neighbour: Option<Neighbour>,
+    down: usize,
+    group: GroupCount,
 }
 
 impl Ledger for Attempts {
@@ -70,8 +90,42 @@ impl Ledger for Attempts {
         &self.past
     }
 
+    fn spent(&self, _on: Account<'_>) -> &[Time] {
+        &self.spent
+    }
+
     fn lock_holder(&self, _target: &Target) -> Option<IncidentId> {
         self.holder
+    }
+
+    fn lock_inside(&self, _target: &Target) -> Option<IncidentId> {
+        self.inside
+    }
+
+    fn trouble_of(&self, _playbook: &PlaybookId) -> Option<Neighbour> {
+        self.neighbour
+    }
+
+    fn trouble_on(&self, _target: &Target) -> Option<Neighbour> {
+        self.neighbour
+    }
+
+    fn down(&self) -> usize {
+        self.down
+    }
+
+    fn group(&self, _key: &str) -> GroupCount {
+        self.group
+    }
+}
+
+/// Says no until then.
+#[derive(Default)]
+struct Slow(std::cell::Cell<Option<Time>>);
+
+impl Pace for Slow {
+    fn take(&self, now: Time) -> Result<(), Time> {
+        self.0.get().filter(|until| now < *until).map_or(Ok(()), Err)
     }
 }
 
@@ -89,6 +143,13 @@ impl Bench {
             house: House::default(),
             allow: AllowList { units: ["web.service".to_owned()].into(), ..AllowList::default() },
             ledger: Attempts::default(),
+            policy: Policy::default(),
+            pace: Slow::default(),
+            asks: false,
+            without: None,
+            seen: books::Extra::default(),
+            last: "failed".to_owned(),
+            between: None,
             timer: None,
             looking: None,
             acting: None,
@@ -119,7 +180,8 @@ impl Bench {
             "unlock" => self.ledger.holder = None,
             "spend" => {
                 let attempt = AttemptId { incident: OTHER, number: 1 };
-                let one = PastAttempt { attempt, at: self.now, ended: Some(self.now), verified: true };
+                let ended = Some((self.now, AttemptOutcome::Healed));
+                let one = PastAttempt { attempt, playbook: PlaybookId::from("other"), at: self.now, ended };
                 self.ledger.past.extend(vec![one; rest.parse().unwrap()]);
             }
             "fire" if self.incident.is_none() => self.open(rest),
@@ -131,7 +193,8 @@ impl Bench {
             "resolve" => self.signal(Signal::Resolved { fingerprint: alert(rest) }),
             "look" => {
                 assert!(self.looking.take().is_some(), "{words}: nobody looks\n{}", self.out);
-                self.signal(Signal::Looked(books::seen(rest)));
+                self.last = rest.to_owned();
+                self.signal(Signal::Looked(self.seen.of(rest)));
             }
             "act" => {
                 let (attempt, section, step) = self.acting.take().unwrap_or_else(|| panic!("{words}: no step\n{}", self.out));
@@ -145,9 +208,12 @@ impl Bench {
             }
             "restart" => {
                 (self.looking, self.acting) = (None, None);
-                self.signal(Signal::Recovered);
+                self.signal(Signal::Recovered { crashed: rest == "crash" });
             }
             "retry" => self.signal(Signal::Retry { by: "ann".to_owned() }),
+            "approve" => self.signal(Signal::Approve { by: rest.to_owned() }),
+            "deny" => self.signal(Signal::Deny { by: rest.to_owned(), why: String::new() }),
+            "given" => given::given(self, rest),
             "close" => self.signal(Signal::Close { by: "ann".to_owned(), note: "seen to".to_owned() }),
             time if time.starts_with('+') => self.pass(time[1..].parse::<Span>().unwrap().0),
             other => panic!("{other:?} is no word of a script"),
@@ -188,13 +254,18 @@ impl Bench {
         let before = self.incident.clone().expect("fire comes first");
         let facts = Facts {
             playbook: &self.book,
-            mode: self.book.mode,
+            mode: if self.book.earns { self.house.trust(&self.book).level } else { self.book.mode },
             budget_in_force: &[],
             allow: &self.allow,
             house: &self.house,
+            policy: &self.policy,
             ledger: &self.ledger,
+            pace: &self.pace,
             group_interval: Duration::from_secs(300),
+            asks_alertmanager: self.asks,
+            wall: stamp(self.now.0 / 1_000),
             host: "h",
+            without: self.without,
         };
         let mut draft = Draft {
             incident: before.clone(),
@@ -230,13 +301,14 @@ impl Bench {
         match event {
             IncidentEvent::AttemptStarted { attempt, charged: true, .. } => {
                 let attempt = AttemptId { incident: ME, number: *attempt };
-                self.ledger.past.push(PastAttempt { attempt, at: self.now, ended: None, verified: false });
+                let playbook = self.book.id.clone();
+                self.ledger.past.push(PastAttempt { attempt, playbook, at: self.now, ended: None });
+                self.ledger.spent.push(self.now);
             }
             IncidentEvent::AttemptEnded { attempt, outcome, .. } => {
                 let mine = |past: &&mut PastAttempt| past.attempt == AttemptId { incident: ME, number: *attempt };
                 for past in self.ledger.past.iter_mut().filter(mine) {
-                    past.ended = Some(self.now);
-                    past.verified = *outcome == AttemptOutcome::Healed;
+                    past.ended = Some((self.now, *outcome));
                 }
             }
             IncidentEvent::NoticeDue { .. } | IncidentEvent::Told { .. } | IncidentEvent::VerifyStarted { .. } => return,
@@ -248,11 +320,15 @@ impl Bench {
     fn perform(&mut self, effect: Effect, last: Option<&IncidentEvent>) {
         match effect {
             Effect::StopLooking => self.looking = None,
+            Effect::Look(order) if order.probes.is_empty() => {
+                let word = self.between.clone().unwrap_or_else(|| self.last.clone());
+                self.signal(Signal::Looked(self.seen.of(&word)));
+            }
             Effect::Look(order) => {
                 self.looking = Some(order.how);
             }
             Effect::Act { step, section, index, permit } => {
-                assert_eq!(permit.targets(), [books::target("web.service")], "every effect is on the target's account");
+                assert!(permit.targets().contains(&books::target("web.service")), "every effect is on the target's account");
                 self.acting = Some((permit.attempt(), section, index));
                 let announced =
                     matches!(last, Some(IncidentEvent::StepStarted { section: s, step: i, .. }) if *s == section && *i == index);

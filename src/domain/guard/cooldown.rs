@@ -13,7 +13,7 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
     if !proposal.plan.has_effects() {
         return None;
     }
-    let objects = proposal.plan.objects();
+    let objects = proposal.objects();
     let (target, until) = objects
         .iter()
         .filter_map(|target| {
@@ -27,8 +27,11 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
 fn cool_until(past: &[PastAttempt], proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Option<Time> {
     let recent: Vec<&PastAttempt> = past.iter().filter(|attempt| now.since(attempt.at) < WINDOW).collect();
     let third = recent.len() >= 2;
-    let counted: Vec<Time> =
-        recent.iter().filter(|attempt| third || !attempt.verified).map(|attempt| attempt.ended.unwrap_or(attempt.at)).collect();
+    let counted: Vec<Time> = recent
+        .iter()
+        .filter(|past| third || !past.verified())
+        .map(|past| past.ended.map_or(past.at, |(ended, _)| ended))
+        .collect();
     let last = counted.iter().max()?;
     let wait = facts.playbook.limits.cooldown.wait(u32::try_from(counted.len()).unwrap_or(u32::MAX), proposal.incident.id.0);
     Some(*last + wait)

@@ -1,9 +1,10 @@
-//! Is anything that the plan touches under repair by another incident?
+//! Is anything that the plan touches, what contains it, or what it contains under repair by another incident?
 //!
 //! A lock is an incident in the middle of an attempt; there is nothing to free
 //! when a later guard refuses, and nothing left over after a crash.
 
 use super::{Facts, Guard, Proposal, Refusal};
+use crate::domain::id::IncidentId;
 use crate::domain::time::Time;
 use std::time::Duration;
 
@@ -11,10 +12,20 @@ use std::time::Duration;
 const RELOOK: Duration = Duration::from_secs(10);
 
 pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {
-    let me = proposal.incident.id;
-    let objects = proposal.plan.objects();
-    let (target, holder) = objects
-        .iter()
-        .find_map(|target| facts.ledger.lock_holder(target).filter(|holder| *holder != me).map(|holder| (target, holder)))?;
-    Refusal::wait(Guard::Exclusive, now + RELOOK, format!("{target} is under repair by incident {holder}"))
+    let (me, ledger) = (proposal.incident.id, facts.ledger);
+    let wait = |what: String, holder| {
+        Refusal::wait(Guard::Exclusive, now + RELOOK, format!("{what} is under repair by incident {holder}"))
+    };
+    let others = |holder: Option<IncidentId>| holder.filter(|holder| *holder != me);
+    for target in proposal.objects().iter().chain(&proposal.seen.around.within) {
+        if let Some(holder) = others(ledger.lock_holder(target)) {
+            return wait(target.to_string(), holder);
+        }
+    }
+    for target in proposal.objects() {
+        if let Some(holder) = others(ledger.lock_inside(&target)) {
+            return wait(format!("something within {target}"), holder);
+        }
+    }
+    None
 }

@@ -1,26 +1,42 @@
 //! The guards: each may forbid an effect, with a reason. Only [`judge`] makes a [`Permit`].
 //!
 //! A guard is one file with one function `check(&Proposal, &Facts, now)`, one
-//! line in [`Guard`] and one in [`ask`].
+//! line in [`Guard`] and one in [`ask`]. What each is for: `docs/guards.md`.
 
 use super::house::House;
-use super::id::{AttemptId, IncidentId};
-use super::incident::{Escalation, Incident};
+use super::id::{AttemptId, IncidentId, PlaybookId};
+use super::incident::{AttemptOutcome, Escalation, Incident};
 use super::look::Observation;
 use super::plan::Plan;
 use super::playbook::{Budget, Mode, Playbook};
+use super::policy::Policy;
 use super::target::{AllowList, Target};
 use super::time::Time;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+mod approve;
+mod blast;
+mod breaker;
 mod budget;
 mod cooldown;
 mod exclusive;
+mod flapping;
+mod freshness;
 mod kill_switch;
 mod mode;
+mod order;
+mod quarantine;
+mod rate;
+mod self_protection;
 mod settling;
+mod severity;
+mod window;
 
+pub use approve::asked;
+pub use blast::{STORM, group_keys};
+pub use breaker::{BreakerState, state as breaker_state};
 pub use mode::only_reports;
 
 /// In the order in which they are asked; the first refusal decides, all are reported.
@@ -28,11 +44,23 @@ pub use mode::only_reports;
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
     KillSwitch,
+    Quarantine,
+    SelfProtection,
+    Freshness,
+    Window,
     Settling,
     Exclusive,
+    Order,
+    Severity,
     Cooldown,
+    Breaker,
     Budget,
+    BlastRadius,
+    Flapping,
     Mode,
+    Approve,
+    /// Last: its limiter can neither peek nor refund.
+    Rate,
 }
 
 /// What is about to happen.
@@ -67,30 +95,97 @@ pub struct Facts<'a> {
     /// Of the playbook as the configuration has it now: a smaller one holds at once, also for pinned revisions.
     pub budget_in_force: &'a [Budget],
     pub allow: &'a AllowList,
+    pub policy: &'a Policy,
     pub house: &'a House,
     pub ledger: &'a dyn Ledger,
+    pub pace: &'a dyn Pace,
     /// Alertmanager's, as configured: how long a resolve may be under way.
     pub group_interval: Duration,
+    /// Whether an Alertmanager is configured that can be asked.
+    pub asks_alertmanager: bool,
+    /// For calendars and the age of alerts only; it may jump.
+    pub wall: Timestamp,
     pub host: &'a str,
+    /// One guard left out, to prove that its absence is noticed; see docs/simulation.md.
+    #[cfg(any(test, feature = "failpoints"))]
+    pub without: Option<Guard>,
 }
 
-/// Past attempts and present locks, rebuilt from the journal.
+/// What happened before and what goes on now, as the loop rebuilds it from the journal. Asked by target, playbook or
+/// group: no question walks through all incidents.
 pub trait Ledger {
-    /// Attempts on a target, oldest first, at least as far back as the longest budget window.
+    /// Attempts on a target, oldest first, at least as far back as the longest window.
     fn past(&self, target: &Target) -> &[PastAttempt];
 
-    /// Who is repairing it now.
+    /// When attempts were permitted, oldest first.
+    fn spent(&self, on: Account<'_>) -> &[Time];
+
+    /// Who is repairing it.
     fn lock_holder(&self, target: &Target) -> Option<IncidentId>;
+
+    /// Who is repairing something that it contains.
+    fn lock_inside(&self, target: &Target) -> Option<IncidentId>;
+
+    /// The worst open trouble of a playbook.
+    fn trouble_of(&self, playbook: &PlaybookId) -> Option<Neighbour>;
+
+    /// The worst open trouble of a target.
+    fn trouble_on(&self, target: &Target) -> Option<Neighbour>;
+
+    /// Distinct targets that are down now.
+    fn down(&self) -> usize;
+
+    /// The state of a group, by its key (see [`group_keys`]).
+    fn group(&self, key: &str) -> GroupCount;
 }
 
+/// Bursts across everything, smoothed. Asked once per attempt, after all other guards have said yes.
+pub trait Pace {
+    /// # Errors
+    /// When to ask again.
+    fn take(&self, now: Time) -> Result<(), Time>;
+}
+
+/// Whose attempts are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Account<'a> {
+    Playbook(&'a PlaybookId),
+    All,
+}
+
+/// An open incident, as its neighbours see it. Ordered from harmless to bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Neighbour {
+    pub trouble: Trouble,
+    pub incident: IncidentId,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// Verified good then.
+    Healed(Time),
+    /// Broken, and heald is at it or will be.
+    AtWork,
+    /// A person's turn.
+    Escalated,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupCount {
+    /// Distinct targets that are down.
+    pub down: usize,
+    /// Of those, under repair.
+    pub repairing: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastAttempt {
     pub attempt: AttemptId,
+    pub playbook: PlaybookId,
     /// When the permit was given: budgets count from here.
     pub at: Time,
-    pub ended: Option<Time>,
-    /// Its verification passed.
-    pub verified: bool,
+    /// When and how it ended; `None` while it runs.
+    pub ended: Option<(Time, AttemptOutcome)>,
 }
 
 /// A guard's no.
@@ -106,16 +201,32 @@ pub struct Refusal {
 pub enum Then {
     /// Look again at that time at the latest.
     Wait(Time),
+    /// As [`Then::Wait`], and only people can end it: they are told.
+    WaitForPeople(Time),
+    /// Look again at once, and ask Alertmanager too.
+    Look,
+    /// Alertmanager says so: the alerts are over.
+    Resolved,
+    /// Ask people for their consent.
+    Ask,
     /// Report what would have been done.
     Report,
     Escalate(Escalation),
 }
 
-/// Every guard's verdict, in order. `None` is a yes.
+/// Every guard's verdict, in order.
 #[derive(Debug)]
 pub struct Judgement {
-    pub verdicts: Vec<(Guard, Option<Refusal>)>,
+    pub verdicts: Vec<(Guard, Verdict)>,
     pub result: Result<Permit, Refusal>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Yes,
+    No(Refusal),
+    /// It is asked only when nobody else says no.
+    NotAsked,
 }
 
 /// The proof that all guards said yes, for one effect. Neither copied nor stored: after a crash it is asked for again.
@@ -130,11 +241,26 @@ pub const RELOOK_MAX: Duration = Duration::from_secs(60);
 
 /// Asks every guard that the proposal concerns.
 pub fn judge(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Judgement {
-    let verdicts: Vec<(Guard, Option<Refusal>)> =
-        Guard::concerned(proposal.ask).iter().map(|guard| (*guard, ask(*guard, proposal, facts, now))).collect();
-    let result = match verdicts.iter().find_map(|(_, refusal)| refusal.clone()) {
+    let mut first: Option<Refusal> = None;
+    let mut verdicts = Vec::with_capacity(Guard::ALL.len());
+    for guard in Guard::concerned(proposal.ask) {
+        if facts.leaves_out(*guard) {
+            continue;
+        }
+        let refusal = match guard {
+            Guard::Rate if first.is_some() => {
+                verdicts.push((*guard, Verdict::NotAsked));
+                continue;
+            }
+            _ => ask(*guard, proposal, facts, now),
+        };
+        let verdict = refusal.clone().map_or(Verdict::Yes, Verdict::No);
+        first = first.or(refusal);
+        verdicts.push((*guard, verdict));
+    }
+    let result = match first {
         Some(refusal) => Err(refusal),
-        None => Ok(Permit { attempt: proposal.attempt, targets: proposal.plan.objects() }),
+        None => Ok(Permit { attempt: proposal.attempt, targets: proposal.objects() }),
     };
     Judgement { verdicts, result }
 }
@@ -142,11 +268,22 @@ pub fn judge(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Judgement
 fn ask(guard: Guard, proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {
     match guard {
         Guard::KillSwitch => kill_switch::check(proposal, facts, now),
+        Guard::Quarantine => quarantine::check(proposal, facts, now),
+        Guard::SelfProtection => self_protection::check(proposal, facts, now),
+        Guard::Freshness => freshness::check(proposal, facts, now),
+        Guard::Window => window::check(proposal, facts, now),
         Guard::Settling => settling::check(proposal, facts, now),
         Guard::Exclusive => exclusive::check(proposal, facts, now),
+        Guard::Order => order::check(proposal, facts, now),
+        Guard::Severity => severity::check(proposal, facts, now),
         Guard::Cooldown => cooldown::check(proposal, facts, now),
+        Guard::Breaker => breaker::check(proposal, facts, now),
         Guard::Budget => budget::check(proposal, facts, now),
+        Guard::BlastRadius => blast::check(proposal, facts, now),
+        Guard::Flapping => flapping::check(proposal, facts, now),
         Guard::Mode => mode::check(proposal, facts, now),
+        Guard::Approve => approve::check(proposal, facts, now),
+        Guard::Rate => rate::check(proposal, facts, now),
     }
 }
 
@@ -154,25 +291,116 @@ fn ask(guard: Guard, proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> O
 
 impl Guard {
     /// All of them, for an attempt.
-    pub const ALL: [Guard; 6] = [Self::KillSwitch, Self::Settling, Self::Exclusive, Self::Cooldown, Self::Budget, Self::Mode];
-    const STEP: [Guard; 2] = [Self::KillSwitch, Self::Exclusive];
+    pub const ALL: [Guard; 17] = [
+        Self::KillSwitch,
+        Self::Quarantine,
+        Self::SelfProtection,
+        Self::Freshness,
+        Self::Window,
+        Self::Settling,
+        Self::Exclusive,
+        Self::Order,
+        Self::Severity,
+        Self::Cooldown,
+        Self::Breaker,
+        Self::Budget,
+        Self::BlastRadius,
+        Self::Flapping,
+        Self::Mode,
+        Self::Approve,
+        Self::Rate,
+    ];
+    const STEP: [Guard; 4] = [Self::KillSwitch, Self::Freshness, Self::Settling, Self::Exclusive];
+    const ROLLBACK: [Guard; 2] = [Self::KillSwitch, Self::Exclusive];
 
     fn concerned(ask: Ask) -> &'static [Guard] {
         match ask {
             Ask::Attempt => &Self::ALL,
-            Ask::Step | Ask::Rollback => &Self::STEP,
+            Ask::Step => &Self::STEP,
+            Ask::Rollback => &Self::ROLLBACK,
         }
     }
 
     pub fn label(self) -> &'static str {
         match self {
             Self::KillSwitch => "kill_switch",
+            Self::Quarantine => "quarantine",
+            Self::SelfProtection => "self_protection",
+            Self::Freshness => "freshness",
+            Self::Window => "window",
             Self::Settling => "settling",
             Self::Exclusive => "exclusive",
+            Self::Order => "order",
+            Self::Severity => "severity",
             Self::Cooldown => "cooldown",
+            Self::Breaker => "breaker",
             Self::Budget => "budget",
+            Self::BlastRadius => "blast_radius",
+            Self::Flapping => "flapping",
             Self::Mode => "mode",
+            Self::Approve => "approve",
+            Self::Rate => "rate",
         }
+    }
+
+    /// What it asks, in a few words.
+    pub fn question(self) -> &'static str {
+        match self {
+            Self::KillSwitch => "is heald, the playbook or the target paused?",
+            Self::Quarantine => "did this incident run when heald crashed, again and again?",
+            Self::SelfProtection => "is it heald itself, or what heald stands on?",
+            Self::Freshness => "does the alert still fire?",
+            Self::Window => "is it a maintenance window, or silenced?",
+            Self::Settling => "is it on its way already, or down by a person's wish?",
+            Self::Exclusive => "is anybody else repairing it?",
+            Self::Order => "is something down that it depends on?",
+            Self::Severity => "may this kind of failure be tried once more?",
+            Self::Cooldown => "was the last attempt long enough ago?",
+            Self::Breaker => "did it fail too often in a row?",
+            Self::Budget => "is there an attempt left in every window?",
+            Self::BlastRadius => "is so much down that the cause is elsewhere?",
+            Self::Flapping => "was it repaired again and again?",
+            Self::Mode => "may heald act by itself?",
+            Self::Approve => "did a person consent, where one must?",
+            Self::Rate => "would this be one too many at once?",
+        }
+    }
+}
+
+// === impl Facts ===
+
+impl Facts<'_> {
+    #[cfg(any(test, feature = "failpoints"))]
+    fn leaves_out(&self, guard: Guard) -> bool {
+        self.without == Some(guard)
+    }
+
+    #[cfg(not(any(test, feature = "failpoints")))]
+    fn leaves_out(&self, _: Guard) -> bool {
+        false
+    }
+}
+
+// === impl Proposal ===
+
+impl Proposal<'_> {
+    /// Whom it touches, under all names that are known, sorted: what is locked, charged and cooled down.
+    pub fn objects(&self) -> Vec<Target> {
+        let mut objects = self.plan.objects();
+        if self.incident.target().is_some_and(|own| objects.contains(own)) {
+            objects.extend(self.seen.around.also.iter().cloned());
+            objects.sort();
+            objects.dedup();
+        }
+        objects
+    }
+}
+
+// === impl PastAttempt ===
+
+impl PastAttempt {
+    pub fn verified(&self) -> bool {
+        matches!(self.ended, Some((_, AttemptOutcome::Healed)))
     }
 }
 
@@ -190,6 +418,10 @@ impl Permit {
 }
 
 impl Refusal {
+    fn escalate(guard: Guard, escalation: Escalation, reason: impl Into<String>) -> Option<Self> {
+        Some(Self { guard, reason: reason.into(), then: Then::Escalate(escalation) })
+    }
+
     fn wait(guard: Guard, until: Time, reason: impl Into<String>) -> Option<Self> {
         Some(Self { guard, reason: reason.into(), then: Then::Wait(until) })
     }

@@ -4,8 +4,12 @@
 //! still be carried out. Errors are told apart by status code, never by text.
 
 use super::{LinkError, clock};
+use crate::domain::look::Surroundings;
+use around::Composed;
 use bollard::errors::Error;
-use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummaryStateEnum, HealthStatusEnum};
+use bollard::models::{
+    ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, ContainerSummaryStateEnum, HealthStatusEnum,
+};
 use bollard::query_parameters::{
     EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, RestartContainerOptionsBuilder,
     StartContainerOptions, StopContainerOptionsBuilder,
@@ -17,6 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
+mod around;
 mod state;
 
 pub use state::{ContainerState, Health, Status, Stop, container_state};
@@ -47,6 +52,15 @@ pub struct Listed {
     pub status: Status,
     /// `Exited (137) 4 minutes ago`; for comparing only.
     pub text: String,
+}
+
+/// One answer of the engine.
+struct Inspected {
+    container: ContainerState,
+    finished: Option<jiff::Timestamp>,
+    /// With a slash before it.
+    name: Option<String>,
+    composed: Composed,
 }
 
 /// The engine is on the same machine: an inspection takes milliseconds.
@@ -83,7 +97,34 @@ impl Docker {
     /// # Errors
     /// [`LinkError::Missing`]; [`LinkError::NotSent`] when the engine is away or hung.
     pub async fn container(&self, name: &str) -> Result<ContainerState, LinkError> {
-        let (mut container, finished) = self.inspect(name).await?;
+        let Inspected { container, finished, .. } = self.inspect(name).await?;
+        self.story(name, container, finished).await
+    }
+
+    /// As [`Docker::container`], with [`ContainerState::around`]; for the look before a decision.
+    ///
+    /// # Errors
+    /// As [`Docker::container`].
+    pub async fn container_around(&self, name: &str) -> Result<ContainerState, LinkError> {
+        let Inspected { container, finished, name: own, composed } = self.inspect(name).await?;
+        let mut around = around::around(name, own.as_deref(), &container.id, &composed);
+        let container = self.story(name, container, finished).await?;
+        if !container.is_up()
+            && !composed.needs.is_empty()
+            && let Some(project) = &composed.project
+        {
+            around.needs_down = around::needs_down(&composed.needs, &self.project(project).await?);
+        }
+        Ok(ContainerState { around, ..container })
+    }
+
+    /// Who ended it, where it is down.
+    async fn story(
+        &self,
+        name: &str,
+        mut container: ContainerState,
+        finished: Option<jiff::Timestamp>,
+    ) -> Result<ContainerState, LinkError> {
         if !matches!(container.status, Status::Exited | Status::Dead) {
             return Ok(container);
         }
@@ -92,7 +133,7 @@ impl Docker {
         let age = finished.map_or(STORY, clock::since);
         if age < STORY && may_be_stopping(&events) {
             tokio::time::sleep(STORY - age).await;
-            (container, _) = self.inspect(name).await?;
+            container = self.inspect(name).await?.container;
             if !matches!(container.status, Status::Exited | Status::Dead) {
                 return Ok(container);
             }
@@ -116,7 +157,7 @@ impl Docker {
         let limit = deadline.saturating_duration_since(Instant::now());
         // Whole seconds, so rounded up; the engine's grace lies within.
         let client = self.client(limit + Duration::from_secs(1))?;
-        let before = self.inspect(name).await.map_err(LinkError::before_sending)?.0;
+        let before = self.inspect(name).await.map_err(LinkError::before_sending)?.container;
         if before.status == Status::Running && verb != Verb::Start {
             self.stops().insert(before.id.clone(), before.started_at.clone());
         }
@@ -144,7 +185,7 @@ impl Docker {
         fail::fail_point!("after-send");
         // Refused, and it runs on: a later stop of the same run is somebody else's.
         if matches!(&answer, Err(error) if !error.is_blind())
-            && let Ok((after, _)) = self.inspect(name).await
+            && let Ok(Inspected { container: after, .. }) = self.inspect(name).await
             && after.status == Status::Running
             && after.started_at == before.started_at
         {
@@ -158,21 +199,24 @@ impl Docker {
     /// # Errors
     /// [`LinkError::NotSent`] when the engine is away or hung.
     pub async fn list(&self) -> Result<Vec<Listed>, LinkError> {
+        self.list_only(None).await
+    }
+
+    /// The containers of a Compose project, but those of `docker compose run`.
+    async fn project(&self, project: &str) -> Result<Vec<Listed>, LinkError> {
+        let labels = [(around::PROJECT, project), (around::ONEOFF, "False")];
+        let only = labels.map(|(name, value)| format!("{name}={value}")).to_vec();
+        self.list_only(Some(HashMap::from([("label", only)]))).await
+    }
+
+    async fn list_only(&self, only: Option<HashMap<&str, Vec<String>>>) -> Result<Vec<Listed>, LinkError> {
         let client = self.client(READ_MAX)?;
-        let options = ListContainersOptionsBuilder::default().all(true).build();
-        let containers = self.read("list", client.list_containers(Some(options))).await?;
-        Ok(containers
-            .into_iter()
-            .filter_map(|container| {
-                Some(Listed {
-                    id: container.id?,
-                    name: container.names?.first()?.trim_start_matches('/').to_owned(),
-                    service: container.labels.and_then(|mut all| all.remove("com.docker.compose.service")).unwrap_or_default(),
-                    status: summary_status(container.state?)?,
-                    text: container.status.unwrap_or_default(),
-                })
-            })
-            .collect())
+        let mut options = ListContainersOptionsBuilder::default().all(true);
+        if let Some(only) = &only {
+            options = options.filters(only);
+        }
+        let containers = self.read("list", client.list_containers(Some(options.build()))).await?;
+        Ok(containers.into_iter().filter_map(Listed::of).collect())
     }
 
     /// The last exit code of a container, by its id.
@@ -180,10 +224,10 @@ impl Docker {
     /// # Errors
     /// As [`Docker::container`].
     pub async fn exit_code(&self, id: &str) -> Result<i64, LinkError> {
-        self.inspect(id).await.map(|(container, _)| container.exit_code)
+        self.inspect(id).await.map(|found| found.container.exit_code)
     }
 
-    async fn inspect(&self, name: &str) -> Result<(ContainerState, Option<jiff::Timestamp>), LinkError> {
+    async fn inspect(&self, name: &str) -> Result<Inspected, LinkError> {
         let client = self.client(READ_MAX)?;
         let found = self.read(name, client.inspect_container(name, None::<InspectContainerOptions>)).await?;
         // The engine also takes the first digits of an id for a name.
@@ -259,7 +303,7 @@ fn from_engine(error: &Error, subject: &str) -> LinkError {
     }
 }
 
-fn read_container(found: ContainerInspectResponse) -> Option<(ContainerState, Option<jiff::Timestamp>)> {
+fn read_container(found: ContainerInspectResponse) -> Option<Inspected> {
     let state = found.state?;
     let started_at = state.started_at.unwrap_or_default();
     let status = status(state.status?)?;
@@ -278,8 +322,11 @@ fn read_container(found: ContainerInspectResponse) -> Option<(ContainerState, Op
         running_for: started_at.parse().ok().filter(|_| status == Status::Running).map(clock::since),
         started_at,
         stop: Stop::Unseen,
+        around: Surroundings::default(),
     };
-    Some((container, state.finished_at.and_then(|at| at.parse().ok())))
+    let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
+    let finished = state.finished_at.and_then(|at| at.parse().ok());
+    Some(Inspected { container, finished, name: found.name, composed: Composed::of(labels) })
 }
 
 fn status(status: ContainerStateStatusEnum) -> Option<Status> {
@@ -308,6 +355,31 @@ fn summary_status(status: ContainerSummaryStateEnum) -> Option<Status> {
         S::EXITED => Some(Status::Exited),
         S::DEAD => Some(Status::Dead),
         S::EMPTY => None,
+    }
+}
+
+// === impl Listed ===
+
+impl Listed {
+    fn of(container: ContainerSummary) -> Option<Self> {
+        Some(Self {
+            id: container.id?,
+            name: container.names?.first()?.trim_start_matches('/').to_owned(),
+            service: container.labels.and_then(|mut all| all.remove(around::SERVICE)).unwrap_or_default(),
+            status: summary_status(container.state?)?,
+            text: container.status.unwrap_or_default(),
+        })
+    }
+
+    /// Engines before API 1.52 say it in the text only: `Up 3 minutes (healthy)`.
+    fn health(&self) -> Option<Health> {
+        let ends = |word| self.text.ends_with(word);
+        match () {
+            () if ends("(health: starting)") => Some(Health::Starting),
+            () if ends("(unhealthy)") => Some(Health::Unhealthy),
+            () if ends("(healthy)") => Some(Health::Healthy),
+            () => None,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the engine says of a container, and what it means in the words that decisions need.
 
-use crate::domain::look::{Evidence, TargetState};
+use crate::domain::look::{Evidence, Surroundings, TargetState};
 use std::time::Duration;
 
 /// One reading of a container.
@@ -19,6 +19,8 @@ pub struct ContainerState {
     /// Since it was started; only while it runs.
     pub running_for: Option<Duration>,
     pub stop: Stop,
+    /// Empty unless it was asked for.
+    pub around: Surroundings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -190,6 +192,7 @@ mod tests {
             started_at: "2026-11-22T05:00:00.1Z".to_owned(),
             running_for: None,
             stop,
+            around: Surroundings::default(),
         }
     }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 use zbus::proxy::CacheProperties;
 
+mod around;
 mod proxy;
 mod read;
 mod state;
@@ -91,7 +92,20 @@ impl Systemd {
     /// # Errors
     /// [`LinkError::NotSent`] when the bus is away or hung, [`LinkError::Denied`] when it may not be read.
     pub async fn unit(&self, name: &str) -> Result<UnitState, LinkError> {
-        let mut unit = self.read(|line| async move { read::unit(&line, name).await }).await?;
+        let unit = self.read(|line| async move { read::unit(&line, name).await }).await?;
+        Ok(self.with_stop(unit))
+    }
+
+    /// As [`Systemd::unit`], with [`UnitState::around`]; for the look before a decision.
+    ///
+    /// # Errors
+    /// As [`Systemd::unit`].
+    pub async fn unit_around(&self, name: &str) -> Result<UnitState, LinkError> {
+        let unit = self.read(|line| async move { read::unit_around(&line, name).await }).await?;
+        Ok(self.with_stop(unit))
+    }
+
+    fn with_stop(&self, mut unit: UnitState) -> UnitState {
         let mut stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(stopped) = stops.get(&unit.id).map(Instant::elapsed) {
             // Up again, or long ago: the next stop is somebody else's.
@@ -101,7 +115,7 @@ impl Systemd {
                 unit.stopped_by_heald = unit.active == "inactive";
             }
         }
-        Ok(unit)
+        unit
     }
 
     /// Asks for a job in mode `fail`, which never throws out somebody else's, and waits for its end.

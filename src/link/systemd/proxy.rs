@@ -1,5 +1,6 @@
 //! The part of `org.freedesktop.systemd1` that heald speaks.
 
+use serde::{Deserialize, Serialize};
 use zbus::OwnedObjectPath;
 
 /// systemd's own error names. What it does not name ends in `ZBus`.
@@ -21,6 +22,22 @@ pub(super) enum SdError {
     AlreadySubscribed(String),
 }
 
+/// A line of `systemctl list-units`, in the order of the bus: name, description, load, active, sub, the unit that it
+/// follows, path, and the number, kind and path of its job.
+#[derive(Debug, Deserialize, Serialize, zbus::zvariant::Type)]
+pub(super) struct Row {
+    pub name: String,
+    _description: String,
+    _load: String,
+    pub active: String,
+    _sub: String,
+    _following: String,
+    pub path: OwnedObjectPath,
+    _job: u32,
+    _job_kind: String,
+    _job_path: OwnedObjectPath,
+}
+
 #[zbus::proxy(
     interface = "org.freedesktop.systemd1.Manager",
     default_service = "org.freedesktop.systemd1",
@@ -32,6 +49,7 @@ pub(super) trait Manager {
     fn restart_unit(&self, name: &str, mode: &str) -> Result<OwnedObjectPath, SdError>;
     fn start_unit(&self, name: &str, mode: &str) -> Result<OwnedObjectPath, SdError>;
     fn stop_unit(&self, name: &str, mode: &str) -> Result<OwnedObjectPath, SdError>;
+    fn list_units_by_names(&self, names: &[&str]) -> Result<Vec<Row>, SdError>;
     fn reset_failed_unit(&self, name: &str) -> Result<(), SdError>;
 
     #[zbus(signal)]

@@ -3,9 +3,10 @@
 //! `GetAll` would bring 401 of them and take ten times as long.
 
 use super::proxy::SdError;
-use super::{Line, UnitState};
+use super::{Line, UnitState, around};
 use crate::link::clock;
 use std::time::Duration;
+use zbus::OwnedObjectPath;
 use zbus::proxy::CacheProperties;
 
 /// Unit types as D-Bus interfaces; [`crate::domain::target::Target`] lets no other through.
@@ -24,33 +25,56 @@ const SERVICE: &str = "org.freedesktop.systemd1";
 
 /// Two round trips where it is up, which is what is asked most often; a third where it is not.
 pub(super) async fn unit(line: &Line, name: &str) -> zbus::Result<UnitState> {
-    let path = match line.manager.load_unit(name).await {
+    match open(line, name).await? {
+        Ok(path) => state(line, name, &path, &proxy(line, &path, "Unit").await?).await,
+        Err(unusable) => Ok(unusable),
+    }
+}
+
+/// As [`unit`], with what stands around it.
+pub(super) async fn unit_around(line: &Line, name: &str) -> zbus::Result<UnitState> {
+    let path = match open(line, name).await? {
         Ok(path) => path,
-        Err(SdError::NoSuchUnit(_)) => {
-            return Ok(UnitState { id: name.to_owned(), load: "not-found".to_owned(), ..UnitState::default() });
-        }
-        Err(SdError::UnitMasked(_)) => {
-            return Ok(UnitState { id: name.to_owned(), load: "masked".to_owned(), ..UnitState::default() });
-        }
-        Err(SdError::ZBus(error)) => return Err(error),
-        Err(error) => return Err(zbus::Error::Failure(error.to_string())),
+        Err(unusable) => return Ok(unusable),
     };
-    let at = async |interface: String| {
-        zbus::proxy::Builder::<zbus::Proxy<'_>>::new(&line.connection)
-            .destination(SERVICE)
-            .path(path.as_ref())
-            .interface(interface)
-            .cache_properties(CacheProperties::No)
-            .build()
-            .await
-    };
-    let unit = at(format!("{SERVICE}.Unit")).await?;
+    let unit = proxy(line, &path, "Unit").await?;
+    let (state, mut around) = tokio::try_join!(state(line, name, &path, &unit), around::read(&unit, name))?;
+    if state.active != "active" {
+        around.needs_down = around::needs_down(line, &unit).await?;
+    }
+    Ok(UnitState { around, ..state })
+}
+
+/// Its path; or all that can be said of a unit that has none.
+async fn open(line: &Line, name: &str) -> zbus::Result<Result<OwnedObjectPath, UnitState>> {
+    let unusable = |load: &str| Ok(Err(UnitState { id: name.to_owned(), load: load.to_owned(), ..UnitState::default() }));
+    match line.manager.load_unit(name).await {
+        Ok(path) => Ok(Ok(path)),
+        Err(SdError::NoSuchUnit(_)) => unusable("not-found"),
+        Err(SdError::UnitMasked(_)) => unusable("masked"),
+        Err(SdError::ZBus(error)) => Err(error),
+        Err(error) => Err(zbus::Error::Failure(error.to_string())),
+    }
+}
+
+/// One interface of a unit, its properties unkept.
+pub(super) async fn proxy<'a>(line: &Line, path: &'a OwnedObjectPath, interface: &str) -> zbus::Result<zbus::Proxy<'a>> {
+    zbus::proxy::Builder::<zbus::Proxy<'_>>::new(&line.connection)
+        .destination(SERVICE)
+        .path(path.as_ref())
+        .interface(format!("{SERVICE}.{interface}"))
+        .cache_properties(CacheProperties::No)
+        .build()
+        .await
+}
+
+async fn state(line: &Line, name: &str, path: &OwnedObjectPath, unit: &zbus::Proxy<'_>) -> zbus::Result<UnitState> {
     let (id, load, active, sub, job, invocation, active_since) = tokio::try_join!(
         unit.get_property::<String>("Id"),
         unit.get_property::<String>("LoadState"),
         unit.get_property::<String>("ActiveState"),
         unit.get_property::<String>("SubState"),
-        unit.get_property::<(u32, zbus::OwnedObjectPath)>("Job"),
+        unit.get_property::<(u32, OwnedObjectPath)>("Job"),
         unit.get_property::<Vec<u8>>("InvocationID"),
         unit.get_property::<u64>("ActiveEnterTimestampMonotonic"),
     )?;
@@ -70,7 +94,7 @@ pub(super) async fn unit(line: &Line, name: &str) -> zbus::Result<UnitState> {
     }
     // Only what is down needs a reason.
     let kind = Kind::of(name);
-    let own = at(format!("{SERVICE}.{}", kind.interface())).await?;
+    let own = proxy(line, path, kind.interface()).await?;
     let exec = async {
         if kind != Kind::Service {
             return Ok((0, 0));

@@ -1,6 +1,6 @@
 //! What systemd says of a unit, and what it means in the words that decisions need.
 
-use crate::domain::look::{Evidence, TargetState};
+use crate::domain::look::{Evidence, Surroundings, TargetState};
 use std::time::Duration;
 
 /// One reading of a unit. Strings are systemd's own words.
@@ -28,6 +28,8 @@ pub struct UnitState {
     pub stopped_by_heald: bool,
     /// The manager is still starting the host.
     pub booting: bool,
+    /// Empty unless it was asked for.
+    pub around: Surroundings,
 }
 
 pub fn unit_state(unit: &UnitState) -> TargetState {

@@ -1,6 +1,6 @@
 //! Playbooks and looks for the scripts, by name.
 
-use crate::domain::look::{Evidence, Observation, ProbeResult, ProbeVerdict, TargetState};
+use crate::domain::look::{AlertSight, Evidence, Observation, ProbeResult, ProbeVerdict, Surroundings, TargetState};
 use crate::domain::playbook::{
     ActOn, Check, FailureClass, Limits, Mode, Playbook, Risk, Rung, Stake, Step, StepObject, TargetTemplate, Verify, Windows,
 };
@@ -31,6 +31,7 @@ pub(super) fn restart() -> Playbook {
         class: FailureClass::Service,
         earns: false,
         after: Vec::new(),
+        priority: 0,
         windows: Windows::default(),
         vars: [].into(),
         rungs: vec![rung("restart", 3, vec![step("systemd.restart", Risk::Seen)])],
@@ -121,4 +122,17 @@ pub(super) fn seen(word: &str) -> Observation {
     };
     let evidence = Some(Evidence(start.into()));
     Observation::new(vec![probe("active", active), probe("http", http)], state, evidence)
+}
+
+/// What is seen besides the target's state.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extra {
+    pub alert: AlertSight,
+    pub around: Surroundings,
+}
+
+impl Extra {
+    pub(super) fn of(&self, word: &str) -> Observation {
+        Observation { alert: self.alert.clone(), around: self.around.clone(), ..seen(word) }
+    }
 }

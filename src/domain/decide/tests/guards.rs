@@ -264,16 +264,3 @@ fn remediate_never_in_observe_only_reports() {
         ",
     );
 }
-
-#[test]
-fn remediate_ask_only_reports() {
-    check(
-        "label ask; fire; look failed",
-        "
-         0s      WebDown fires for unit web.service: playbook web-down
-         0s      looked, bad: active: fail; http: fail [failed (says the world)]
-         0s      would do systemd.restart web.service, attempt 1 of 3 (it needs approval, and this version can't ask for it)
-         0s      → tell would_act: would do systemd.restart web.service, attempt 1 of 3 (it needs approval, and this version can't ask for it)
-        ",
-    );
-}

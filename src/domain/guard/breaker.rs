@@ -1,0 +1,86 @@
+//! Did this playbook fail on this target too often in a row? Open: none for a while; then one trial; if that fails,
+//! open again. What a person opened, only a person closes.
+
+use super::{Facts, Guard, Ledger, PastAttempt, Proposal, Refusal, Then};
+use crate::domain::house::House;
+use crate::domain::id::PlaybookId;
+use crate::domain::incident::AttemptOutcome as O;
+use crate::domain::policy::BreakerPolicy;
+use crate::domain::target::Target;
+use crate::domain::time::Time;
+
+/// As shown in `heald status` and the metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BreakerState {
+    Closed {
+        failures: u32,
+    },
+    /// Until then; `None`: until a person closes it.
+    Open {
+        failures: u32,
+        until: Option<Time>,
+    },
+    /// One trial is allowed.
+    HalfOpen {
+        failures: u32,
+    },
+}
+
+pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {
+    if !proposal.plan.has_effects() {
+        return None;
+    }
+    let book = &facts.playbook.id;
+    let policy = facts.policy.breaker;
+    proposal.objects().iter().find_map(|target| match state(book, target, facts.ledger, facts.house, policy, now) {
+        BreakerState::Closed { .. } | BreakerState::HalfOpen { .. } => None,
+        BreakerState::Open { failures, until: Some(until) } => {
+            let reason = format!("the breaker for {target} is open until {until}: {failures} attempts in a row did not help");
+            Refusal::wait(Guard::Breaker, until, reason)
+        }
+        BreakerState::Open { until: None, .. } => {
+            let by = facts.house.breaker(book, target).map_or_else(String::new, |hold| hold.text());
+            let reason = format!("the breaker for {target} was opened {by}");
+            Some(Refusal { guard: Guard::Breaker, reason, then: Then::WaitForPeople(now + super::RELOOK_MAX) })
+        }
+    })
+}
+
+/// Derived from the attempts alone: no restart forgets it.
+pub fn state(
+    book: &PlaybookId,
+    target: &Target,
+    ledger: &dyn Ledger,
+    house: &House,
+    policy: BreakerPolicy,
+    now: Time,
+) -> BreakerState {
+    let (failures, last) = streak(ledger.past(target), book, house.breaker_reset(book, target));
+    if house.breaker(book, target).is_some() {
+        return BreakerState::Open { failures, until: None };
+    }
+    match last.map(|last| last + policy.open) {
+        _ if failures < policy.failures => BreakerState::Closed { failures },
+        Some(until) if now < until => BreakerState::Open { failures, until: Some(until) },
+        _ => BreakerState::HalfOpen { failures },
+    }
+}
+
+/// Failures since the last success or reset, and when the last of them ended.
+fn streak(past: &[PastAttempt], book: &PlaybookId, reset: Option<Time>) -> (u32, Option<Time>) {
+    let mut failures = 0;
+    let mut last = None;
+    for (at, outcome) in past.iter().rev().filter(|past| past.playbook == *book).filter_map(|past| past.ended) {
+        match outcome {
+            _ if reset.is_some_and(|reset| at <= reset) => break,
+            O::Healed => break,
+            O::NotHealed | O::Worse | O::Unknown => {
+                failures += 1;
+                last = last.max(Some(at));
+            }
+            // Nothing was sent, or somebody else was at it: it says nothing about the repair.
+            O::Interrupted => {}
+        }
+    }
+    (failures, last)
+}
