@@ -3,8 +3,8 @@
 //! The real loop and the real store on a clock that jumps; the world is one service that is good or bad as a test says.
 
 use crate::books;
-use crate::invariants;
 use crate::life::on_paused_clock;
+use crate::liveness;
 use heald::domain::alert::ListedAlert;
 use heald::domain::alert::{Alert, AlertStatus, Labels};
 use heald::domain::id::{Fingerprint, IncidentId, Revision};
@@ -229,7 +229,7 @@ fn texts(view: &IncidentView) -> String {
 
 #[test]
 fn a_lower_mode_holds_for_those_that_wait_and_a_new_text_for_those_to_come() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     on_paused_clock(async {
         let life = begin(dir.path(), &[named("Down")], None, 10);
         life.pause().await;
@@ -247,7 +247,7 @@ fn a_lower_mode_holds_for_those_that_wait_and_a_new_text_for_those_to_come() {
 
 #[test]
 fn whoever_waits_is_woken_and_old_revisions_outlive_a_restart_until_a_retry() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     let id = on_paused_clock(async {
         let life = begin(dir.path(), &[named("Down")], None, 0);
         life.pause().await;
@@ -285,7 +285,7 @@ fn whoever_waits_is_woken_and_old_revisions_outlive_a_restart_until_a_retry() {
 #[test]
 fn of_a_removed_playbook_the_running_step_ends_and_the_probes_decide() {
     for mends in [false, true] {
-        let dir = invariants::tempdir();
+        let dir = liveness::tempdir();
         on_paused_clock(async {
             let life = begin(dir.path(), &[named("Slow"), named("Down")], None, 0);
             life.service.mends.store(mends, Ordering::SeqCst);
@@ -303,7 +303,7 @@ fn of_a_removed_playbook_the_running_step_ends_and_the_probes_decide() {
 
 #[test]
 fn a_name_that_left_the_allow_list_is_not_touched_any_more() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     on_paused_clock(async {
         let life = begin(dir.path(), &[named("Slow")], None, 0);
         let id = life.fire("Slow").await;
@@ -320,7 +320,7 @@ fn a_name_that_left_the_allow_list_is_not_touched_any_more() {
 
 #[test]
 fn a_budget_that_looks_further_back_finds_the_attempts_of_then() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     on_paused_clock(async {
         let mut book = named("Down");
         book.limits.budget = vec![Budget { count: 1, window: 10 * MINUTE }];
@@ -345,7 +345,7 @@ fn a_budget_that_looks_further_back_finds_the_attempts_of_then() {
 
 #[test]
 fn while_the_file_exists_nothing_new_starts_and_no_order_lifts_it() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     let id = on_paused_clock(async {
         let life = begin(dir.path(), &[named("Slow")], None, 0);
         let id = life.fire("Slow").await;
@@ -388,7 +388,7 @@ fn while_the_file_exists_nothing_new_starts_and_no_order_lifts_it() {
 
 #[test]
 fn a_playbook_on_hold_starts_nothing_and_the_others_go_on() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     on_paused_clock(async {
         let life = begin(dir.path(), &[named("Down"), named("Slow")], None, 10);
         life.service.mends.store(true, Ordering::SeqCst);
