@@ -138,6 +138,7 @@ fn begin(dir: &Path, books: &[Playbook], file: Option<&str>, leave: usize) -> Li
         #[cfg(feature = "failpoints")]
         without: None,
         compile: |text| text_of(text).ok_or_else(|| format!("no playbook {text}")),
+        heartbeat_every: heald::run::HEARTBEAT,
         heartbeat: Box::new(|| {}),
         dependencies: watch::channel(std::collections::BTreeMap::new()).1,
     };
