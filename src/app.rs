@@ -354,7 +354,11 @@ pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
 impl Checked {
     fn of(settings: &Settings) -> Result<Self, String> {
         let notifier = Notifier::new(notify_settings(settings)).map_err(|error| format!("notify: {error}"))?;
-        let admin = settings.web.admin.as_ref().map(|secret| Secrets::parse(secret.reveal()).map_err(|error| format!("web.admin: {error}")));
+        let admin = settings
+            .web
+            .admin
+            .as_ref()
+            .map(|secret| Secrets::parse(secret.reveal()).map_err(|error| format!("web.admin: {error}")));
         Ok(Self { auth: auth(settings)?, admin: admin.transpose()?.map(Auth::Bearer), notifier })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::in_force::{InForce, Reload};
 use super::view::{EventView, IncidentView, Status};
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, ListedAlert};
 use crate::domain::id::{IncidentId, PlaybookId, Seq};
 use crate::domain::target::Target;
 use serde::{Deserialize, Serialize};
@@ -130,6 +130,10 @@ pub(super) enum Request {
         order: PersonOrder,
         by: String,
         reply: oneshot::Sender<Result<String, OrderError>>,
+    },
+    /// The loop's own: what Alertmanager lists.
+    Listed {
+        answer: Result<Vec<ListedAlert>, String>,
     },
     /// Nobody waits for it.
     AlertsLost {

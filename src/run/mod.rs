@@ -23,9 +23,10 @@ use crate::store::{Batch, Loaded, Record, Row, Store};
 use crate::telemetry::{Stage, Telemetry};
 use clock::Clock;
 use handle::{Handle, Reply, Request};
+use in_force::Reload;
 use pace::Pace;
 use perform::{Answer, Performer};
-use in_force::Reload;
+use reconcile::Reconciler;
 use state::State;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -45,6 +46,7 @@ mod observe;
 mod orders;
 mod pace;
 mod perform;
+mod reconcile;
 mod show;
 mod state;
 mod switch;
@@ -97,6 +99,9 @@ pub struct Driver<W> {
     performer: Performer<W>,
     telemetry: Telemetry,
     inbox: mpsc::Receiver<Request>,
+    /// What the loop asks of itself.
+    own: mpsc::Sender<Request>,
+    reconciler: Reconciler,
     answers: mpsc::UnboundedReceiver<Answer>,
     committed: watch::Sender<Seq>,
     stop: watch::Receiver<bool>,
@@ -167,6 +172,8 @@ impl<W: World> Driver<W> {
             next_seq: loaded.next_seq,
             telemetry,
             inbox,
+            own: sender.clone(),
+            reconciler: Reconciler::default(),
             answers,
             committed,
             stop,
@@ -203,6 +210,7 @@ impl<W: World> Driver<W> {
             self.gather(&mut round).await;
             let now = self.clock.now();
             if !*self.stop.borrow() {
+                self.ask_for_alerts(now);
                 for id in self.state.due(now, ROUND_MAX) {
                     self.signal(id, Signal::Wake, now, &mut round);
                     self.state.rearm(id, now);
@@ -318,12 +326,6 @@ impl<W: World> Driver<W> {
         }
         if relieves {
             self.unblock(Guard::Order, now, round);
-        }
-    }
-
-    fn unblock(&mut self, guard: Guard, now: Time, round: &mut Round) {
-        for waiting in self.state.held_by(guard) {
-            self.signal(waiting, Signal::Unblocked, now, round);
         }
     }
 

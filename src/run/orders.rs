@@ -19,6 +19,7 @@ impl<W: World> Driver<W> {
         match request {
             Request::Deliver { .. } => {}
             Request::Reload(reload) => self.reloads.push(reload),
+            Request::Listed { answer } => self.listed(answer, round),
             Request::AlertsLost { why } => self.tell_house(NoticeKind::AlertsLost, "alerts did not reach heald", &why),
             Request::Order { order, by, reply } => {
                 let answer = self.order(order, &by, round);

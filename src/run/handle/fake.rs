@@ -71,6 +71,7 @@ fn answer(state: &mut FakeState, request: Request) {
         Request::Reload(reload) => {
             let _ = reload.reply.send(Ok(()));
         }
+        Request::Listed { .. } => {}
         Request::AlertsLost { why } => state.lost.push(why),
         Request::Status { reply } => {
             let _ = reply.send(Status {

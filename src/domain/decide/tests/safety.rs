@@ -146,7 +146,7 @@ fn a_maintenance_window_holds_until_it_ends() {
         "
          30m     WebDown fires for unit web.service: playbook web-down
          30m     looked, bad: active: fail; http: fail [failed (says the world)]
-         30m     held by window: maintenance window "nightly", until 02:30:00Z
+         30m     held by window: maintenance window \"nightly\", until 02:30:00Z
          2h30m   attempt 1 permitted: restart [target: failed (says the world)]
          2h30m   step 1: systemd.restart web.service
         ",
@@ -464,8 +464,8 @@ fn an_alert_of_an_unknown_part_is_refused() {
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
-         0s      escalated (refused): the alert lacks the label "zone", so its part of group nodes is unknown
-         0s      → tell escalated: the alert lacks the label "zone", so its part of group nodes is unknown
+         0s      escalated (refused): the alert lacks the label \"zone\", so its part of group nodes is unknown
+         0s      → tell escalated: the alert lacks the label \"zone\", so its part of group nodes is unknown
         ",
     );
 }
