@@ -18,8 +18,8 @@ impl<W: World> Driver<W> {
     pub(super) fn serve(&mut self, request: Request, round: &mut Round) {
         match request {
             Request::Deliver { .. } => {}
-            Request::Reload(reload) => self.reloads.push(reload),
             Request::Listed { answer } => self.listed(answer, round),
+            Request::Reload(reload) => self.reloads.push(reload),
             Request::AlertsLost { why } => self.tell_house(NoticeKind::AlertsLost, "alerts did not reach heald", &why),
             Request::Order { order, by, reply } => {
                 let answer = self.order(order, &by, round);

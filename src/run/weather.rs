@@ -3,8 +3,7 @@
 
 use super::world::World;
 use super::{Driver, Round};
-use crate::domain::decide::Signal;
-use crate::domain::guard::{Guard, STORM};
+use crate::domain::guard::STORM;
 use crate::domain::house::HouseEvent;
 use crate::domain::id::IncidentId;
 use crate::domain::notice::{Notice, NoticeKind};
@@ -60,13 +59,6 @@ impl<W: World> Driver<W> {
         let notice = Notice::of_house(kind, &self.config.host, summary, reason, now);
         let world = Arc::clone(&self.world);
         tokio::spawn(async move { world.tell(notice).await });
-    }
-
-    /// Whoever is held by that guard looks again.
-    pub(super) fn unblock(&mut self, guard: Guard, now: Time, round: &mut Round) {
-        for waiting in self.state.held_by(guard) {
-            self.signal(waiting, Signal::Unblocked, now, round);
-        }
     }
 
     /// With the first thing that it writes heald says that it runs; what ends without a word later has crashed.
