@@ -364,6 +364,7 @@ fn the_loop(playbooks: usize, open: usize) -> (f64, f64, f64) {
         without: None,
         compile: |_| Err("not in this bench".to_owned()),
         heartbeat: Box::new(|| {}),
+        heartbeat_every: heald::run::HEARTBEAT,
         dependencies,
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

@@ -183,6 +183,7 @@ async fn start_loop(
         without: None,
         compile,
         heartbeat: Box::new(heartbeat()),
+        heartbeat_every: run::HEARTBEAT,
         dependencies,
     };
     let clock = Clock::system(loaded.mark.as_ref());
@@ -233,13 +234,17 @@ fn escalate_only(
 }
 
 /// The configuration's `guards:`, and what heald stands on here.
-fn policy(settings: &Settings) -> Policy {
+pub fn policy(settings: &Settings) -> Policy {
     let mut policy = settings.guards.clone();
     policy.protected.extend(link::own::protected());
     policy
 }
 
-fn compile(text: &str) -> Result<Playbook, String> {
+/// A playbook's text as the store keeps it.
+///
+/// # Errors
+/// Why it can't be read any more.
+pub fn compile(text: &str) -> Result<Playbook, String> {
     let edition = Edition::from_json(text).map_err(|error| error.to_string())?;
     edition.compile().map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
@@ -325,6 +330,14 @@ fn watch_dependencies(tools: &Tools, telemetry: &Telemetry) -> watch::Receiver<D
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is as good an order to stop.
     drop(stopping.wait_for(|stop| *stop).await);
+}
+
+/// The configuration alone.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn settings(file: &std::path::Path) -> Result<Settings, Vec<Problem>> {
+    config::load(file)
 }
 
 /// Reads the configuration and the playbooks, as `serve` and `check` do.

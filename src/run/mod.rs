@@ -73,6 +73,8 @@ pub struct Config {
     pub compile: fn(&str) -> Result<Playbook, String>,
     /// Called whenever the loop has done a round of work: feeds the service manager's watchdog.
     pub heartbeat: Box<dyn Fn() + Send>,
+    /// The loop shows that it lives at least this often: [`HEARTBEAT`], but for simulations.
+    pub heartbeat_every: Duration,
     /// What heald stands on, as last seen.
     pub dependencies: watch::Receiver<std::collections::BTreeMap<String, String>>,
 }
@@ -135,8 +137,8 @@ struct Round {
 
 /// More would keep the first of them waiting without a cheaper fsync.
 const ROUND_MAX: usize = 256;
-/// The loop shows that it lives at least this often.
-const HEARTBEAT: Duration = Duration::from_secs(2);
+/// For a service manager's watchdog of at least twice that.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
 
 // === impl Driver ===
 
@@ -238,8 +240,8 @@ impl<W: World> Driver<W> {
         let stopping = *self.stop.borrow();
         let timer = match self.state.next_timer() {
             _ if !round.rows.is_empty() || !round.effects.is_empty() || !self.unsettled.is_empty() => Duration::ZERO,
-            Some(at) if !stopping => at.since(now).min(HEARTBEAT),
-            _ => HEARTBEAT,
+            Some(at) if !stopping => at.since(now).min(self.config.heartbeat_every),
+            _ => self.config.heartbeat_every,
         };
         tokio::select! {
             biased;

@@ -3,8 +3,8 @@
 //! The real loop and the real store on a clock that jumps; the world is one service that is good or bad as a test says.
 
 use crate::books;
-use crate::invariants;
 use crate::life::on_paused_clock;
+use crate::liveness;
 use heald::domain::alert::{Alert, AlertStatus, Labels, ListedAlert};
 use heald::domain::id::{Fingerprint, IncidentId, Revision};
 use heald::domain::look::{Evidence, LookHow, Observation, ProbeResult, ProbeVerdict, TargetState};
@@ -138,6 +138,7 @@ fn begin(dir: &Path, books: &[Playbook], file: Option<&str>, leave: usize) -> Li
         without: None,
         compile: |text| text_of(text).ok_or_else(|| format!("no playbook {text}")),
         heartbeat: Box::new(|| {}),
+        heartbeat_every: Duration::from_secs(2),
         dependencies: watch::channel(std::collections::BTreeMap::new()).1,
     };
     let (stop, stopped) = watch::channel(false);
@@ -232,7 +233,7 @@ fn texts(view: &IncidentView) -> String {
 
 #[test]
 fn a_lower_mode_holds_for_those_that_wait_and_a_new_text_for_those_to_come() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     on_paused_clock(async {
         let life = begin(dir.path(), &[named("Down")], None, 10);
         life.pause().await;
@@ -250,7 +251,7 @@ fn a_lower_mode_holds_for_those_that_wait_and_a_new_text_for_those_to_come() {
 
 #[test]
 fn whoever_waits_is_woken_and_old_revisions_outlive_a_restart_until_a_retry() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     let id = on_paused_clock(async {
         let life = begin(dir.path(), &[named("Down")], None, 0);
         life.pause().await;
@@ -288,7 +289,7 @@ fn whoever_waits_is_woken_and_old_revisions_outlive_a_restart_until_a_retry() {
 #[test]
 fn of_a_removed_playbook_the_running_step_ends_and_the_probes_decide() {
     for mends in [false, true] {
-        let dir = invariants::tempdir();
+        let dir = liveness::tempdir();
         on_paused_clock(async {
             let life = begin(dir.path(), &[named("Slow"), named("Down")], None, 0);
             life.service.mends.store(mends, Ordering::SeqCst);
@@ -307,7 +308,7 @@ fn of_a_removed_playbook_the_running_step_ends_and_the_probes_decide() {
 
 #[test]
 fn a_name_that_left_the_allow_list_is_not_touched_any_more() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     on_paused_clock(async {
         let life = begin(dir.path(), &[named("Slow")], None, 0);
         let id = life.fire("Slow").await;
@@ -324,7 +325,7 @@ fn a_name_that_left_the_allow_list_is_not_touched_any_more() {
 
 #[test]
 fn new_thresholds_count_those_who_are_down_already() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     on_paused_clock(async {
         let life = begin(dir.path(), &[named("Down")], None, 10);
         life.pause().await;
@@ -346,7 +347,7 @@ fn new_thresholds_count_those_who_are_down_already() {
 
 #[test]
 fn a_budget_that_looks_further_back_finds_the_attempts_of_then() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     on_paused_clock(async {
         let mut book = named("Down");
         book.limits.budget = vec![Budget { count: 1, window: 10 * MINUTE }];
@@ -371,7 +372,7 @@ fn a_budget_that_looks_further_back_finds_the_attempts_of_then() {
 
 #[test]
 fn while_the_file_exists_nothing_new_starts_and_no_order_lifts_it() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     let id = on_paused_clock(async {
         let life = begin(dir.path(), &[named("Slow")], None, 0);
         let id = life.fire("Slow").await;
@@ -414,7 +415,7 @@ fn while_the_file_exists_nothing_new_starts_and_no_order_lifts_it() {
 
 #[test]
 fn a_playbook_on_hold_starts_nothing_and_the_others_go_on() {
-    let dir = invariants::tempdir();
+    let dir = liveness::tempdir();
     on_paused_clock(async {
         let life = begin(dir.path(), &[named("Down"), named("Slow")], None, 10);
         life.service.mends.store(true, Ordering::SeqCst);
