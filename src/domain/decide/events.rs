@@ -2,6 +2,7 @@
 
 use super::{Draft, WATCH};
 use crate::domain::alert::Remediate;
+use crate::domain::guard;
 use crate::domain::id::Fingerprint;
 use crate::domain::incident::{Escalation, IncidentEvent, Outcome, Phase, RESOLVE_WAIT, Subject};
 use crate::domain::look::LookHow;
@@ -114,8 +115,8 @@ impl Draft<'_> {
         let busy = matches!(self.incident.phase, Phase::Assessing | Phase::Acting { .. } | Phase::Verifying { .. });
         if crashed && busy {
             self.event(IncidentEvent::CrashSeen);
-            if self.incident.crashes >= self.facts.policy.quarantine_after {
-                return self.set_aside();
+            if let Some(why) = guard::set_aside(&self.incident, self.facts) {
+                return self.set_aside(why);
             }
         }
         match self.incident.phase.clone() {

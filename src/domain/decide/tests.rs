@@ -30,6 +30,7 @@ mod books;
 mod consent;
 mod given;
 mod guards;
+mod missed;
 mod repair;
 mod restart;
 mod rollback;
@@ -146,7 +147,7 @@ impl Bench {
             policy: Policy::default(),
             pace: Slow::default(),
             asks: false,
-            without: None,
+            without: missed::WITHOUT.get(),
             seen: books::Extra::default(),
             last: "failed".to_owned(),
             between: None,
