@@ -139,7 +139,6 @@ fn begin(dir: &Path, books: &[Playbook], file: Option<&str>, leave: usize) -> Li
         compile: |text| text_of(text).ok_or_else(|| format!("no playbook {text}")),
         heartbeat_every: heald::run::HEARTBEAT,
         heartbeat: Box::new(|| {}),
-        heartbeat_every: Duration::from_secs(2),
         dependencies: watch::channel(std::collections::BTreeMap::new()).1,
     };
     let (stop, stopped) = watch::channel(false);
