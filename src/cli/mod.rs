@@ -8,6 +8,7 @@ mod incidents;
 mod pause;
 mod print;
 mod release;
+mod reload;
 mod resume;
 mod retry;
 mod serve;
@@ -40,6 +41,7 @@ enum Command {
     Close(close::Args),
     Pause(pause::Args),
     Resume(resume::Args),
+    Reload(reload::Args),
     Store(store::Args),
     Simulate(simulate::Args),
 }
@@ -92,6 +94,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Close(args) => close::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
+        Command::Reload(args) => reload::run(args).await,
         Command::Store(args) => store::run(args),
         Command::Simulate(args) => simulate::run(args).await,
     }

@@ -10,7 +10,7 @@ use crate::domain::target::AllowList;
 use crate::domain::time::{Span, Time};
 use crate::run::clock::Clock;
 use crate::run::handle::{Handle, PersonOrder};
-use crate::run::{Config, Driver};
+use crate::run::{Config, Driver, InForce, Switch};
 use crate::store::{Horizon, Store};
 use crate::telemetry::Telemetry;
 use std::path::Path;
@@ -73,14 +73,17 @@ async fn live(scene: Scene, setup: &Setup, dir: &Path) -> Result<Lived, String> 
     let world = Arc::new(SimWorld::new(scene, clock.clone(), setup.strict.then(|| setup.allow.clone())));
     let config = Config {
         host: setup.host.clone(),
-        host_label: setup.host_label.clone(),
-        allow: setup.allow.clone(),
-        group_interval: setup.group_interval,
-        policy: setup.policy.clone(),
+        in_force: InForce {
+            host_label: setup.host_label.clone(),
+            allow: setup.allow.clone(),
+            group_interval: setup.group_interval,
+            policy: setup.policy.clone(),
+            books: setup.books.clone(),
+        },
+        switch: Switch::none(),
         asks_alertmanager: setup.asks_alertmanager,
         #[cfg(any(test, feature = "failpoints"))]
         without: None,
-        books: setup.books.clone(),
         compile: setup.compile,
         heartbeat: Box::new(|| {}),
         heartbeat_every: HEARTBEAT_EVERY,

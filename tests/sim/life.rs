@@ -10,7 +10,7 @@ use heald::domain::policy::Policy;
 use heald::domain::time::Time;
 use heald::run::clock::{self, Clock, Reading};
 use heald::run::handle::Handle;
-use heald::run::{Config, Driver};
+use heald::run::{Config, Driver, InForce, Switch};
 use heald::store::{Horizon, Store};
 use heald::telemetry::Telemetry;
 use std::cell::Cell;
@@ -96,14 +96,17 @@ impl Life {
         };
         let config = Config {
             host: "h".to_owned(),
-            host_label: "host".to_owned(),
-            allow: books::allow(),
-            policy: Policy::default(),
+            in_force: InForce {
+                host_label: "host".to_owned(),
+                allow: books::allow(),
+                policy: Policy::default(),
+                group_interval: Duration::from_secs(120),
+                books: books::all().into_iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.id.0))).collect(),
+            },
+            switch: Switch::none(),
             asks_alertmanager: false,
             #[cfg(feature = "failpoints")]
             without: WITHOUT.get(),
-            group_interval: Duration::from_secs(120),
-            books: books::all().into_iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.id.0))).collect(),
             compile,
             heartbeat: Box::new(heartbeat),
             heartbeat_every: heald::run::HEARTBEAT,
