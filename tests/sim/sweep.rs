@@ -22,12 +22,15 @@ use std::time::Duration;
 const START: Time = Time(1_700_000_000_000);
 const TARGET: &str = "web.service";
 
+/// When a person says what.
+type Order = (u64, fn() -> PersonOrder);
+
 /// What happens to one unit, in seconds from the beginning, and how it may end.
 pub struct Case {
     pub name: &'static str,
     alerts: &'static [&'static str],
     changes: &'static [(u64, Change)],
-    orders: &'static [(u64, fn() -> PersonOrder)],
+    orders: &'static [Order],
     lasts: u64,
     /// Effects if nobody dies; waiting is none.
     effects: usize,
