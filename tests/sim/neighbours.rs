@@ -300,8 +300,7 @@ fn several_down_are_recovered_in_order() {
         let target = |number: usize| books::target(&node(number));
         let mut policy = Policy::default();
         // 2 needs 1 needs 0; 3 needs 0, and comes back with it.
-        policy.order.after =
-            [(target(2), vec![target(1)]), (target(1), vec![target(0)]), (target(3), vec![target(0)])].into();
+        policy.order.after = [(target(2), vec![target(1)]), (target(1), vec![target(0)]), (target(3), vec![target(0)])].into();
         let life = begin(dir.path(), policy, restart(), &[], false);
         life.break_and_fire(&[3, 2, 1, 0]).await;
         life.until_sent(1).await;
