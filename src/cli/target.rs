@@ -11,7 +11,7 @@
 use super::Failure;
 use crate::domain::target::{Target, TargetKind};
 
-/// The argument of `hold` and `release`.
+/// The argument of `hold`, `release` and `breaker`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TargetArg {
     /// `unit web.service`, `container:ollama`; a bare name that ends like a unit's is one, any other is a container's

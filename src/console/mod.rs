@@ -2,10 +2,11 @@
 //!
 //! The command line is its client. The socket belongs to heald's user and to
 //! root alone (0600), so whoever can open it may give orders; the journal notes
-//! who did, by the kernel's word.
+//! who did, by the kernel's word (`SO_PEERCRED`): no request can name somebody else.
 
 mod control;
 mod events;
+mod peer;
 mod socket;
 
 pub use control::serve;

@@ -94,6 +94,7 @@ impl<W: World> Driver<W> {
     pub(super) fn adopt(&mut self, loaded: &Loaded) {
         self.state = State::fold(loaded, &self.config.policy.blast.groups);
         self.pace = Pace::replayed(self.config.policy.rate, self.state.ledger.all(), self.clock.now());
+        self.shown.changed();
         self.began &= self.state.house.running;
         self.next_seq = loaded.next_seq;
         for (revision, text) in &loaded.editions {
@@ -128,6 +129,7 @@ impl<W: World> Driver<W> {
         let windows = own.chain(self.config.policy.budgets.each()).map(|budget| budget.window);
         let longest = windows.max().unwrap_or_default().max(self.config.policy.flapping.within).max(LEDGER_MIN);
         self.state.prune(now, longest);
+        self.shown.changed();
         let keep = RETENTION.max(longest);
         let before = Time(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
         match self.with_store(move |store| store.prune(before)).await {

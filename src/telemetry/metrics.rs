@@ -38,6 +38,8 @@ labels! {
     ByStage { stage: Word }
     ByChannel { channel: String, outcome: Word }
     ByDependency { dependency: Word }
+    ByBreaker { playbook: String, target: String }
+    ByFrom { from: String }
     Build { version: Word }
 }
 
@@ -61,6 +63,9 @@ struct Metrics {
     queue: Gauge,
     last_commit: Gauge<f64, AtomicU64>,
     paused: Gauge,
+    breakers: Family<ByBreaker, Gauge>,
+    standing_back: Family<ByFrom, Gauge>,
+    approvals: Gauge,
 }
 
 // === impl Telemetry ===
@@ -171,6 +176,21 @@ impl Telemetry {
         self.0.paused.set(i64::from(paused));
     }
 
+    /// `target`: a name of the allow-list. Not open: closed again; one that never was has no series.
+    pub fn breaker(&self, playbook: &str, target: &str, open: bool) {
+        let labels = ByBreaker { playbook: playbook.to_owned(), target: target.to_owned() };
+        self.0.breakers.get_or_create(&labels).set(i64::from(open));
+    }
+
+    /// `from`: `storm`, or a group of the configuration; `parts`: how many of its parts.
+    pub fn standing_back(&self, from: &str, parts: usize) {
+        self.0.standing_back.get_or_create(&ByFrom { from: from.to_owned() }).set(signed(parts));
+    }
+
+    pub fn approvals_pending(&self, waiting: usize) {
+        self.0.approvals.set(signed(waiting));
+    }
+
     /// The text of `/metrics`, of type [`OPENMETRICS`].
     pub fn page(&self) -> String {
         let mut page = String::with_capacity(16 * 1_024);
@@ -221,6 +241,13 @@ impl Metrics {
             queue: plain(&mut page, "queue_depth", "Requests waiting for the loop"),
             last_commit: seconds(&mut page, "last_commit_timestamp", "When the journal was last written", Gauge::default()),
             paused: plain(&mut page, "paused", "1 while repairs are paused by a person"),
+            breakers: plain(&mut page, "breaker_open", "1 while no attempt, or only one trial, is allowed; 0: closed again"),
+            standing_back: plain(
+                &mut page,
+                "standing_back",
+                "1 in a storm; of a group the number of its parts that are left alone",
+            ),
+            approvals: plain(&mut page, "approvals_pending", "Incidents that wait for a person's consent"),
             registry: page,
         }
     }
@@ -265,6 +292,7 @@ mod tests {
             "heald_journal_commit_seconds_count 0",
             "heald_last_commit_timestamp_seconds 0.0",
             "heald_paused 0",
+            "heald_approvals_pending 0",
         ] {
             assert!(page.contains(line), "no {line:?} in\n{page}");
         }
@@ -282,6 +310,8 @@ mod tests {
         telemetry.dependency("systemd", false);
         telemetry.committed(4, Duration::from_millis(2), 1_500);
         telemetry.notified("webhook", false);
+        telemetry.breaker("container-down", "container cache", true);
+        telemetry.standing_back("group web", 2);
         let page = telemetry.page();
         for line in [
             "heald_attempts_total{playbook=\"container-down\",outcome=\"healed\"} 1",
@@ -292,6 +322,8 @@ mod tests {
             "heald_dependency_up{dependency=\"systemd\"} 0",
             "heald_journal_batch_records_sum 4.0",
             "heald_last_commit_timestamp_seconds 1.5",
+            "heald_breaker_open{playbook=\"container-down\",target=\"container cache\"} 1",
+            "heald_standing_back{from=\"group web\"} 2",
             "heald_notifications_total{channel=\"webhook\",outcome=\"failed\"} 1",
         ] {
             assert!(page.contains(line), "no {line:?} in\n{page}");
