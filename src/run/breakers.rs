@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Shown {
     fresh: bool,
     open: BTreeSet<(PlaybookId, Target)>,
+    /// What `standing_back` has a series for; a group may leave the configuration.
+    apart: BTreeSet<String>,
     /// When the first of those that people opened for a time ends.
     again: Option<Time>,
 }
@@ -27,12 +29,12 @@ impl Shown {
 
 impl<W: World> Driver<W> {
     pub(super) fn breaker(&self, playbook: &PlaybookId, target: &Target, now: Time) -> BreakerState {
-        breaker_state(playbook, target, &self.state.ledger, &self.state.house, self.config.policy.breaker, now)
+        breaker_state(playbook, target, &self.state.ledger, &self.state.house, self.config.in_force.policy.breaker, now)
     }
 
     /// Those that are not closed.
     pub(super) fn open_breakers(&self, now: Time) -> Vec<(PlaybookId, Target, BreakerState)> {
-        let failures = self.config.policy.breaker.failures as usize;
+        let failures = self.config.in_force.policy.breaker.failures as usize;
         let by_people = self.state.house.breakers.keys().cloned();
         let pairs: BTreeSet<(PlaybookId, Target)> = self.state.ledger.tried(failures).chain(by_people).collect();
         let states = pairs.into_iter().map(|(playbook, target)| {
@@ -44,7 +46,7 @@ impl<W: World> Driver<W> {
 
     /// From what heald stands back, or did so just now: `None` as long as it does.
     pub(super) fn apart(&self, now: Time) -> impl Iterator<Item = (&String, Option<Time>)> {
-        let groups = &self.config.policy.blast.groups;
+        let groups = &self.config.in_force.policy.blast.groups;
         // A group that left the configuration holds nobody any more.
         let known = move |from: &str| from == STORM || groups.iter().any(|group| super::weather::of(group, from));
         let apart = self.state.house.apart.iter().filter(move |(from, _)| known(from));
@@ -53,15 +55,16 @@ impl<W: World> Driver<W> {
 
     /// Of a playbook with `mode: earn`.
     pub(super) fn trust_of(&self, playbook: &Playbook) -> Option<String> {
-        playbook.earns.then(|| self.state.house.trust(playbook).text(&self.config.policy.trust))
+        playbook.earns.then(|| self.state.house.trust(playbook).text(&self.config.in_force.policy.trust))
     }
 
     /// Once a round: what ends by its time must not wait for a commit.
     pub(super) fn gauges(&mut self, now: Time) {
         self.telemetry.approvals_pending(self.state.held_count(Guard::Approve));
-        let groups = self.config.policy.blast.groups.iter();
+        let groups = self.config.in_force.policy.blast.groups.iter();
         let mut back: BTreeMap<String, usize> = groups.map(|group| (format!("group {}", group.name), 0)).collect();
         back.insert(STORM.to_owned(), 0);
+        back.extend(std::mem::take(&mut self.shown.apart).into_iter().map(|from| (from, 0)));
         for (from, _) in self.apart(now) {
             // The part is an alert's own word, and none of those becomes a metric label.
             let name = back
@@ -74,6 +77,7 @@ impl<W: World> Driver<W> {
         for (from, parts) in &back {
             self.telemetry.standing_back(from, *parts);
         }
+        self.shown.apart = back.into_keys().collect();
         if self.shown.fresh && self.shown.again.is_none_or(|again| now < again) {
             return;
         }
@@ -83,7 +87,7 @@ impl<W: World> Driver<W> {
             .filter(|(_, _, state)| matches!(state, BreakerState::Opened(_)))
             .filter_map(|(_, _, state)| state.until());
         let again = again.min();
-        let allow = &self.config.allow;
+        let allow = &self.config.in_force.allow;
         let listed: BTreeSet<(PlaybookId, Target)> = open
             .into_iter()
             .filter(|(_, target, _)| allow.allows(target))
@@ -93,6 +97,6 @@ impl<W: World> Driver<W> {
             let is_open = listed.contains(&(playbook.clone(), target.clone()));
             self.telemetry.breaker(&playbook.0, &target.to_string(), is_open);
         }
-        self.shown = Shown { fresh: true, open: listed, again };
+        self.shown = Shown { fresh: true, open: listed, again, ..std::mem::take(&mut self.shown) };
     }
 }

@@ -6,6 +6,7 @@ mod cli;
 mod docs;
 mod licences;
 mod people;
+mod reload;
 mod shipped;
 mod stop;
 mod tidy;

@@ -70,8 +70,12 @@ fn answer(state: &mut FakeState, request: Request) {
             state.orders.push((order, by));
             let _ = reply.send(state.order_error.clone().map_or_else(|| Ok("done".to_owned()), Err));
         }
+        Request::Listed { .. } => {}
+        Request::Reload(reload) => {
+            let _ = reload.reply.send(Ok(()));
+        }
         Request::AlertsLost { why } => state.lost.push(why),
-        Request::Listed { .. } | Request::Seen { .. } => {}
+        Request::Seen { .. } => {}
         Request::Explain { question, reply } => {
             state.questions.push(question);
             let _ = reply.send(state.explanation.clone().ok_or(OrderError::NotFound(IncidentId(0))));
