@@ -96,7 +96,6 @@ fn every_outcome_is_explained() {
         Escalation::Chronic,
         Escalation::NotApproved,
         Escalation::Quarantined,
-        Escalation::Removed,
     ];
     let words = attempts.into_iter().chain(incidents.map(Outcome::label)).chain(reasons.map(Escalation::label));
     for word in words {
