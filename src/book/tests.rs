@@ -87,7 +87,7 @@ fn front_matter_is_strict() {
         ("mode: Auto\n", "x.md:5:7: \"Auto\" is none of observe, approve, auto, earn; did you mean `auto`?"),
         ("after: []\n", "x.md:5:8: `after` names nothing; name one or remove the line"),
         ("after: [db, db]\n", "x.md:5:13: \"db\" is named twice"),
-        ("after: { db: 1 }\n", "x.md:5:8: a map where a text is expected"),
+        ("after: { db: 1 }\n", "x.md:5:8: a map where a string is expected"),
         ("mute_time_intervals:\n", "x.md:5:1: `mute_time_intervals` has no value; give it one or remove the line"),
         ("active_time_intervals: []\n", "x.md:5:24: `active_time_intervals` names nothing; name one or remove the line"),
         ("class: disk\n", "x.md:5:8: \"disk\" is none of service, corruption, rate_limit, device"),

@@ -1,4 +1,4 @@
-//! The command line. One file per command; flags are data, and all but `serve` and `check` only ask the daemon.
+//! The command line. One file per command; flags are data, and all but `serve`, `check` and `simulate` only ask the daemon.
 
 mod check;
 mod client;
@@ -8,9 +8,11 @@ mod incidents;
 mod pause;
 mod print;
 mod release;
+mod reload;
 mod resume;
 mod retry;
 mod serve;
+mod simulate;
 mod status;
 mod store;
 mod target;
@@ -39,7 +41,9 @@ enum Command {
     Close(close::Args),
     Pause(pause::Args),
     Resume(resume::Args),
+    Reload(reload::Args),
     Store(store::Args),
+    Simulate(simulate::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no heald answers.";
@@ -90,7 +94,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Close(args) => close::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
+        Command::Reload(args) => reload::run(args).await,
         Command::Store(args) => store::run(args),
+        Command::Simulate(args) => simulate::run(args).await,
     }
 }
 

@@ -4,7 +4,7 @@ use super::handle::Reply;
 use super::handle::{Receipt, Request, Unavailable};
 use super::world::World;
 use super::{Driver, Round};
-use crate::domain::alert::{Alert, AlertStatus, Remediate};
+use crate::domain::alert::{Alert, AlertContext, AlertStatus, Labels, Remediate};
 use crate::domain::decide::Signal;
 use crate::domain::id::{IncidentId, Revision};
 use crate::domain::incident::{IncidentEvent, Subject};
@@ -37,7 +37,7 @@ impl<W: World> Driver<W> {
         let now = self.clock.now();
         let mut receipt = Receipt::default();
         for alert in alerts {
-            let host = alert.label(&self.config.host_label);
+            let host = alert.label(&self.config.in_force.host_label);
             if !host.is_empty() && host != self.config.host {
                 receipt.other_host += 1;
                 self.remember(&format!("{}: its host is {:?}, this is {:?}", name(&alert), cut(host), self.config.host));
@@ -138,9 +138,20 @@ impl<W: World> Driver<W> {
 
     /// The target, when everything that the playbook would do with it fits: nothing is left half-done by a typo.
     fn target(&self, book: &Playbook, alert: &Alert) -> Result<Target, String> {
-        let target = plan::target_of(book, &alert.labels, &alert.annotations, &self.config.allow)?;
-        let context = alert.context();
-        let binding = Binding { playbook: book, target: Some(&target), alert: &context, allow: &self.config.allow };
+        self.admit(book, &alert.labels, &alert.annotations, &alert.context())
+    }
+
+    /// As above, for an alert of which only the incident still knows.
+    pub(super) fn admit(
+        &self,
+        book: &Playbook,
+        labels: &Labels,
+        annotations: &Labels,
+        alert: &AlertContext,
+    ) -> Result<Target, String> {
+        let allow = &self.config.in_force.allow;
+        let target = plan::target_of(book, labels, annotations, allow)?;
+        let binding = Binding { playbook: book, target: Some(&target), alert, allow };
         let rungs = (0..book.rungs.len()).map(Section::Rung);
         let rollback = (!book.rollback.is_empty()).then_some(Section::Rollback);
         for section in rungs.chain(rollback) {
@@ -154,7 +165,7 @@ impl<W: World> Driver<W> {
         Ok(target)
     }
 
-    fn keep_edition(&mut self, revision: &Revision, round: &mut Round) {
+    pub(super) fn keep_edition(&mut self, revision: &Revision, round: &mut Round) {
         let sent = round.editions.iter().any(|(known, _)| known == revision);
         if let Some(text) = self.editions.get(revision).filter(|_| !sent) {
             round.editions.push((revision.clone(), Arc::clone(text)));

@@ -68,7 +68,8 @@ impl<W: World> Driver<W> {
                 (key, since)
             })
             .collect();
-        let mut gone: Vec<_> = missing.iter().filter(|(_, since)| now.since(**since) >= GONE_FOR).map(|(key, _)| key.clone()).collect();
+        let mut gone: Vec<_> =
+            missing.iter().filter(|(_, since)| now.since(**since) >= GONE_FOR).map(|(key, _)| key.clone()).collect();
         self.reconciler.missing = missing;
         gone.sort();
         for (id, fingerprint) in gone {

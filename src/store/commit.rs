@@ -100,7 +100,12 @@ fn project(tx: &Transaction<'_>, id: IncidentId, seq: Seq, at: Time, event: &Inc
         E::AlertAttached { fingerprint, starts_at, .. } => attach(tx, id, &fingerprint.0, *starts_at),
         E::AttemptStarted { attempt, .. } => set(tx, id, "UPDATE incidents SET attempts = ?2 WHERE id = ?1", &[attempt]),
         E::Healed { .. } => set(tx, id, "UPDATE incidents SET state = 'healed', healed_at = ?2 WHERE id = ?1", &[&at.0]),
-        E::CareFailed { .. } | E::Retried { .. } => set(tx, id, "UPDATE incidents SET state = 'open' WHERE id = ?1", &[]),
+        E::Retried { revision: Some(revision), .. } => {
+            set(tx, id, "UPDATE incidents SET state = 'open', revision = ?2 WHERE id = ?1", &[&&*revision.0])
+        }
+        E::CareFailed { .. } | E::Retried { revision: None, .. } => {
+            set(tx, id, "UPDATE incidents SET state = 'open' WHERE id = ?1", &[])
+        }
         E::Escalated { .. } => set(tx, id, "UPDATE incidents SET state = 'escalated' WHERE id = ?1", &[]),
         E::Closed { outcome, .. } => set(
             tx,

@@ -53,7 +53,7 @@ fn check_sees_what_no_file_shows_alone() {
     for part in [
         "3 mistakes found",
         "b.md:3:23: \"nihgtly\" is no name in `time_intervals:`; did you mean `nightly`?",
-        "matches this playbook and `container-down` in ./a.md",
+        "matches this playbook and `container-down` in ././a.md; heald would repair neither",
         "heald.yaml: `guards: { severity: { playbooks: … } }` names the playbook `secnod`, and there is none; did you mean `second`?",
     ] {
         assert!(said.contains(part), "{part} is missing: {said}");

@@ -4,6 +4,7 @@
 
 mod cli;
 mod licences;
+mod reload;
 mod shipped;
 mod stop;
 mod tidy;
