@@ -1,8 +1,11 @@
 //! The command line. One file per command; flags are data, and all but `serve`, `check` and `simulate` only ask the daemon.
 
+mod approve;
+mod breaker;
 mod check;
 mod client;
 mod close;
+mod explain;
 mod hold;
 mod incidents;
 mod pause;
@@ -35,6 +38,9 @@ enum Command {
     Check(check::Args),
     Status(status::Args),
     Incidents(incidents::Args),
+    Explain(explain::Args),
+    Approve(approve::Approve),
+    Deny(approve::Deny),
     Hold(hold::Args),
     Release(release::Args),
     Retry(retry::Args),
@@ -42,6 +48,7 @@ enum Command {
     Pause(pause::Args),
     Resume(resume::Args),
     Reload(reload::Args),
+    Breaker(breaker::Args),
     Store(store::Args),
     Simulate(simulate::Args),
 }
@@ -88,6 +95,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Check(args) => check::run(args),
         Command::Status(args) => status::run(args).await,
         Command::Incidents(args) => incidents::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
+        Command::Approve(args) => approve::approve(args).await,
+        Command::Deny(args) => approve::deny(args).await,
         Command::Hold(args) => hold::run(args).await,
         Command::Release(args) => release::run(args).await,
         Command::Retry(args) => retry::run(args).await,
@@ -95,6 +105,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
         Command::Reload(args) => reload::run(args).await,
+        Command::Breaker(args) => breaker::run(args).await,
         Command::Store(args) => store::run(args),
         Command::Simulate(args) => simulate::run(args).await,
     }

@@ -37,10 +37,9 @@ impl<W: World> Driver<W> {
         let now = self.clock.now();
         let mut receipt = Receipt::default();
         for alert in alerts {
-            let host = alert.label(&self.config.in_force.host_label);
-            if !host.is_empty() && host != self.config.host {
+            if let Some(host) = self.foreign(&alert) {
                 receipt.other_host += 1;
-                self.remember(&format!("{}: its host is {:?}, this is {:?}", name(&alert), cut(host), self.config.host));
+                self.remember(&format!("{}: its host is {host:?}, this is {:?}", name(&alert), self.config.host));
                 continue;
             }
             match alert.status {
@@ -77,19 +76,7 @@ impl<W: World> Driver<W> {
             receipt.unmatched += 1;
             return self.remember(&format!("{}: no playbook matches", name(&alert)));
         };
-        let target = if books.len() > 1 {
-            let names: Vec<&str> = books.iter().map(|book| &*book.id.0).collect();
-            Err(format!(
-                "more than one playbook matches it: {}; give one a higher `priority:`, or make their matchers exclude each other",
-                names.join(", ")
-            ))
-        } else {
-            self.target(&book, &alert)
-        };
-        let (subject, problem) = match target {
-            Ok(target) => (Subject::Target(target), None),
-            Err(why) => (Subject::Alert(alert.fingerprint.clone()), Some(why)),
-        };
+        let (subject, problem) = self.subject(&books, &alert);
         match self.state.open_for(&book.id, &subject) {
             Some(id) => self.join(id, alert, false, now, receipt, round),
             None => self.open(&book, subject, problem, &alert, now, receipt, round),
@@ -163,6 +150,30 @@ impl<W: World> Driver<W> {
             self.world.admit_probe(probe)?;
         }
         Ok(target)
+    }
+
+    /// The host that it is about, where that is not this one.
+    pub(super) fn foreign(&self, alert: &Alert) -> Option<String> {
+        let host = alert.label(&self.config.in_force.host_label);
+        (!host.is_empty() && host != self.config.host).then(|| cut(host))
+    }
+
+    /// What it is about; where no target can be made of it, also why. `books`: those that apply, at least one.
+    pub(super) fn subject(&self, books: &[Arc<Playbook>], alert: &Alert) -> (Subject, Option<String>) {
+        let target = match books {
+            [book] => self.target(book, alert),
+            _ => {
+                let names: Vec<&str> = books.iter().map(|book| &*book.id.0).collect();
+                Err(format!(
+                    "more than one playbook matches it: {}; give one a higher `priority:`, or make their matchers exclude each other",
+                    names.join(", ")
+                ))
+            }
+        };
+        match target {
+            Ok(target) => (Subject::Target(target), None),
+            Err(why) => (Subject::Alert(alert.fingerprint.clone()), Some(why)),
+        }
     }
 
     pub(super) fn keep_edition(&mut self, revision: &Revision, round: &mut Round) {

@@ -247,7 +247,12 @@ impl World for SimWorld {
             // The rest are news; these need somebody.
             let helps = matches!(
                 notice.kind,
-                NoticeKind::Escalated | NoticeKind::FiresAnew | NoticeKind::WouldAct | NoticeKind::AlertWithoutSymptom
+                NoticeKind::Escalated
+                    | NoticeKind::FiresAnew
+                    | NoticeKind::WouldAct
+                    | NoticeKind::AlertWithoutSymptom
+                    | NoticeKind::ApprovalNeeded
+                    | NoticeKind::StandsBack
             );
             let about = scene.host.services.iter().position(|service| service.target.to_string() == notice.target);
             if let Some(service) = about.filter(|service| helps && !scene.host.is_stopped(*service)) {

@@ -72,9 +72,15 @@ impl Daemon {
     }
 
     fn ask(&self, what: &str, body: &str) -> Option<String> {
+        self.ask_with(what, "", body)
+    }
+
+    /// `headers`: each with its line's end.
+    fn ask_with(&self, what: &str, headers: &str, body: &str) -> Option<String> {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         let length = body.len();
-        write!(socket, "{what} HTTP/1.1\r\nhost: h\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}").ok()?;
+        write!(socket, "{what} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}")
+            .ok()?;
         let mut answer = String::new();
         socket.read_to_string(&mut answer).ok()?;
         Some(answer)
@@ -189,6 +195,42 @@ fn a_file_in_the_state_folder_pauses_heald_until_it_is_removed() {
     fs::remove_file(&file).unwrap();
     daemon.until("lifted", || daemon.paused().is_none());
     daemon.until("counted", || daemon.metric("heald_paused") == 0.0);
+}
+
+#[test]
+fn whoever_knows_the_token_controls_heald_over_http() {
+    let mut daemon = Daemon::start();
+    let dir = daemon.dir.path();
+    fs::write(dir.join("admin-token"), "canary\n").unwrap();
+    let web = format!("web: {{ listen: \"127.0.0.1:{}\", admin: {{ bearer_file: admin-token }} }}\n", daemon.port);
+    configure(dir, &format!("{web}{BASE}"));
+    daemon.restart();
+    let ask = |what: &str, token: &str, body: &str| {
+        let answer = daemon.ask_with(what, &format!("authorization: Bearer {token}\r\n"), body).unwrap();
+        assert!(!answer.contains("canary"), "{answer}");
+        answer
+    };
+    let pause = r#"{"verb":"pause","why":"storm"}"#;
+    for token in ["", "canar", "canary2"] {
+        for path in ["POST /-/reload", "GET /api/v1/incidents", "POST /api/v1/orders"] {
+            let answer = ask(path, token, pause);
+            assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("www-authenticate: Bearer"), "{path}: {answer}");
+        }
+    }
+    assert_eq!(daemon.paused(), None);
+    assert!(ask("POST /api/v1/orders", "canary", pause).starts_with("HTTP/1.1 200"));
+    assert_eq!(daemon.paused().as_deref(), Some("by http admin until lifted: storm"));
+    assert!(ask("GET /api/v1/status", "canary", "").contains("by http admin until lifted: storm"));
+    assert!(ask("POST /-/reload", "canary", "").contains("in force, with 1 playbook"));
+    configure(daemon.dir.path(), "frobnicate: 1\n");
+    let refused = ask("PUT /-/reload", "canary", "");
+    assert!(refused.starts_with("HTTP/1.1 400") && refused.contains("heald.yaml:1:1"), "{refused}");
+    assert!(ask("GET /nowhere", "", "").starts_with("HTTP/1.1 404"));
+    // The webhook and the pages ask for what they asked for before.
+    assert!(daemon.opens("One") && daemon.get("/-/healthy").unwrap().contains("healthy"));
+    let page = daemon.get("/metrics").unwrap();
+    let line = |code: u16, count: u32| format!("heald_control_requests_total{{code=\"{code}\"}} {count}\n");
+    assert!(page.contains(&line(401, 9)) && page.contains(&line(400, 1)) && page.contains(&line(200, 3)), "{page}");
 }
 
 #[test]

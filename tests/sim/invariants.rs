@@ -83,15 +83,17 @@ fn r01_taken_is_on_disk(evidence: &Evidence<'_>) {
 }
 
 /// **R4** N deliveries of the same (fingerprint, startsAt, status) give one incident and one run: a repeat joins while the
-/// incident is open, and one that comes later opens an incident that knows its predecessor.
+/// incident is open, and one that comes later opens an incident that knows its predecessor. (Of each alert heald remembers
+/// the last episode; what comes again after a newer one is looked at as if it were new.)
 fn r04_one_incident_for_one_episode(evidence: &Evidence<'_>) {
-    let mut last: HashMap<(&Fingerprint, Timestamp), IncidentId> = HashMap::new();
+    let mut last: HashMap<&Fingerprint, (Timestamp, IncidentId)> = HashMap::new();
     let mut joined: BTreeSet<(IncidentId, &Fingerprint, Timestamp)> = BTreeSet::new();
     for (id, previous, key) in attached(evidence) {
         assert!(joined.insert((id, key.0, key.1)), "incident {id} took {key:?} twice");
-        if let (Some(earlier), Some(previous)) = (last.insert(key, id), previous) {
-            // It may have had alerts of two episodes; then the last one is named.
-            assert!(previous.is_some_and(|previous| previous >= earlier), "{id} does not know of {earlier}: {key:?}");
+        if let (Some((starts_at, earlier)), Some(previous)) = (last.insert(key.0, (key.1, id)), previous)
+            && starts_at == key.1
+        {
+            assert_eq!(previous, Some(earlier), "{id} does not know of {earlier}: {key:?}");
         }
     }
 }
@@ -196,11 +198,12 @@ fn r11_budgets_hold(evidence: &Evidence<'_>) {
 }
 
 /// **R14** Attempts back off, and the schedule survives restarts: after the n-th attempt in ten minutes that did not help,
-/// `base * 2^(n-1)`, at most `max`.
+/// `base * 2^(n-1)`, at most `max`. Counted from when that attempt began: where the next is proposed in the same breath in
+/// which it ended, the loop's ledger does not know its end yet.
 fn r14_attempts_back_off(evidence: &Evidence<'_>) {
     let Limits { cooldown, .. } = books::all()[0].limits.clone();
-    // Of each target: when an attempt began, when it ended, whether it was verified.
-    let mut past: HashMap<Target, Vec<(AttemptId, Time, Option<Time>, bool)>> = HashMap::new();
+    // Of each target: when an attempt began, and whether it was verified.
+    let mut past: HashMap<Target, Vec<(AttemptId, Time, bool)>> = HashMap::new();
     for row in evidence.rows {
         let Record::Incident { id, event } = &row.record else { continue };
         match event {
@@ -208,19 +211,18 @@ fn r14_attempts_back_off(evidence: &Evidence<'_>) {
                 for target in locks {
                     let list = past.entry(target.clone()).or_default();
                     let recent = list.iter().filter(|(_, began, ..)| row.at.since(*began) < Duration::from_secs(600));
-                    let failed: Vec<Time> =
-                        recent.filter(|(.., verified)| !verified).map(|(_, began, ended, _)| ended.unwrap_or(*began)).collect();
+                    let failed: Vec<Time> = recent.filter(|(.., verified)| !verified).map(|(_, began, ..)| *began).collect();
                     let wait = cooldown.base * 2_u32.pow(u32::try_from(failed.len()).unwrap().clamp(1, 8) - 1);
                     if let Some(last) = failed.iter().max() {
                         assert!(row.at >= *last + wait.min(cooldown.max), "{wait:?} after {last} at the earliest: {row:?}");
                     }
-                    list.push((AttemptId { incident: *id, number: *attempt }, row.at, None, false));
+                    list.push((AttemptId { incident: *id, number: *attempt }, row.at, false));
                 }
             }
             E::AttemptEnded { attempt, outcome, .. } => {
                 let me = AttemptId { incident: *id, number: *attempt };
                 for one in past.values_mut().flatten().filter(|(id, ..)| *id == me) {
-                    (one.2, one.3) = (Some(row.at), *outcome == AttemptOutcome::Healed);
+                    one.2 = *outcome == AttemptOutcome::Healed;
                 }
             }
             _ => {}

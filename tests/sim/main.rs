@@ -21,6 +21,7 @@ mod invariants;
 mod life;
 mod liveness;
 mod mutants;
+mod neighbours;
 mod reload;
 mod rng;
 mod seat;

@@ -5,8 +5,7 @@
 use crate::books;
 use crate::life::on_paused_clock;
 use crate::liveness;
-use heald::domain::alert::ListedAlert;
-use heald::domain::alert::{Alert, AlertStatus, Labels};
+use heald::domain::alert::{Alert, AlertStatus, Labels, ListedAlert};
 use heald::domain::id::{Fingerprint, IncidentId, Revision};
 use heald::domain::look::{Evidence, LookHow, Observation, ProbeResult, ProbeVerdict, TargetState};
 use heald::domain::notice::{Delivery, Notice};
@@ -176,10 +175,14 @@ fn changed(mut book: Playbook) -> Playbook {
 
 impl Life {
     async fn fire(&self, alert: &str) -> IncidentId {
-        let labels = [("alertname", alert), ("target", "web.service")];
+        self.fire_for(alert, "web.service").await
+    }
+
+    async fn fire_for(&self, alert: &str, target: &str) -> IncidentId {
+        let labels = [("alertname", alert), ("target", target)];
         let labels: Labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let alert = Alert {
-            fingerprint: Fingerprint::from(alert),
+            fingerprint: Fingerprint::from(format!("{alert}/{target}").as_str()),
             status: AlertStatus::Firing,
             starts_at: Timestamp::from_millisecond(self.clock.now().0).unwrap(),
             labels,
@@ -294,7 +297,8 @@ fn of_a_removed_playbook_the_running_step_ends_and_the_probes_decide() {
             life.until_sent(&["wait"]).await;
             life.handle.reload(in_force(&[named("Down")])).await.unwrap();
             life.service.leave.add_permits(10);
-            let view = life.until_state(id, if mends { "healed" } else { "escalated" }).await;
+            // Good after no more than a wait is nobody's repair.
+            let view = life.until_state(id, if mends { "watching" } else { "escalated" }).await;
             assert_eq!(life.service.sent(), ["wait"]);
             assert_eq!(texts(&view).contains("the playbook was removed"), !mends, "{}", texts(&view));
             life.end().await;
@@ -315,6 +319,28 @@ fn a_name_that_left_the_allow_list_is_not_touched_any_more() {
         life.service.leave.add_permits(10);
         life.until_state(id, "escalated").await;
         assert_eq!(life.service.sent(), ["wait"]);
+        life.end().await;
+    });
+}
+
+#[test]
+fn new_thresholds_count_those_who_are_down_already() {
+    let dir = liveness::tempdir();
+    on_paused_clock(async {
+        let life = begin(dir.path(), &[named("Down")], None, 10);
+        life.pause().await;
+        let ids = [life.fire_for("Down", "web.service").await, life.fire_for("Down", "db.service").await];
+        for id in ids {
+            life.until_state(id, "held").await;
+        }
+        let mut strict = in_force(&[named("Down")]);
+        strict.policy.blast.storm.targets = 1;
+        life.handle.reload(strict).await.unwrap();
+        life.order(PersonOrder::Resume).await.unwrap();
+        life.until("a storm", async || life.view(ids[0]).await.next.is_some_and(|next| next.why.contains("blast_radius"))).await;
+        assert_eq!(life.service.sent(), [""; 0]);
+        life.handle.reload(in_force(&[named("Down")])).await.unwrap();
+        life.until("repairs", async || !life.service.sent().is_empty()).await;
         life.end().await;
     });
 }

@@ -109,7 +109,7 @@ impl World for Seat {
     async fn tell(&self, notice: Notice) -> Vec<Delivery> {
         self.alive().await;
         let error = (self.rough && self.chance(10)).then(|| "no answer".to_owned());
-        let told = Told { at: self.clock.now(), incident: notice.incident, kind: notice.kind, accepted: error.is_none() };
+        let told = Told { incident: notice.incident, kind: notice.kind, accepted: error.is_none() };
         self.host.lock().unwrap().told.push(told);
         tokio::time::sleep(Duration::from_millis(300)).await;
         self.alive().await;

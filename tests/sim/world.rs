@@ -84,7 +84,6 @@ pub struct Call {
 /// A message that reached the channel; people have read it whatever the channel answered.
 #[derive(Clone, Debug)]
 pub struct Told {
-    pub at: Time,
     pub incident: IncidentId,
     pub kind: NoticeKind,
     pub accepted: bool,
