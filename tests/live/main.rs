@@ -11,6 +11,7 @@
 mod lab;
 
 mod alerts;
+mod consent;
 mod crashes;
 mod flood;
 mod guards;
@@ -45,7 +46,7 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 21] = [
+const TESTS: [(&str, Test); 22] = [
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
     ("silenced_alert_waits", |scene| guards::silenced(scene).boxed_local()),
@@ -58,6 +59,7 @@ const TESTS: [(&str, Test); 21] = [
     ("slow_starters_restart_once", |scene| managers::slow_starters(scene).boxed_local()),
     ("unit_killed_is_healed", |scene| repairs::unit_killed(scene).boxed_local()),
     ("container_killed_is_healed", |scene| repairs::container_killed(scene).boxed_local()),
+    ("approval_is_asked_first", |scene| consent::asked_first(scene).boxed_local()),
     ("stopped_by_a_person_is_left_alone", |scene| repairs::stopped_by_a_person(scene).boxed_local()),
     ("stopped_in_after_care_is_left_alone", |scene| guards::stopped_in_after_care(scene).boxed_local()),
     ("own_ground_is_left_to_people", |scene| guards::own_ground(scene).boxed_local()),
