@@ -42,7 +42,7 @@ const REACH_EVERY: Duration = Duration::from_secs(10);
 /// For answers under way when the loop has ended.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// After-care ends this long after the resolve where the configuration does not say: Alertmanager's own default.
-const GROUP_INTERVAL: Duration = Duration::from_secs(300);
+pub const GROUP_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -145,7 +145,7 @@ async fn start_loop(
         host: settings.host.clone(),
         host_label: settings.host_label.clone(),
         allow: settings.targets.clone(),
-        group_interval: settings.alertmanager.as_ref().map_or(GROUP_INTERVAL, |alertmanager| alertmanager.group_interval),
+        group_interval: group_interval(settings),
         policy: policy(settings),
         asks_alertmanager: settings.alertmanager.as_ref().is_some_and(|alertmanager| alertmanager.url.is_some()),
         #[cfg(any(test, feature = "failpoints"))]
@@ -191,8 +191,13 @@ fn escalate_only(
     (handle, task)
 }
 
+/// How long Alertmanager may keep a second failure to itself.
+pub fn group_interval(settings: &Settings) -> Duration {
+    settings.alertmanager.as_ref().map_or(GROUP_INTERVAL, |alertmanager| alertmanager.group_interval)
+}
+
 /// The configuration's `guards:`, and what heald stands on here.
-fn policy(settings: &Settings) -> Policy {
+pub fn policy(settings: &Settings) -> Policy {
     let mut policy = settings.guards.clone();
     policy.protected.extend(link::own::protected());
     policy
@@ -293,18 +298,25 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 /// Every mistake of both, one to a line.
 pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
     let settings = config::load(file)?;
-    let dirs: &[PathBuf] = &settings.playbooks;
+    let books = read_books(&settings, &settings.playbooks)?;
+    Ok((settings, books))
+}
+
+/// Reads playbooks of these folders and files under a configuration.
+///
+/// # Errors
+/// Every mistake of theirs, one to a line.
+pub fn read_books(settings: &Settings, dirs: &[PathBuf]) -> Result<Books, Vec<Problem>> {
     let books = crate::book::load(dirs, &settings.overrides, &settings.vars).and_then(|books| {
         let problems = crate::book::check(&books, Some(&settings.guards));
         if problems.is_empty() { Ok(books) } else { Err(problems) }
     });
-    let books = books.map_err(|problems| {
+    books.map_err(|problems| {
         // The books know what the configuration says about them, but not where it stands.
         let named = |problem: Problem| match problem.file.as_os_str() == crate::book::OVERRIDES {
-            true => Problem { file: file.to_owned(), ..problem },
+            true => Problem { file: settings.file.clone(), ..problem },
             false => problem,
         };
-        problems.into_iter().map(named).collect::<Vec<_>>()
-    })?;
-    Ok((settings, books))
+        problems.into_iter().map(named).collect()
+    })
 }

@@ -1,13 +1,16 @@
-//! The command line. One file per command; flags are data, and all but `serve` and `check` only ask the daemon.
+//! The command line. One file per command; flags are data, and `serve`, `check` and what works on the journal apart, they only ask the daemon.
 
 mod check;
 mod client;
 mod close;
+mod export;
 mod hold;
 mod incidents;
+mod journal;
 mod pause;
 mod print;
 mod release;
+mod replay;
 mod resume;
 mod retry;
 mod serve;
@@ -40,6 +43,8 @@ enum Command {
     Pause(pause::Args),
     Resume(resume::Args),
     Store(store::Args),
+    Export(export::Args),
+    Replay(replay::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no heald answers.";
@@ -91,6 +96,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
         Command::Store(args) => store::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Replay(args) => replay::run(args),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From alerts to incidents: which are ours, which are known, which open something.
 
+use super::choose::{Admission, Choice, choose};
 use super::handle::Reply;
 use super::handle::{Receipt, Request, Unavailable};
 use super::world::World;
@@ -8,9 +9,8 @@ use crate::domain::alert::{Alert, AlertStatus, Remediate};
 use crate::domain::decide::Signal;
 use crate::domain::id::{IncidentId, Revision};
 use crate::domain::incident::{IncidentEvent, Subject};
-use crate::domain::plan::{self, Binding, Section};
 use crate::domain::playbook::Playbook;
-use crate::domain::target::{Target, cut};
+use crate::domain::target::cut;
 use crate::domain::time::Time;
 use crate::telemetry::Stage;
 use std::sync::Arc;
@@ -72,19 +72,12 @@ impl<W: World> Driver<W> {
             let repeat = known.is_some_and(|attached| attached.starts_at >= alert.starts_at);
             return self.join(id, alert, repeat, now, receipt, round);
         }
-        let books: Vec<Arc<Playbook>> = self.library.chosen(&alert.labels).into_iter().cloned().collect();
-        let Some(book) = books.first().cloned() else {
+        let world = &self.world;
+        let admission =
+            Admission { allow: &self.config.allow, step: &|step| world.admit(step), probe: &|probe| world.admit_probe(probe) };
+        let Some(Choice { book, target }) = choose(&self.library, &alert.context(), &admission) else {
             receipt.unmatched += 1;
             return self.remember(&format!("{}: no playbook matches", name(&alert)));
-        };
-        let target = if books.len() > 1 {
-            let names: Vec<&str> = books.iter().map(|book| &*book.id.0).collect();
-            Err(format!(
-                "more than one playbook matches it: {}; give one a higher `priority:`, or make their matchers exclude each other",
-                names.join(", ")
-            ))
-        } else {
-            self.target(&book, &alert)
         };
         let (subject, problem) = match target {
             Ok(target) => (Subject::Target(target), None),
@@ -134,24 +127,6 @@ impl<W: World> Driver<W> {
         };
         self.record(id, event, now, round);
         self.signal(id, Signal::Opened { problem }, now, round);
-    }
-
-    /// The target, when everything that the playbook would do with it fits: nothing is left half-done by a typo.
-    fn target(&self, book: &Playbook, alert: &Alert) -> Result<Target, String> {
-        let target = plan::target_of(book, &alert.labels, &alert.annotations, &self.config.allow)?;
-        let context = alert.context();
-        let binding = Binding { playbook: book, target: Some(&target), alert: &context, allow: &self.config.allow };
-        let rungs = (0..book.rungs.len()).map(Section::Rung);
-        let rollback = (!book.rollback.is_empty()).then_some(Section::Rollback);
-        for section in rungs.chain(rollback) {
-            for step in &binding.plan(section)?.steps {
-                self.world.admit(step)?;
-            }
-        }
-        for probe in &binding.probes()? {
-            self.world.admit_probe(probe)?;
-        }
-        Ok(target)
     }
 
     fn keep_edition(&mut self, revision: &Revision, round: &mut Round) {

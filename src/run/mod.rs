@@ -35,6 +35,7 @@ use tokio::sync::{mpsc, watch};
 use world::World;
 
 mod census;
+mod choose;
 pub mod clock;
 mod escalate_only;
 pub mod handle;
@@ -46,6 +47,7 @@ mod orders;
 mod pace;
 mod perform;
 mod reconcile;
+pub mod replay;
 mod show;
 mod state;
 mod trust;

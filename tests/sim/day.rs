@@ -95,6 +95,7 @@ fn day(seed: u64) -> BTreeMap<&'static str, usize> {
     let rows = journal(dir.path());
     let evidence = Evidence { rows: &rows, calls: &world.history, deaths: &deaths, taken: &alerts.taken };
     invariants::safety(&evidence);
+    crate::replay::agrees(&rows);
     invariants::liveness(&last_views, &rows, &world, end);
     let mut happened = BTreeMap::from([("died", deaths.len())]);
     for row in &rows {

@@ -68,6 +68,7 @@ fn answer(state: &mut FakeState, request: Request) {
             state.orders.push((order, by));
             let _ = reply.send(state.order_error.clone().map_or_else(|| Ok("done".to_owned()), Err));
         }
+        Request::Listed { .. } => {}
         Request::AlertsLost { why } => state.lost.push(why),
         Request::Status { reply } => {
             let _ = reply.send(Status {
