@@ -86,7 +86,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
     match totals.differences() {
         0 => Ok(()),
         // Scripts go by the exit code.
-        some => Err(Failure::Refused(format!("{some} of {} decisions differ", totals.points))),
+        some => Err(Failure::Refused(format!("{some} of {} differ", check::count(totals.points, "decision")))),
     }
 }
 
@@ -192,7 +192,8 @@ fn text(differences: &[Difference], totals: &Totals, zone: &TimeZone) -> String 
     if !differences.is_empty() {
         text.push('\n');
     }
-    text += &format!("{} decisions asked anew: {} the same, {} different\n", totals.points, totals.same, totals.differences());
+    let decisions = check::count(totals.points, "decision");
+    text += &format!("{decisions} asked anew: {} the same, {} different\n", totals.same, totals.differences());
     let kinds: Vec<Vec<String>> = totals.different.iter().map(|(kind, count)| vec![format!("  {count}"), kind.clone()]).collect();
     text += &table(&kinds);
     let attempts = totals.attempts();

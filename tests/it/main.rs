@@ -4,6 +4,7 @@
 
 mod cli;
 mod licences;
+mod replay;
 mod shipped;
 mod stop;
 mod tidy;
