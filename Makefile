@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 BINARY ?= target/release/heald
 LAB = $(CARGO) run --quiet --example lab --
 
-.PHONY: help demo test test-unit test-sim test-rules test-live lint bench setup lab-up lab-down build install uninstall clean
+.PHONY: help demo test test-unit test-sim soak mutants test-rules test-live lint bench setup lab-up lab-down build install uninstall clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ test-unit: ## The pure core, the files, the wire
 
 test-sim: ## Seeded simulation of the core, and of the loop with its store
 	$(CARGO) test --locked --test sim
+
+soak: ## Fresh seeds until Ctrl-C; prints one that fails, and how to see it again (HEALD_SOAK_SECONDS=n: for so long)
+	$(CARGO) test --locked --test sim soak -- --ignored --nocapture
+
+mutants: ## Takes each guard away and names what notices (HEALD_SIM_WITHOUT=budget: only that one)
+	$(CARGO) test --locked --features failpoints --test sim mutants -- --ignored --nocapture
 
 test-rules: setup ## Alert rules and Alertmanager's configuration, with promtool and amtool
 	tests/rules.sh

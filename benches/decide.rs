@@ -26,7 +26,7 @@ use heald::domain::target::{AllowList, Target};
 use heald::domain::time::Time;
 use heald::run::clock::Clock;
 use heald::run::world::{ActOrder, LookOrder, World};
-use heald::run::{Config, Driver};
+use heald::run::{Config, Driver, InForce, Switch};
 use heald::store::{Horizon, Store};
 use heald::telemetry::Telemetry;
 use rustix::time::ClockId;
@@ -269,6 +269,7 @@ impl Open {
         let incident = &self.incidents[&id];
         let book = self.library.get(&incident.playbook).expect("its playbook");
         let facts = Facts {
+            removed: false,
             budget_in_force: &[],
             playbook: book,
             mode: book.mode,
@@ -350,16 +351,20 @@ fn the_loop(playbooks: usize, open: usize) -> (f64, f64, f64) {
     let measured = 20 * DELIVERY;
     let config = Config {
         host: "web-1".to_owned(),
-        host_label: "host".to_owned(),
-        allow: AllowList { units: (0..open + measured).map(unit).collect(), ..AllowList::default() },
-        policy: Policy::default(),
+        in_force: InForce {
+            host_label: "host".to_owned(),
+            allow: AllowList { units: (0..open + measured).map(unit).collect(), ..AllowList::default() },
+            policy: Policy::default(),
+            group_interval: Duration::from_secs(300),
+            books: books.iter().map(|(edition, book)| (Arc::clone(book), edition.to_json().into())).collect(),
+        },
+        switch: Switch::none(),
         asks_alertmanager: false,
         #[cfg(feature = "failpoints")]
         without: None,
-        group_interval: Duration::from_secs(300),
-        books: books.iter().map(|(edition, book)| (Arc::clone(book), edition.to_json().into())).collect(),
         compile: |_| Err("not in this bench".to_owned()),
         heartbeat: Box::new(|| {}),
+        heartbeat_every: heald::run::HEARTBEAT,
         dependencies,
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

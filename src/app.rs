@@ -4,32 +4,35 @@ use crate::book::Edition;
 use crate::collect::docker::Containers;
 use crate::config::{self, Settings};
 use crate::console;
-use crate::domain::guard::Guard;
-use crate::domain::incident::AttemptOutcome;
 use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::Policy;
-use crate::domain::target::AllowList;
 use crate::ingest::{self, Auth, Limits, Pages, Secrets, Server, Web};
 use crate::link::alertmanager::Alertmanager;
 use crate::link::docker::Docker;
 use crate::link::systemd::Systemd;
-use crate::link::{self, Tools};
+use crate::link::{self, Allowed, Tools};
 use crate::notify::{self, Notifier};
 use crate::real_world::RealWorld;
 use crate::run::clock::Clock;
 use crate::run::handle::Handle;
-use crate::run::{self, Config, Driver};
+use crate::run::{self, Config, Driver, InForce};
 use crate::store::{Horizon, OpenError, Store};
 use crate::telemetry::Telemetry;
 use crate::yaml::Problem;
+use axum::Router;
+use reload::Reloader;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+mod reload;
+mod switch;
 
 /// The playbooks in force, with what the store keeps of each.
 pub type Books = Vec<(Edition, Arc<Playbook>)>;
@@ -39,55 +42,78 @@ type Dependencies = BTreeMap<String, String>;
 
 /// How often systemd, Docker and Alertmanager are asked whether they answer.
 const REACH_EVERY: Duration = Duration::from_secs(10);
+/// What the journal calls whoever gives orders over HTTP.
+const HTTP_ADMIN: &str = "http admin";
 /// For answers under way when the loop has ended.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// After-care ends this long after the resolve where the configuration does not say: Alertmanager's own default.
 pub const GROUP_INTERVAL: Duration = Duration::from_secs(300);
 
-/// Runs until SIGTERM or SIGINT.
+/// What of the settings is judged only by whoever takes it; the same at a start and at a reload.
+struct Checked {
+    auth: Auth,
+    /// Who may control heald over HTTP: nobody, unless configured.
+    admin: Option<Auth>,
+    notifier: Notifier,
+}
+
+/// SIGTERM and SIGINT end heald, SIGHUP has it read its configuration again.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+/// Runs until SIGTERM or SIGINT. `listen`: instead of the file's, also after a reload.
 ///
 /// # Errors
 /// What kept heald from starting, or the journal from being trusted.
-pub async fn serve(settings: Settings, books: Books) -> Result<(), String> {
+pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAddr>) -> Result<(), String> {
+    settings.web.listen = listen.unwrap_or(settings.web.listen);
+    // From here on a SIGHUP no longer kills.
+    let signals = Signals::hear().map_err(|error| format!("signals can't be heard: {error}"))?;
     let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"));
-    for (_, book) in &books {
-        telemetry.playbook(&book.id.0, &AttemptOutcome::ALL.map(AttemptOutcome::label));
-    }
-    telemetry.guards(&Guard::ALL.map(Guard::label));
+    reload::begin_series(&telemetry, &books);
+    reload::note(&telemetry, true);
     let tools = tools(&settings)?;
-    let notifier = Notifier::new(notify_settings(&settings)).map_err(|error| format!("notify: {error}"))?;
+    let Checked { auth, admin, notifier } = Checked::of(&settings)?;
     let world = Arc::new(RealWorld::new(tools.clone(), notifier));
     let (stop, stopping) = watch::channel(false);
     // The doors stay open until the loop has ended: it answers 503 meanwhile.
     let (close, closing) = watch::channel(false);
-    let dependencies = watch_dependencies(&settings, &tools, &telemetry);
+    let dependencies = watch_dependencies(&tools, &telemetry);
 
     // The address first: a second heald is then refused before it touches the journal.
     let limits = Limits { connections_max: settings.web.max_connections as usize, ..Limits::default() };
     let server = Server::bind(settings.web.listen, limits).await?;
     let (handle, driver) = start_loop(&settings, books, &world, &telemetry, dependencies, stopping.clone()).await?;
+    let reloader = Reloader::new(handle.clone(), telemetry.clone(), settings.clone(), listen);
     let control = console::bind(&settings.state.join("control.sock")).await?;
 
     let web = Web {
         handle: handle.clone(),
         telemetry: telemetry.clone(),
-        auth: auth(&settings)?,
+        auth,
         limits,
         pages: Pages { targets: targets_page(&tools) },
     };
-    let mut doors = vec![tokio::spawn(console::serve(control, handle, stopped(closing.clone())))];
+    let control_routes = admin.map_or_else(Router::new, |admin| {
+        let routes = console::routes(handle.clone(), reloader.hook(), closing.clone(), HTTP_ADMIN);
+        ingest::behind(routes, admin, telemetry.clone())
+    });
+    let mut doors = vec![tokio::spawn(console::serve(control, handle, reloader.hook(), stopped(closing.clone())))];
     match settings.web.metrics_listen {
-        None => doors.push(tokio::spawn(server.serve(ingest::router(web), stopped(closing)))),
+        None => doors.push(tokio::spawn(server.serve(ingest::router(web).merge(control_routes), stopped(closing)))),
         Some(address) => {
             let metrics = Server::bind(address, limits).await?;
             doors.push(tokio::spawn(metrics.serve(ingest::pages_router(web.clone()), stopped(closing.clone()))));
-            doors.push(tokio::spawn(server.serve(ingest::webhook_router(web), stopped(closing))));
+            doors.push(tokio::spawn(server.serve(ingest::webhook_router(web).merge(control_routes), stopped(closing))));
         }
     }
     tracing::info!(listen = %settings.web.listen, state = %settings.state.display(), "heald is ready");
     // Without systemd there is nobody to tell.
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
-    let ended = wait(driver, &stop).await;
+    let ended = wait(driver, &stop, signals, &reloader).await;
     close.send_replace(true);
     for door in doors {
         let end = door.abort_handle();
@@ -99,16 +125,22 @@ pub async fn serve(settings: Settings, books: Books) -> Result<(), String> {
 }
 
 /// Waits for the order to stop, and lets the running step end; or for the loop to give up.
-async fn wait(mut driver: JoinHandle<Result<(), String>>, stop: &watch::Sender<bool>) -> Result<(), String> {
-    let hear = |kind| signal(kind).map_err(|error| format!("signals can't be heard: {error}"));
-    let (mut term, mut int, mut hup) =
-        (hear(SignalKind::terminate())?, hear(SignalKind::interrupt())?, hear(SignalKind::hangup())?);
+async fn wait(
+    mut driver: JoinHandle<Result<(), String>>,
+    stop: &watch::Sender<bool>,
+    mut signals: Signals,
+    reloader: &Reloader,
+) -> Result<(), String> {
     let ended = loop {
         tokio::select! {
             ended = &mut driver => break Some(ended),
-            _ = term.recv() => break None,
-            _ = int.recv() => break None,
-            _ = hup.recv() => tracing::warn!("SIGHUP: this version reads its configuration at start only; restart heald to apply changes"),
+            _ = signals.term.recv() => break None,
+            _ = signals.int.recv() => break None,
+            _ = signals.hup.recv() => {
+                // Beside the loop: a slow disk must not keep an order to stop waiting. The outcome is logged.
+                let reloader = reloader.clone();
+                tokio::spawn(async move { drop(reloader.reload("SIGHUP").await) });
+            }
         }
     };
     drop(sd_notify::notify(&[sd_notify::NotifyState::Stopping]));
@@ -143,22 +175,32 @@ async fn start_loop(
     };
     let config = Config {
         host: settings.host.clone(),
-        host_label: settings.host_label.clone(),
-        allow: settings.targets.clone(),
-        group_interval: group_interval(settings),
-        policy: policy(settings),
+        in_force: in_force(settings, &books),
+        // Before the first effect.
+        switch: switch::watch(&settings.state),
         asks_alertmanager: settings.alertmanager.as_ref().is_some_and(|alertmanager| alertmanager.url.is_some()),
         #[cfg(any(test, feature = "failpoints"))]
         without: None,
-        books: books.into_iter().map(|(edition, book)| (book, edition.to_json().into())).collect(),
         compile,
         heartbeat: Box::new(heartbeat()),
+        heartbeat_every: run::HEARTBEAT,
         dependencies,
     };
     let clock = Clock::system(loaded.mark.as_ref());
     stopping.mark_unchanged();
     let (driver, handle) = Driver::new(Arc::clone(world), store, loaded, clock, config, telemetry.clone(), stopping);
     Ok((handle, tokio::spawn(driver.run())))
+}
+
+/// What a reload replaces.
+pub fn in_force(settings: &Settings, books: &Books) -> InForce {
+    InForce {
+        host_label: settings.host_label.clone(),
+        allow: settings.targets.clone(),
+        group_interval: settings.alertmanager.as_ref().map_or(GROUP_INTERVAL, |alertmanager| alertmanager.group_interval),
+        policy: policy(settings),
+        books: books.iter().map(|(edition, book)| (Arc::clone(book), edition.to_json().into())).collect(),
+    }
 }
 
 fn escalate_only(
@@ -191,11 +233,6 @@ fn escalate_only(
     (handle, task)
 }
 
-/// How long Alertmanager may keep a second failure to itself.
-pub fn group_interval(settings: &Settings) -> Duration {
-    settings.alertmanager.as_ref().map_or(GROUP_INTERVAL, |alertmanager| alertmanager.group_interval)
-}
-
 /// The configuration's `guards:`, and what heald stands on here.
 pub fn policy(settings: &Settings) -> Policy {
     let mut policy = settings.guards.clone();
@@ -203,7 +240,11 @@ pub fn policy(settings: &Settings) -> Policy {
     policy
 }
 
-fn compile(text: &str) -> Result<Playbook, String> {
+/// A playbook's text as the store keeps it.
+///
+/// # Errors
+/// Why it can't be read any more.
+pub fn compile(text: &str) -> Result<Playbook, String> {
     let edition = Edition::from_json(text).map_err(|error| error.to_string())?;
     edition.compile().map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
@@ -219,7 +260,6 @@ fn heartbeat() -> impl Fn() + Send {
 }
 
 fn tools(settings: &Settings) -> Result<Tools, String> {
-    let allow: AllowList = settings.targets.clone();
     let http = link::http::client()?;
     let url = settings.alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.as_deref());
     let alertmanager = url.map(|url| Alertmanager::new(http.clone(), url)).transpose()?.map(Arc::new);
@@ -228,7 +268,7 @@ fn tools(settings: &Settings) -> Result<Tools, String> {
         docker: Arc::new(Docker::new(&settings.docker_host)),
         http,
         alertmanager,
-        allow: Arc::new(allow),
+        allow: Allowed::new(settings.targets.clone()),
     })
 }
 
@@ -260,9 +300,8 @@ fn targets_page(tools: &Tools) -> Arc<dyn Fn() -> futures_util::future::BoxFutur
 }
 
 /// Asks what the allow-list and the freshness of alerts need, whether it answers; heald is ready all the same.
-fn watch_dependencies(settings: &Settings, tools: &Tools, telemetry: &Telemetry) -> watch::Receiver<Dependencies> {
+fn watch_dependencies(tools: &Tools, telemetry: &Telemetry) -> watch::Receiver<Dependencies> {
     let (sender, receiver) = watch::channel(Dependencies::new());
-    let (units, containers) = (!settings.targets.units.is_empty(), !settings.targets.containers.is_empty());
     let (tools, telemetry) = (tools.clone(), telemetry.clone());
     tokio::spawn(async move {
         while !sender.is_closed() {
@@ -271,10 +310,11 @@ fn watch_dependencies(settings: &Settings, tools: &Tools, telemetry: &Telemetry)
                 telemetry.dependency(name, answer.is_ok());
                 seen.insert(name.to_owned(), answer.map_or_else(|error| format!("down: {error}"), |()| "up".to_owned()));
             };
-            if units {
+            let allow = tools.allow.now();
+            if !allow.units.is_empty() {
                 note("systemd", tools.systemd.reach().await);
             }
-            if containers {
+            if !allow.containers.is_empty() {
                 note("docker", tools.docker.reach().await);
             }
             if let Some(alertmanager) = &tools.alertmanager {
@@ -290,6 +330,14 @@ fn watch_dependencies(settings: &Settings, tools: &Tools, telemetry: &Telemetry)
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is as good an order to stop.
     drop(stopping.wait_for(|stop| *stop).await);
+}
+
+/// The configuration alone.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn settings(file: &std::path::Path) -> Result<Settings, Vec<Problem>> {
+    config::load(file)
 }
 
 /// Reads the configuration and the playbooks, as `serve` and `check` do.
@@ -319,4 +367,27 @@ pub fn read_books(settings: &Settings, dirs: &[PathBuf]) -> Result<Books, Vec<Pr
         };
         problems.into_iter().map(named).collect()
     })
+}
+
+// === impl Checked ===
+
+impl Checked {
+    fn of(settings: &Settings) -> Result<Self, String> {
+        let notifier = Notifier::new(notify_settings(settings)).map_err(|error| format!("notify: {error}"))?;
+        let admin = settings
+            .web
+            .admin
+            .as_ref()
+            .map(|secret| Secrets::parse(secret.reveal()).map_err(|error| format!("web.admin: {error}")));
+        Ok(Self { auth: auth(settings)?, admin: admin.transpose()?.map(Auth::Bearer), notifier })
+    }
+}
+
+// === impl Signals ===
+
+impl Signals {
+    fn hear() -> std::io::Result<Self> {
+        let [term, int, hup] = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+        Ok(Self { term: term?, int: int?, hup: hup? })
+    }
 }

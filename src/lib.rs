@@ -13,6 +13,7 @@ pub mod notify;
 pub mod probe;
 pub mod real_world;
 pub mod run;
+pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod yaml;

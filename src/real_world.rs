@@ -6,6 +6,7 @@ use crate::domain::look::{AlertSight, Observation, ProbeResult, ProbeVerdict, Ta
 use crate::domain::notice::{Delivery, Notice};
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::{PlannedProbe, PlannedStep};
+use crate::domain::target::AllowList;
 use crate::link::Tools;
 use crate::notify::Notifier;
 use crate::probe::{self, Probe};
@@ -50,6 +51,10 @@ impl World for RealWorld {
         Observation { alert, ..seen }
     }
 
+    fn reloaded(&self, allow: &AllowList) {
+        self.tools.allow.replace(allow.clone());
+    }
+
     async fn act(&self, order: ActOrder) -> Acted {
         let ActOrder { step, permit } = order;
         // The permit names whom it allows to touch; a step that touches somebody else is a fault of ours.
@@ -75,11 +80,11 @@ impl World for RealWorld {
     }
 
     fn admit(&self, step: &PlannedStep) -> Result<(), String> {
-        Action::parse(step)?.admit(&self.tools.allow)
+        Action::parse(step)?.admit(&self.tools.allow.now())
     }
 
     fn admit_probe(&self, probe: &PlannedProbe) -> Result<(), String> {
-        Probe::parse(probe)?.admit(&self.tools.allow)
+        Probe::parse(probe)?.admit(&self.tools.allow.now())
     }
 }
 

@@ -48,7 +48,7 @@ impl Http {
     }
 
     pub(super) async fn run(&self, tools: &Tools, deadline: Instant) -> Acted {
-        match tokio::time::timeout_at(deadline, self.call.send(&tools.http, &tools.allow)).await {
+        match tokio::time::timeout_at(deadline, self.call.send(&tools.http, &tools.allow.now())).await {
             Ok(Ok(answer)) if answer.expected => Acted::new(ActOutcome::Done, format!("answered {}", answer.status)),
             Ok(Ok(answer)) => Acted::new(ActOutcome::Failed, format!("answered {}", answer.status)),
             Ok(Err(error)) => {

@@ -57,6 +57,10 @@ const STATE: &str = "/var/lib/heald";
 const SOCKET: &str = "control.sock";
 /// The daemon's own patience with its loop is shorter.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// Files on a slow disk.
+const READ_WITHIN: Duration = Duration::from_secs(60);
+/// As Prometheus and Alertmanager have it. The host is never looked up: the socket is the way.
+const RELOAD: &str = "http://heald/-/reload";
 /// An event is a line; the daemon cuts long texts long before this.
 const EVENT_MAX: usize = 4 * 1_024 * 1_024;
 
@@ -112,6 +116,12 @@ impl Daemon {
         Ok(clean(&done.message))
     }
 
+    /// Reads the configuration again; as long as that takes.
+    pub async fn reload(&self) -> Result<String, Failure> {
+        let done: Done = self.read(&self.text(self.send(self.client.post(RELOAD).timeout(READ_WITHIN)).await?).await?)?;
+        Ok(clean(&done.message))
+    }
+
     /// From `after` on; `None`: what is yet to come.
     pub async fn events(&self, after: Option<u64>, incident: Option<u64>) -> Result<Events, Failure> {
         let query: Vec<String> = [("after", after), ("incident", incident)]
@@ -138,11 +148,13 @@ impl Daemon {
         let status = response.status();
         let text = self.text(response).await?;
         let reason = serde_json::from_str(&text).map_or_else(|_| format!("heald answered {status}"), |wrong: Wrong| wrong.error);
+        // Mistakes of a configuration come one to a line.
+        let lines: Vec<String> = reason.lines().map(clean).collect();
         // Escalate-only lasts until a person ends it: trying again would not help.
         Err(if status == StatusCode::SERVICE_UNAVAILABLE && !reason.starts_with("escalate-only") {
             Failure::Unreachable(format!("{}; try again", clean(&reason)))
         } else {
-            Failure::Refused(clean(&reason))
+            Failure::Refused(lines.join("\n"))
         })
     }
 

@@ -1,13 +1,13 @@
-//! `heald hold`: leave a target alone, for a deployment or a debugging session.
+//! `heald hold`: leave a target alone, for a deployment or a debugging session; or keep a playbook from doing anything.
 
 use super::Failure;
 use super::client::Place;
 use super::print::out;
-use super::target::TargetArg;
+use super::target::{Held, TargetArg};
 use crate::domain::time::Span;
 use crate::run::handle::PersonOrder;
 
-/// Leave a target alone: no repair begins on it until the hold ends.
+/// Leave a target alone, or keep a playbook from acting: no such repair begins until the hold ends.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -23,7 +23,11 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> Result<(), Failure> {
-    let order = PersonOrder::Hold { target: args.target.target()?, for_: args.for_, why: args.why };
+    let Args { for_, why, .. } = args;
+    let order = match args.target.held()? {
+        Held::Target(target) => PersonOrder::Hold { target, for_, why },
+        Held::Playbook(playbook) => PersonOrder::HoldPlaybook { playbook, for_, why },
+    };
     out(&format!("{}\n", args.place.daemon()?.order(&order).await?))
 }
 

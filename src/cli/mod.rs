@@ -1,4 +1,5 @@
-//! The command line. One file per command; flags are data, and `serve`, `check` and what works on the journal apart, they only ask the daemon.
+//! The command line. One file per command; flags are data. `serve`, `check`, `simulate` and what reads the journal
+//! work by themselves, the others only ask the daemon.
 
 mod check;
 mod client;
@@ -10,10 +11,12 @@ mod journal;
 mod pause;
 mod print;
 mod release;
+mod reload;
 mod replay;
 mod resume;
 mod retry;
 mod serve;
+mod simulate;
 mod status;
 mod store;
 mod target;
@@ -42,9 +45,11 @@ enum Command {
     Close(close::Args),
     Pause(pause::Args),
     Resume(resume::Args),
+    Reload(reload::Args),
     Store(store::Args),
     Export(export::Args),
     Replay(replay::Args),
+    Simulate(simulate::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no heald answers.";
@@ -95,9 +100,11 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Close(args) => close::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
+        Command::Reload(args) => reload::run(args).await,
         Command::Store(args) => store::run(args),
         Command::Export(args) => export::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Simulate(args) => simulate::run(args).await,
     }
 }
 

@@ -3,10 +3,10 @@
 use super::Failure;
 use super::client::Place;
 use super::print::out;
-use super::target::TargetArg;
+use super::target::{Held, TargetArg};
 use crate::run::handle::PersonOrder;
 
-/// End the hold on a target: repairs may begin again.
+/// End the hold on a target or a playbook: repairs may begin again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -16,6 +16,9 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> Result<(), Failure> {
-    let order = PersonOrder::Release { target: args.target.target()? };
+    let order = match args.target.held()? {
+        Held::Target(target) => PersonOrder::Release { target },
+        Held::Playbook(playbook) => PersonOrder::ReleasePlaybook { playbook },
+    };
     out(&format!("{}\n", args.place.daemon()?.order(&order).await?))
 }

@@ -6,11 +6,11 @@ use super::{Failure, check};
 use crate::action::Action;
 use crate::domain::id::Seq;
 use crate::domain::incident::{IncidentEvent, Subject};
-use crate::domain::playbook::Library;
 use crate::domain::policy::Policy;
 use crate::domain::target::{AllowList, TargetKind};
 use crate::domain::time::Time;
 use crate::probe::Probe;
+use crate::run::InForce;
 use crate::run::replay::{Attempts, Difference, Replay, Rules, Totals};
 use crate::store::{Record, Row};
 use crate::{app, book, config, link};
@@ -114,33 +114,25 @@ fn rules(args: &Args, rows: &[Row]) -> Result<Rules, Failure> {
         if !problems.is_empty() {
             return Err(wrong(problems));
         }
-        return Ok(Rules {
-            host: None,
+        let in_force = InForce {
+            host_label: String::new(),
             allow: named(rows),
             group_interval: app::GROUP_INTERVAL,
             policy: Policy { protected: link::own::protected(), ..Policy::default() },
-            library: library(books),
-            admit: Box::new(|_| Ok(())),
-            admit_probe: Box::new(|_| Ok(())),
-        });
+            books: books.into_iter().map(|(_, book)| (book, Arc::from(""))).collect(),
+        };
+        return Ok(Rules { host: None, in_force, admit: Box::new(|_| Ok(())), admit_probe: Box::new(|_| Ok(())) });
     };
     let settings = config::load(file).map_err(wrong)?;
     let dirs = if args.playbooks.is_empty() { &settings.playbooks } else { &args.playbooks };
     let books = app::read_books(&settings, dirs).map_err(wrong)?;
     let (steps, probes) = (settings.targets.clone(), settings.targets.clone());
     Ok(Rules {
-        host: Some((settings.host_label.clone(), settings.host.clone())),
-        group_interval: app::group_interval(&settings),
-        policy: app::policy(&settings),
-        library: library(books),
+        host: Some(settings.host.clone()),
+        in_force: app::in_force(&settings, &books),
         admit: Box::new(move |step| Action::parse(step)?.admit(&steps)),
         admit_probe: Box::new(move |probe| Probe::parse(probe)?.admit(&probes)),
-        allow: settings.targets,
     })
-}
-
-fn library(books: app::Books) -> Library {
-    Library::new(books.into_iter().map(|(_, book)| Arc::clone(&book)).collect())
 }
 
 /// All that the journal names, and every URL.

@@ -21,18 +21,18 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     // Reads FAILPOINTS; its end would remove the crash points.
     #[cfg(feature = "failpoints")]
     let _crash_points = fail::FailScenario::setup();
-    let (mut settings, books) = app::read(&args.config_file).map_err(|problems| check::failure(&problems))?;
-    if let Some(listen) = args.listen {
-        if settings.web.auth.is_none() && !listen.ip().is_loopback() {
-            let file = args.config_file.display();
-            return Err(Failure::Usage(format!("{listen} is open to others: that needs `web.auth` in {file}")));
-        }
-        settings.web.listen = listen;
+    let (settings, books) = app::read(&args.config_file).map_err(|problems| check::failure(&problems))?;
+    if let Some(listen) = args.listen
+        && settings.web.auth.is_none()
+        && !listen.ip().is_loopback()
+    {
+        let file = args.config_file.display();
+        return Err(Failure::Usage(format!("{listen} is open to others: that needs `web.auth` in {file}")));
     }
     let format = match settings.log.format {
         crate::config::LogFormat::Text => log::Format::Text,
         crate::config::LogFormat::Json => log::Format::Json,
     };
     log::init(format, settings.log.level.label()).map_err(Failure::Refused)?;
-    app::serve(settings, books).await.map_err(Failure::Refused)
+    app::serve(settings, books, args.listen).await.map_err(Failure::Refused)
 }

@@ -7,23 +7,38 @@
 //! | `web.service` | a unit: it ends in .service, .timer, .socket, .path or .mount |
 //! | `http://127.0.0.1:8080/` | a URL |
 //! | `ollama` | a container: any other bare name |
+//! | `playbook container-down` | not a target, but all that this playbook would do |
 
 use super::Failure;
+use crate::domain::id::PlaybookId;
 use crate::domain::target::{Target, TargetKind};
 
 /// The argument of `hold` and `release`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TargetArg {
-    /// `unit web.service`, `container:ollama`; a bare name that ends like a unit's is one, any other is a container's
+    /// `unit web.service`, `container:ollama`, `playbook NAME`; a bare name that ends like a unit's is one, any other is a
+    /// container's
     #[arg(value_name = "TARGET", required = true, num_args = 1..=2)]
     words: Vec<String>,
+}
+
+/// What can be held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    Target(Target),
+    Playbook(PlaybookId),
 }
 
 const UNIT_ENDINGS: [&str; 5] = [".service", ".timer", ".socket", ".path", ".mount"];
 
 impl TargetArg {
-    pub fn target(&self) -> Result<Target, Failure> {
-        parse(&self.words.join(" ")).map_err(Failure::Usage)
+    pub fn held(&self) -> Result<Held, Failure> {
+        let text = self.words.join(" ");
+        match text.trim().strip_prefix("playbook").and_then(|rest| rest.strip_prefix([' ', ':'])) {
+            Some(name) if name.trim().is_empty() => Err(Failure::Usage("which playbook? heald status lists them".to_owned())),
+            Some(name) => Ok(Held::Playbook(PlaybookId::from(name.trim()))),
+            None => parse(&text).map(Held::Target).map_err(Failure::Usage),
+        }
     }
 }
 
@@ -51,6 +66,16 @@ fn parse(text: &str) -> Result<Target, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_playbook_is_named_by_the_word_before_it() {
+        let held = |words: &[&str]| TargetArg { words: words.iter().map(|word| (*word).to_owned()).collect() }.held();
+        let book = |name| Ok(Held::Playbook(PlaybookId::from(name)));
+        assert_eq!(held(&["playbook", "container-down"]), book("container-down"));
+        assert_eq!(held(&["playbook:container-down"]), book("container-down"));
+        assert_eq!(held(&["playbook"]), Ok(Held::Target(Target::new(TargetKind::Container, "playbook").unwrap())));
+        assert!(held(&["playbook:"]).is_err());
+    }
 
     #[test]
     fn a_target_is_named_in_one_word_or_two() {

@@ -2,7 +2,7 @@
 
 use super::client::Place;
 use super::*;
-use crate::console;
+use crate::console::{self, ReloadError};
 use crate::domain::id::{Fingerprint, IncidentId, PlaybookId, Seq};
 use crate::domain::target::{Target, TargetKind};
 use crate::run::handle::fake::FakeLoop;
@@ -12,6 +12,7 @@ use clap::CommandFactory;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::path::Path;
+use std::sync::Arc;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -63,6 +64,9 @@ fn flags_are_consistent() {
         "heald pause --for 2h --why storm",
         "heald pause",
         "heald resume",
+        "heald reload --socket x",
+        "heald hold playbook container-down --why x",
+        "heald release playbook:container-down",
     ] {
         Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
     }
@@ -161,8 +165,10 @@ container-down  auto  A container is down
 async fn daemon(folder: &Path) -> FakeLoop {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let heald = FakeLoop::start();
+    let reload: console::Reload =
+        Arc::new(|_| Box::pin(async { Err(ReloadError::Refused("a.yaml:1:2: no\nb.md:3:4: no".to_owned())) }));
     let listener = console::bind(&folder.join("control.sock")).await.unwrap();
-    tokio::spawn(console::serve(listener, heald.handle.clone(), std::future::pending()));
+    tokio::spawn(console::serve(listener, heald.handle.clone(), reload, std::future::pending()));
     heald
 }
 
@@ -188,6 +194,11 @@ async fn commands_become_orders() {
         ("close 3 --note done", PersonOrder::Close { incident: IncidentId(3), note: "done".to_owned() }),
         ("pause --for 2h", PersonOrder::Pause { for_: span, why: String::new() }),
         ("resume", PersonOrder::Resume),
+        (
+            "hold playbook container-down --why odd",
+            PersonOrder::HoldPlaybook { playbook: "container-down".into(), for_: None, why: "odd".to_owned() },
+        ),
+        ("release playbook container-down", PersonOrder::ReleasePlaybook { playbook: "container-down".into() }),
     ] {
         command(folder.path(), line).await.unwrap();
         assert_eq!(heald.state().orders.pop().unwrap().0, order, "{line}");
@@ -200,6 +211,14 @@ async fn commands_become_orders() {
         heald.state().order_error = Some(error);
         assert_eq!(command(folder.path(), "retry 3").await, Err(failure));
     }
+}
+
+#[tokio::test]
+async fn every_mistake_of_a_reload_has_a_line_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let _heald = daemon(folder.path()).await;
+    let failure = command(folder.path(), "reload").await.unwrap_err();
+    assert_eq!(failure, Failure::Refused("a.yaml:1:2: no\nb.md:3:4: no".to_owned()));
 }
 
 #[tokio::test]

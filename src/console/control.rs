@@ -6,23 +6,41 @@ use crate::run::handle::{Handle, OrderError, PersonOrder, Unavailable};
 use axum::body::Bytes;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
-use axum::http::StatusCode;
+use axum::http::{Extensions, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 
 /// What the routes need.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Control {
     pub handle: Handle,
+    pub reload: Reload,
+    /// Whom the journal names; `None`: the peer, as the kernel knows it.
+    pub by: Option<&'static str>,
     /// Ends the streams when heald stops: they would never end by themselves.
     pub stopped: watch::Receiver<bool>,
+}
+
+/// Reads the configuration again, for whom the argument names; answers with a sentence.
+pub type Reload = Arc<dyn Fn(String) -> BoxFuture<'static, Result<String, ReloadError>> + Send + Sync>;
+
+/// The configuration in force stays, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// Every mistake, one to a line: 400.
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
 }
 
 /// Who is at the other end, by the kernel's word.
@@ -47,9 +65,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Answers until `stop`.
-pub async fn serve(listener: UnixListener, handle: Handle, stop: impl Future<Output = ()> + Send + 'static) {
+pub async fn serve(listener: UnixListener, handle: Handle, reload: Reload, stop: impl Future<Output = ()> + Send + 'static) {
     let (stopping, stopped) = watch::channel(false);
-    let service = router(Control { handle, stopped: stopped.clone() }).into_make_service_with_connect_info::<Peer>();
+    let service =
+        router(Control { handle, reload, by: None, stopped: stopped.clone() }).into_make_service_with_connect_info::<Peer>();
     let mut told = stopped.clone();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         let _ = told.wait_for(|stop| *stop).await;
@@ -63,13 +82,24 @@ pub async fn serve(listener: UnixListener, handle: Handle, stop: impl Future<Out
     }
 }
 
-fn router(control: Control) -> Router {
+/// The same paths without a listener, and without a word on any other path: who may use them is the caller's matter.
+/// `by`: whom the journal names. Streams end when `stopped` says so.
+pub fn routes(handle: Handle, reload: Reload, stopped: watch::Receiver<bool>, by: &'static str) -> Router {
+    paths().layer(DefaultBodyLimit::max(ORDER_MAX)).with_state(Control { handle, reload, by: Some(by), stopped })
+}
+
+fn paths() -> Router<Control> {
     Router::new()
         .route("/api/v1/status", get(status))
         .route("/api/v1/incidents", get(incidents))
         .route("/api/v1/incidents/{id}", get(incident))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/orders", post(order))
+        .route("/-/reload", post(reload).put(reload))
+}
+
+fn router(control: Control) -> Router {
+    paths()
         .fallback(async || ApiError(StatusCode::NOT_FOUND, "there is no such path; see /api/v1/status".to_owned()))
         .method_not_allowed_fallback(async || {
             ApiError(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method".to_owned())
@@ -96,12 +126,18 @@ async fn incident(State(control): State<Control>, Path(id): Path<String>) -> Res
     }
 }
 
-async fn order(State(control): State<Control>, ConnectInfo(peer): ConnectInfo<Peer>, body: Bytes) -> Result<Response, ApiError> {
+async fn order(State(control): State<Control>, peer: Extensions, body: Bytes) -> Result<Response, ApiError> {
     let order: PersonOrder = serde_json::from_slice(&body)
         .map_err(|error| ApiError(StatusCode::BAD_REQUEST, format!("the order can't be read: {error}")))?;
-    let by = peer.name();
+    let by = control.by(&peer);
     tracing::info!(by, order = ?order, "order received");
     let message = soon(control.handle.order(order, by)).await??;
+    Ok(json(&Done { message }))
+}
+
+/// As long as it takes: an answer that came before the end would be a guess.
+async fn reload(State(control): State<Control>, peer: Extensions) -> Result<Response, ApiError> {
+    let message = (control.reload)(control.by(&peer)).await?;
     Ok(json(&Done { message }))
 }
 
@@ -119,6 +155,15 @@ fn json(value: &impl Serialize) -> Response {
 
 async fn soon<T>(answer: impl Future<Output = T>) -> Result<T, ApiError> {
     tokio::time::timeout(ANSWER_WITHIN, answer).await.map_err(|_| Unavailable::Full.into())
+}
+
+// === impl Control ===
+
+impl Control {
+    fn by(&self, connection: &Extensions) -> String {
+        let peer = || connection.get::<ConnectInfo<Peer>>().map_or(Peer(None), |ConnectInfo(peer)| peer.clone());
+        self.by.map_or_else(|| peer().name(), str::to_owned)
+    }
 }
 
 // === impl Peer ===
@@ -150,6 +195,15 @@ impl IntoResponse for ApiError {
 impl From<Unavailable> for ApiError {
     fn from(why: Unavailable) -> Self {
         Self(StatusCode::SERVICE_UNAVAILABLE, why.to_string())
+    }
+}
+
+impl From<ReloadError> for ApiError {
+    fn from(error: ReloadError) -> Self {
+        match error {
+            ReloadError::Refused(why) => Self(StatusCode::BAD_REQUEST, why),
+            ReloadError::Unavailable(why) => why.into(),
+        }
     }
 }
 

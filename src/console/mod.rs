@@ -2,13 +2,14 @@
 //!
 //! The command line is its client. The socket belongs to heald's user and to
 //! root alone (0600), so whoever can open it may give orders; the journal notes
-//! who did, by the kernel's word.
+//! who did, by the kernel's word. The same routes may be served elsewhere, behind
+//! somebody else's gate.
 
 mod control;
 mod events;
 mod socket;
 
-pub use control::serve;
+pub use control::{Reload, ReloadError, routes, serve};
 pub use socket::bind;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::run::handle::{OrderError, PersonOrder, Unavailable};
 use crate::run::view::{EventView, IncidentView};
 use jiff::Timestamp;
 use reqwest::{Client, Response};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -29,7 +30,7 @@ impl Site {
         let listener = bind(&path).await.unwrap();
         let heald = FakeLoop::start();
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let served = tokio::spawn(serve(listener, heald.handle.clone(), async {
+        let served = tokio::spawn(serve(listener, heald.handle.clone(), reload(), async {
             let _ = stopped.await;
         }));
         let client = Client::builder().unix_socket(path).no_proxy().build().unwrap();
@@ -44,6 +45,18 @@ impl Site {
         let answer = self.client.post("http://heald/api/v1/orders").body(json.to_owned()).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
+}
+
+/// Says yes, and for whom.
+fn reload() -> Reload {
+    Arc::new(|by| {
+        Box::pin(async move {
+            match &*by {
+                "somebody" => Err(ReloadError::Unavailable(Unavailable::Stopping)),
+                by => Ok(format!("reloaded by {by}")),
+            }
+        })
+    })
 }
 
 fn incident(id: u64) -> IncidentView {
@@ -135,6 +148,36 @@ async fn orders_name_who_gave_them() {
         assert_eq!(status, 400, "{text}");
         assert!(text.contains("the order can't be read"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_reload_is_asked_for_as_prometheus_has_it() {
+    let site = Site::open().await;
+    let uid = rustix::process::getuid().as_raw();
+    let by = if uid == 0 { "root".to_owned() } else { format!("uid {uid}") };
+    for method in [reqwest::Method::POST, reqwest::Method::PUT] {
+        let answer = site.client.request(method, "http://heald/-/reload").send().await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), format!("{{\"message\":\"reloaded by {by}\"}}\n"));
+    }
+    assert_eq!(site.client.get("http://heald/-/reload").send().await.unwrap().status().as_u16(), 405);
+}
+
+#[tokio::test]
+async fn elsewhere_the_paths_name_whom_they_were_told() {
+    let heald = FakeLoop::start();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let routes = routes(heald.handle.clone(), reload(), stopped, "http admin");
+    let served = tokio::spawn(async move { axum::serve(listener, routes).await });
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder().no_proxy().build().unwrap();
+    let resume = client.post(format!("{url}/api/v1/orders")).body("{\"verb\":\"resume\"}");
+    assert_eq!(resume.send().await.unwrap().status().as_u16(), 200);
+    assert_eq!(heald.state().orders.remove(0), (PersonOrder::Resume, "http admin".to_owned()));
+    let reloaded = client.post(format!("{url}/-/reload")).send().await.unwrap().text().await.unwrap();
+    assert!(reloaded.contains("reloaded by http admin"), "{reloaded}");
+    served.abort();
 }
 
 #[tokio::test]

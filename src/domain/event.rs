@@ -162,6 +162,12 @@ pub enum IncidentEvent {
     CrashSeen,
     Retried {
         by: String,
+        /// Of the playbook in force, where that is another one than before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        revision: Option<Revision>,
+        /// How many that one has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rungs: Option<usize>,
     },
     LateAnswer {
         attempt: u32,

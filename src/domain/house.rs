@@ -10,9 +10,14 @@ use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct House {
+    /// By order.
     pub paused: Option<Hold>,
+    /// By a file, for as long as it exists.
+    pub barred: Option<Hold>,
     /// By target: a deployment, a debugging session.
     pub holds: BTreeMap<Target, Hold>,
+    /// By playbook: one that does harm.
+    pub books: BTreeMap<PlaybookId, Hold>,
     /// Breakers that people opened.
     pub breakers: BTreeMap<(PlaybookId, Target), Hold>,
     /// When people closed a breaker: failures before that don't count.
@@ -49,6 +54,22 @@ pub enum HouseEvent {
     },
     HoldLifted {
         target: Target,
+        by: String,
+    },
+    PlaybookHeld {
+        playbook: PlaybookId,
+        hold: Hold,
+    },
+    PlaybookReleased {
+        playbook: PlaybookId,
+        by: String,
+    },
+    /// The kill switch's file was found.
+    Barred {
+        hold: Hold,
+    },
+    /// It is gone.
+    Unbarred {
         by: String,
     },
     BreakerOpened {
@@ -96,6 +117,14 @@ impl House {
             HouseEvent::HoldLifted { target, .. } => {
                 self.holds.remove(target);
             }
+            HouseEvent::PlaybookHeld { playbook, hold } => {
+                self.books.insert(playbook.clone(), hold.clone());
+            }
+            HouseEvent::PlaybookReleased { playbook, .. } => {
+                self.books.remove(playbook);
+            }
+            HouseEvent::Barred { hold } => self.barred = Some(hold.clone()),
+            HouseEvent::Unbarred { .. } => self.barred = None,
             HouseEvent::BreakerOpened { playbook, target, hold } => {
                 self.breakers.insert((playbook.clone(), target.clone()), hold.clone());
             }
@@ -117,8 +146,13 @@ impl House {
         }
     }
 
+    /// By the file or by order; the file's word comes first, for no order lifts it.
     pub fn paused(&self, now: Time) -> Option<&Hold> {
-        self.paused.as_ref().filter(|hold| hold.holds(now))
+        self.barred.as_ref().or(self.paused.as_ref().filter(|hold| hold.holds(now)))
+    }
+
+    pub fn book_held(&self, playbook: &PlaybookId, now: Time) -> Option<&Hold> {
+        self.books.get(playbook).filter(|hold| hold.holds(now))
     }
 
     pub fn held(&self, target: &Target, now: Time) -> Option<&Hold> {
@@ -175,6 +209,10 @@ impl HouseEvent {
             Self::StoodBack { from, .. } => (format!("apart {from}"), false),
             Self::CalmedDown { from, .. } => (format!("apart {from}"), true),
             Self::Earned { playbook, .. } => (format!("trust {playbook}"), false),
+            Self::PlaybookHeld { playbook, .. } => (format!("book {playbook}"), false),
+            Self::PlaybookReleased { playbook, .. } => (format!("book {playbook}"), true),
+            Self::Barred { .. } => ("bar".to_owned(), false),
+            Self::Unbarred { .. } => ("bar".to_owned(), true),
             Self::Began { .. } => ("run".to_owned(), false),
             Self::Ended => ("run".to_owned(), true),
         }
@@ -186,6 +224,10 @@ impl HouseEvent {
             Self::Resumed { .. } => "resumed",
             Self::HoldPlaced { .. } => "hold_placed",
             Self::HoldLifted { .. } => "hold_lifted",
+            Self::PlaybookHeld { .. } => "playbook_held",
+            Self::PlaybookReleased { .. } => "playbook_released",
+            Self::Barred { .. } => "barred",
+            Self::Unbarred { .. } => "unbarred",
             Self::BreakerOpened { .. } => "breaker_opened",
             Self::BreakerClosed { .. } => "breaker_closed",
             Self::StoodBack { .. } => "stood_back",
@@ -202,6 +244,10 @@ impl HouseEvent {
             Self::Resumed { by } => format!("repairs resumed by {by}"),
             Self::HoldPlaced { target, hold } => format!("{target} put on hold {}", hold.text()),
             Self::HoldLifted { target, by } => format!("hold on {target} lifted by {by}"),
+            Self::PlaybookHeld { playbook, hold } => format!("playbook {playbook} put on hold {}", hold.text()),
+            Self::PlaybookReleased { playbook, by } => format!("hold on playbook {playbook} lifted by {by}"),
+            Self::Barred { hold } => format!("all repairs paused {}", hold.text()),
+            Self::Unbarred { by } => format!("no longer paused by {by}"),
             Self::BreakerOpened { playbook, target, hold } => {
                 format!("breaker of {playbook} for {target} opened {}", hold.text())
             }

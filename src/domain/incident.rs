@@ -1,7 +1,6 @@
 //! An incident: one episode of (playbook, host, target), and what happened in it.
 //!
-//! [`Incident::apply`] is the one transition table: it writes the state and it
-//! replays it. It decides nothing; deadlines come inside the events.
+//! What an event makes of it is in `transition.rs`.
 
 use super::alert::{AlertContext, Remediate};
 use super::guard::Guard;
@@ -24,7 +23,7 @@ pub use super::event::IncidentEvent;
 pub struct Incident {
     pub id: IncidentId,
     pub playbook: PlaybookId,
-    /// The playbook's text at the time of opening; what tightens later holds all the same.
+    /// The playbook's text at the time of opening, or of the last retry; what tightens later holds all the same.
     pub revision: Revision,
     pub subject: Subject,
     /// Of the alert that opened it.
@@ -197,189 +196,6 @@ impl Incident {
         })
     }
 
-    /// The one transition table. Events that don't fit the phase change nothing but their own fields:
-    /// `decide` never makes such, and a journal that holds one is still readable.
-    pub fn apply(&mut self, event: &IncidentEvent, at: Time) {
-        use IncidentEvent as E;
-        if !matches!(
-            event,
-            E::Held { .. }
-                | E::AlertAttached { .. }
-                | E::AlertResolved { .. }
-                | E::NoticeDue { .. }
-                | E::Told { .. }
-                | E::Looked { .. }
-                | E::LateAnswer { .. }
-                | E::CareScheduled { .. }
-        ) {
-            self.end_hold(at);
-        }
-        if matches!(
-            event,
-            E::Held { .. }
-                | E::Watched { .. }
-                | E::AttemptEnded { .. }
-                | E::RollbackEnded { .. }
-                | E::Healed { .. }
-                | E::Escalated { .. }
-        ) {
-            self.crashes = 0;
-        }
-        match event {
-            E::Opened { .. } | E::Looked { .. } | E::LateAnswer { .. } => {}
-            E::AlertAttached { fingerprint, starts_at, remediate } => {
-                let said = self.alerts.get(fingerprint).map(|alert| alert.remediate).unwrap_or_default();
-                let remediate = said.max(*remediate);
-                self.alerts.insert(fingerprint.clone(), AttachedAlert { starts_at: *starts_at, firing: true, at, remediate });
-                if let Phase::Healed { close_at, .. } = &mut self.phase {
-                    *close_at = None;
-                }
-                if matches!(self.phase, Phase::ResolvedBad { .. }) {
-                    self.phase = Phase::Assessing;
-                }
-            }
-            E::AlertResolved { fingerprint } => {
-                if let Some(alert) = self.alerts.get_mut(fingerprint) {
-                    alert.firing = false;
-                    alert.at = at;
-                }
-            }
-            E::Watched { until, said } => {
-                // Seen good: what was seen broken in after-care is over.
-                self.relapsed = false;
-                self.phase = Phase::Watching { until: *until, said: *said };
-            }
-            E::Held { guard, reason, wake } => {
-                if self.first_permit.is_some() && self.held_since.is_none() {
-                    self.held_since = Some(at);
-                }
-                let since = match &self.phase {
-                    Phase::Held { guard: same, since, .. } if same == guard => *since,
-                    _ => at,
-                };
-                self.phase = Phase::Held { guard: *guard, reason: reason.clone(), wake: *wake, since };
-            }
-            E::WouldAct { permitted, .. } => {
-                self.would_act = Some((at, *permitted));
-                self.phase = Phase::Observed;
-            }
-            E::ApprovalAsked { attempt, plan, expires, may, .. } => {
-                let (attempt, plan, expires) = (*attempt, plan.as_str().into(), *expires);
-                self.approval = Some(Approval { attempt, plan, expires, may: may.clone(), by: None });
-            }
-            E::Approved { by, .. } => {
-                if let Some(approval) = &mut self.approval {
-                    approval.by = Some(by.clone());
-                }
-            }
-            E::Denied { .. } => self.approval = None,
-            E::CrashSeen => self.crashes += 1,
-            E::AttemptStarted { attempt, rung, charged, seen, .. } => {
-                self.attempts = *attempt;
-                if let Some(tries) = self.rung_tries.get_mut(*rung) {
-                    *tries += 1;
-                }
-                if *charged {
-                    self.first_permit.get_or_insert(at);
-                }
-                self.approval = None;
-                self.seen_before = Some(seen.clone());
-                self.before = seen.evidence.clone();
-                let section = Section::Rung(*rung);
-                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section, step: 0, since: at, ended: false };
-            }
-            E::RollbackStarted { attempt, reason, text, .. } => {
-                self.rolled_back = true;
-                self.giving_up = Some((*reason, text.clone()));
-                let section = Section::Rollback;
-                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section, step: 0, since: at, ended: false };
-            }
-            E::StepStarted { attempt, section, step, evidence, .. } => {
-                if evidence.is_some() {
-                    self.before = evidence.clone();
-                }
-                let (section, step) = (*section, *step);
-                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section, step, since: at, ended: false };
-            }
-            E::StepEnded { acted, quiet, section, .. } => {
-                use super::outcome::ActOutcome as O;
-                self.touched |= !quiet && matches!(acted.outcome, O::Done | O::Failed | O::Unknown);
-                // Without a word of its own, what the step may have changed on the target is not known.
-                if acted.evidence.is_some() || !*quiet && *section != Section::Rollback {
-                    self.before = acted.evidence.clone();
-                }
-                self.end_step();
-            }
-            E::StepSettled { took_effect, .. } => {
-                self.touched |= *took_effect != Some(false);
-                if *took_effect != Some(false) {
-                    self.before = None;
-                    self.end_step();
-                }
-            }
-            E::VerifyStarted { attempt, trouble } => {
-                self.phase = Phase::Verifying { attempt: self.attempt(*attempt), trouble: *trouble, since: at };
-            }
-            E::AttemptEnded { .. } | E::RollbackEnded { .. } => self.phase = Phase::Assessing,
-            E::CareFailed { .. } => {
-                self.relapsed = true;
-                self.phase = Phase::Assessing;
-            }
-            E::Retried { .. } => {
-                self.forgiven = self.attempts;
-                self.rung_tries.fill(0);
-                self.first_permit = None;
-                self.held = Duration::ZERO;
-                self.touched = false;
-                self.rolled_back = false;
-                self.giving_up = None;
-                self.approval = None;
-                self.told.clear();
-                self.phase = Phase::Assessing;
-            }
-            E::Healed { .. } => {
-                self.relapsed = false;
-                self.healed = Some(at);
-                // A relapse gets what is left of `within`, however long it was good.
-                self.held_since = self.first_permit.map(|_| at);
-                self.seen_before = None;
-                self.approval = None;
-                self.phase = Phase::Healed { since: at, close_at: None };
-            }
-            E::CareScheduled { close_at: new } => {
-                if let Phase::Healed { close_at, .. } = &mut self.phase {
-                    *close_at = *new;
-                }
-            }
-            E::FoundBadAfterResolve { until } => self.phase = Phase::ResolvedBad { until: *until },
-            E::Escalated { reason, .. } => {
-                self.seen_before = None;
-                self.relapsed = false;
-                self.giving_up = None;
-                self.approval = None;
-                self.phase = Phase::Escalated { since: at, reason: *reason };
-            }
-            E::NoticeDue { notice, reason } => {
-                self.told.push(*notice);
-                self.untold.push((*notice, reason.clone()));
-            }
-            E::Told { notice, deliveries } => {
-                if deliveries.is_empty() || deliveries.iter().any(|delivery| delivery.error.is_none()) {
-                    // One message took one of them off; the same kind may be due twice, for different reasons.
-                    if let Some(told) = self.untold.iter().position(|(due, _)| due == notice) {
-                        self.untold.remove(told);
-                    }
-                }
-                self.tell_again = (!self.untold.is_empty()).then(|| at + TELL_AGAIN_AFTER);
-            }
-            E::Closed { outcome, .. } => {
-                self.seen_before = None;
-                self.approval = None;
-                self.phase = Phase::Closed { outcome: *outcome };
-            }
-        }
-    }
-
     /// When the incident must be looked at again, come what may. `None`: an effect runs, or an event is waited for.
     pub fn wake(&self) -> Option<Time> {
         match (self.phase_wake(), self.tell_again) {
@@ -451,23 +267,9 @@ impl Incident {
         let held = self.held + self.held_since.map_or(Duration::ZERO, |since| now.since(since));
         now.since(first).saturating_sub(held)
     }
-
-    fn end_step(&mut self) {
-        if let Phase::Acting { ended, .. } = &mut self.phase {
-            *ended = true;
-        }
-    }
-
-    fn end_hold(&mut self, at: Time) {
-        if let Some(since) = self.held_since.take() {
-            self.held += at.since(since);
-        }
-    }
 }
 
 /// Still firing this long after it was healed: people are told once.
 pub const STILL_FIRING_AFTER: Duration = Duration::from_secs(15 * 60);
-/// After no channel took a message.
-const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// No resolve this long after it was healed: closed as never seen.
 pub const RESOLVE_WAIT: Duration = Duration::from_secs(24 * 3_600);

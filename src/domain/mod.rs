@@ -25,5 +25,6 @@ pub mod selector;
 pub mod target;
 pub mod template;
 pub mod time;
+mod transition;
 pub mod trust;
 mod wording;

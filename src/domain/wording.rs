@@ -99,7 +99,10 @@ impl E {
             E::Denied { attempt, by, why } if why.is_empty() => format!("attempt {attempt} denied by {by}"),
             E::Denied { attempt, by, why } => format!("attempt {attempt} denied by {by}: {why}"),
             E::CrashSeen => "heald crashed while it was at this".to_owned(),
-            E::Retried { by } => format!("tried again by {by}: counters start anew, budgets do not"),
+            E::Retried { by, revision, .. } => {
+                let book = if revision.is_some() { ", with the playbook now in force" } else { "" };
+                format!("tried again by {by}{book}: counters start anew, budgets do not")
+            }
             E::LateAnswer { attempt, step, text } => {
                 format!("late answer of attempt {attempt}, step {}: {text} (recorded, not believed)", step + 1)
             }
@@ -154,5 +157,12 @@ mod tests {
         };
         let text = event.text();
         assert!(text.len() < 200 && !text.contains(char::is_control), "{text:?}");
+    }
+    #[test]
+    fn a_retry_of_an_older_journal_keeps_its_playbook() {
+        let event: E = serde_json::from_str(r#"{"kind":"retried","by":"ann"}"#).unwrap();
+        assert_eq!(event, E::Retried { by: "ann".to_owned(), revision: None, rungs: None });
+        assert_eq!(event.text(), "tried again by ann: counters start anew, budgets do not");
+        assert_eq!(serde_json::to_string(&event).unwrap(), r#"{"kind":"retried","by":"ann"}"#);
     }
 }

@@ -6,11 +6,13 @@
 //! 503, never a 429, which Alertmanager would not retry.
 
 mod auth;
+mod gate;
 mod routes;
 mod server;
 mod wire;
 
 pub use auth::{Auth, Secrets};
+pub use gate::behind;
 pub use routes::{Pages, Web, pages_router, router, webhook_router};
 pub use server::{Limits, Server};
 pub use wire::{Batch, Refused, read};

@@ -123,7 +123,7 @@ async fn webhook(State(shared): State<Arc<Shared>>, request: Request) -> Respons
 async fn take(web: &Web, room: &Semaphore, request: Request) -> Result<Answer, Refusal> {
     let (parts, body) = request.into_parts();
     if !web.auth.admits(&parts.headers) {
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, WebhookRefusal::Auth, "credentials are missing or wrong"));
+        return Err(Refusal::unauthorized());
     }
     let told = check_headers(&parts.headers, web.limits.body_max)?;
     // Held until the loop has answered: the alerts take memory as the body does.
@@ -255,6 +255,11 @@ async fn targets(State(shared): State<Arc<Shared>>) -> Response {
     ([(CONTENT_TYPE, OPENMETRICS)], (shared.web.pages.targets)().await).into_response()
 }
 
+/// The webhook's own 401.
+pub(super) fn unauthorized(auth: &Auth) -> Response {
+    Refusal::unauthorized().response(auth)
+}
+
 #[derive(Serialize)]
 struct ApiError {
     error: String,
@@ -265,6 +270,10 @@ struct ApiError {
 impl Refusal {
     fn new(status: StatusCode, reason: WebhookRefusal, text: impl Into<String>) -> Self {
         Self { status, reason, text: text.into() }
+    }
+
+    fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, WebhookRefusal::Auth, "credentials are missing or wrong")
     }
 
     fn malformed(text: impl Into<String>) -> Self {

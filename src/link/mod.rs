@@ -5,7 +5,7 @@
 
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::target::AllowList;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 pub mod alertmanager;
 mod clock;
@@ -22,8 +22,12 @@ pub struct Tools {
     pub http: reqwest::Client,
     /// `None` where none is configured.
     pub alertmanager: Option<Arc<alertmanager::Alertmanager>>,
-    pub allow: Arc<AllowList>,
+    pub allow: Allowed,
 }
+
+/// The allow-list in force, shared by all who hold a clone of it.
+#[derive(Clone, Debug, Default)]
+pub struct Allowed(Arc<RwLock<Arc<AllowList>>>);
 
 /// Why a call to systemd or Docker came to nothing, by what may be done next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +50,24 @@ pub enum LinkError {
     /// It answered, and the answer was no.
     #[error("{0}")]
     Refused(String),
+}
+
+// === impl Allowed ===
+
+impl Allowed {
+    pub fn new(list: AllowList) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(list))))
+    }
+
+    /// As it is now: who judges by it asks again each time.
+    pub fn now(&self) -> Arc<AllowList> {
+        // Whoever writes only swaps a pointer: nothing can be half done.
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn replace(&self, list: AllowList) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(list);
+    }
 }
 
 // === impl LinkError ===

@@ -70,7 +70,7 @@ impl Http {
     }
 
     pub(super) async fn ask(&self, tools: &Tools) -> Verdict {
-        match self.call.send(&tools.http, &tools.allow).await {
+        match self.call.send(&tools.http, &tools.allow.now()).await {
             Ok(answer) if answer.expected => (ProbeVerdict::Pass, format!("answered {}", answer.status)),
             Ok(answer) => (ProbeVerdict::Fail, format!("answered {}", answer.status)),
             Err(error @ (CallError::NotAllowed(_) | CallError::NoWay(_))) => (ProbeVerdict::Unknown, error.to_string()),

@@ -208,6 +208,7 @@ fn as_args<T: serde::Serialize>(params: &T) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::Allowed;
     use std::sync::Arc;
 
     fn check(text: &str) -> Result<Check, String> {
@@ -227,7 +228,7 @@ mod tests {
             docker: Arc::new(crate::link::docker::Docker::new("unix:///nonexistent/docker.sock")),
             http: crate::link::http::client().unwrap(),
             alertmanager: None,
-            allow: Arc::new(allow),
+            allow: Allowed::new(allow),
         }
     }
 

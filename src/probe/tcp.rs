@@ -76,7 +76,7 @@ impl Tcp {
     }
 
     pub(super) async fn ask(&self, tools: &Tools) -> Verdict {
-        if let Err(why) = self.admit(&tools.allow) {
+        if let Err(why) = self.admit(&tools.allow.now()) {
             return (ProbeVerdict::Unknown, why);
         }
         timeout(self.timeout, self.connect())

@@ -69,11 +69,12 @@ impl Census {
         let (Some(target), false) = (incident.target(), incident.rung_tries.is_empty()) else { return false };
         let id = incident.id;
         let new = Standing::of(incident);
-        if !self.known.contains_key(&id) {
-            let keys = if groups.is_empty() { Vec::new() } else { group_keys(groups, &incident.context.read().0) };
-            let (target, playbook) = (target.clone(), incident.playbook.clone());
-            self.known.insert(id, Entry { target, playbook, groups: keys, standing: Standing::default() });
-        }
+        self.known.entry(id).or_insert_with(|| Entry {
+            target: target.clone(),
+            playbook: incident.playbook.clone(),
+            groups: if groups.is_empty() { Vec::new() } else { group_keys(groups, &incident.context.read().0) },
+            standing: Standing::default(),
+        });
         let changed = self.set(id, new);
         if !incident.is_open() {
             self.known.remove(&id);

@@ -36,7 +36,7 @@ pub(super) fn choose(library: &Library, alert: &AlertContext, admission: &Admiss
 }
 
 /// The target, when everything that the playbook would do with it fits: nothing is left half-done by a typo.
-fn target(book: &Playbook, alert: &AlertContext, admission: &Admission<'_>) -> Result<Target, String> {
+pub(super) fn target(book: &Playbook, alert: &AlertContext, admission: &Admission<'_>) -> Result<Target, String> {
     let (labels, annotations) = alert.read();
     let target = plan::target_of(book, &labels, &annotations, admission.allow)?;
     let binding = Binding { playbook: book, target: Some(&target), alert, allow: admission.allow };

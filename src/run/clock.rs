@@ -10,6 +10,7 @@ use crate::domain::time::Time;
 use crate::store::Mark;
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// Cheap to clone; clones show the same time.
@@ -26,9 +27,10 @@ enum Source {
         boottime_ms: u64,
         boot_id: Arc<str>,
     },
-    /// tokio's clock, which tests may pause: wall time and heald's time are one.
+    /// tokio's clock, which tests may pause. `wall_off`: how many milliseconds the wall clock is off heald's time.
     Tokio {
         origin: tokio::time::Instant,
+        wall_off: Arc<AtomicI64>,
     },
 }
 
@@ -69,7 +71,14 @@ impl Clock {
 
     /// For simulations: `start`, and then as tokio's clock goes.
     pub fn tokio(start: Time) -> Self {
-        Self { start, source: Source::Tokio { origin: tokio::time::Instant::now() } }
+        Self { start, source: Source::Tokio { origin: tokio::time::Instant::now(), wall_off: Arc::default() } }
+    }
+
+    /// In a simulation: somebody sets the wall clock. A real one is set by others.
+    pub fn step_wall(&self, millis: i64) {
+        if let Source::Tokio { wall_off, .. } = &self.source {
+            wall_off.fetch_add(millis, Ordering::Relaxed);
+        }
     }
 
     pub fn now(&self) -> Time {
@@ -80,7 +89,10 @@ impl Clock {
     pub fn wall(&self) -> Timestamp {
         match &self.source {
             Source::System { .. } => Timestamp::now(),
-            Source::Tokio { .. } => Timestamp::from_millisecond(self.now().0).unwrap_or(Timestamp::MAX),
+            Source::Tokio { wall_off, .. } => {
+                let wall = self.now().0.saturating_add(wall_off.load(Ordering::Relaxed));
+                Timestamp::from_millisecond(wall).unwrap_or(Timestamp::MAX)
+            }
         }
     }
 
@@ -103,7 +115,7 @@ impl Clock {
     fn elapsed(&self) -> Duration {
         match &self.source {
             Source::System { boottime_ms, .. } => Duration::from_millis(boottime().saturating_sub(*boottime_ms)),
-            Source::Tokio { origin } => Duration::from_millis(millis(origin.elapsed())),
+            Source::Tokio { origin, .. } => Duration::from_millis(millis(origin.elapsed())),
         }
     }
 }
@@ -192,5 +204,7 @@ mod tests {
         assert_eq!((clock.now(), clock.until(deadline)), (deadline, Duration::ZERO));
         assert_eq!((clock.wall().as_millisecond(), clock.mark().at), (deadline.0, deadline));
         assert_eq!(clock.clone().now(), clock.now());
+        clock.step_wall(-86_400_000);
+        assert_eq!((clock.now(), clock.wall().as_millisecond()), (deadline, deadline.0 - 86_400_000));
     }
 }

@@ -47,6 +47,7 @@ fn refuse(request: Request, reason: &str, host: &str) {
     match request {
         Request::AlertsLost { .. } | Request::Listed { .. } => {}
         Request::Deliver { reply, .. } => drop(reply.send(Err(error()))),
+        Request::Reload(reload) => drop(reload.reply.send(Err(error()))),
         Request::Order { reply, .. } => drop(reply.send(Err(OrderError::Unavailable(error())))),
         Request::Incidents { reply } => drop(reply.send(Vec::new())),
         Request::Incident { reply, .. } => drop(reply.send(None)),

@@ -1,8 +1,9 @@
 //! The way into the loop for everybody else: verbs, never its channels.
 
+use super::in_force::{InForce, Reload};
 use super::view::{EventView, IncidentView, Status};
 use crate::domain::alert::{Alert, ListedAlert};
-use crate::domain::id::{IncidentId, Seq};
+use crate::domain::id::{IncidentId, PlaybookId, Seq};
 use crate::domain::target::Target;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -88,6 +89,15 @@ pub enum PersonOrder {
     Release {
         target: Target,
     },
+    HoldPlaybook {
+        playbook: PlaybookId,
+        #[serde(rename = "for", default)]
+        for_: Option<crate::domain::time::Span>,
+        why: String,
+    },
+    ReleasePlaybook {
+        playbook: PlaybookId,
+    },
     Pause {
         #[serde(rename = "for", default)]
         for_: Option<crate::domain::time::Span>,
@@ -115,6 +125,7 @@ pub(super) enum Request {
         alerts: Vec<Alert>,
         reply: oneshot::Sender<Result<Receipt, Unavailable>>,
     },
+    Reload(Reload),
     Order {
         order: PersonOrder,
         by: String,
@@ -175,6 +186,15 @@ impl Handle {
     /// Why it can't be done.
     pub async fn order(&self, order: PersonOrder, by: String) -> Result<String, OrderError> {
         self.ask(|reply| Request::Order { order, by, reply }).await?
+    }
+
+    /// Answers once it is in force: whatever is decided from then on goes by it.
+    ///
+    /// # Errors
+    /// What was in force stays so.
+    pub async fn reload(&self, in_force: InForce) -> Result<(), Unavailable> {
+        let in_force = Box::new(in_force);
+        self.ask(|reply| Request::Reload(Reload { in_force, reply })).await?
     }
 
     /// # Errors

@@ -1,16 +1,17 @@
 //! From alerts to incidents: which are ours, which are known, which open something.
 
-use super::choose::{Admission, Choice, choose};
+use super::choose::{Admission, Choice, choose, target};
 use super::handle::Reply;
 use super::handle::{Receipt, Request, Unavailable};
 use super::world::World;
 use super::{Driver, Round};
-use crate::domain::alert::{Alert, AlertStatus, Remediate};
+use crate::domain::alert::{Alert, AlertContext, AlertStatus, Remediate};
 use crate::domain::decide::Signal;
 use crate::domain::id::{IncidentId, Revision};
 use crate::domain::incident::{IncidentEvent, Subject};
+use crate::domain::plan::{PlannedProbe, PlannedStep};
 use crate::domain::playbook::Playbook;
-use crate::domain::target::cut;
+use crate::domain::target::{Target, cut};
 use crate::domain::time::Time;
 use crate::telemetry::Stage;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ impl<W: World> Driver<W> {
         let now = self.clock.now();
         let mut receipt = Receipt::default();
         for alert in alerts {
-            let host = alert.label(&self.config.host_label);
+            let host = alert.label(&self.config.in_force.host_label);
             if !host.is_empty() && host != self.config.host {
                 receipt.other_host += 1;
                 self.remember(&format!("{}: its host is {:?}, this is {:?}", name(&alert), cut(host), self.config.host));
@@ -72,10 +73,9 @@ impl<W: World> Driver<W> {
             let repeat = known.is_some_and(|attached| attached.starts_at >= alert.starts_at);
             return self.join(id, alert, repeat, now, receipt, round);
         }
-        let world = &self.world;
-        let admission =
-            Admission { allow: &self.config.allow, step: &|step| world.admit(step), probe: &|probe| world.admit_probe(probe) };
-        let Some(Choice { book, target }) = choose(&self.library, &alert.context(), &admission) else {
+        let (step, probe) = (|step: &_| self.world.admit(step), |probe: &_| self.world.admit_probe(probe));
+        let chosen = choose(&self.library, &alert.context(), &self.admission(&step, &probe));
+        let Some(Choice { book, target }) = chosen else {
             receipt.unmatched += 1;
             return self.remember(&format!("{}: no playbook matches", name(&alert)));
         };
@@ -129,7 +129,20 @@ impl<W: World> Driver<W> {
         self.signal(id, Signal::Opened { problem }, now, round);
     }
 
-    fn keep_edition(&mut self, revision: &Revision, round: &mut Round) {
+    /// For an alert of which only the incident still knows.
+    pub(super) fn admit(&self, book: &Playbook, alert: &AlertContext) -> Result<Target, String> {
+        target(book, alert, &self.admission(&|step| self.world.admit(step), &|probe| self.world.admit_probe(probe)))
+    }
+
+    fn admission<'a>(
+        &'a self,
+        step: &'a dyn Fn(&PlannedStep) -> Result<(), String>,
+        probe: &'a dyn Fn(&PlannedProbe) -> Result<(), String>,
+    ) -> Admission<'a> {
+        Admission { allow: &self.config.in_force.allow, step, probe }
+    }
+
+    pub(super) fn keep_edition(&mut self, revision: &Revision, round: &mut Round) {
         let sent = round.editions.iter().any(|(known, _)| known == revision);
         if let Some(text) = self.editions.get(revision).filter(|_| !sent) {
             round.editions.push((revision.clone(), Arc::clone(text)));

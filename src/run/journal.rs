@@ -16,8 +16,6 @@ use std::time::Duration;
 
 /// How long the journal keeps what is over.
 const RETENTION: Duration = Duration::from_secs(90 * 86_400);
-/// Breakers, the flapping count and self-protection look so far back at least.
-const LEDGER_MIN: Duration = Duration::from_secs(86_400);
 const CHORES_EVERY: Duration = Duration::from_secs(6 * 3_600);
 /// After a failed commit.
 const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -42,7 +40,10 @@ impl<W: World> Driver<W> {
     }
 
     /// On the blocking pool: a disk that hangs must not hang the runtime. A panic there ends the loop, for the store is lost with it.
-    async fn with_store<T: Send + 'static>(&mut self, work: impl FnOnce(&mut Store) -> T + Send + 'static) -> Result<T, String> {
+    pub(super) async fn with_store<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Store) -> T + Send + 'static,
+    ) -> Result<T, String> {
         let Some(mut store) = self.store.take() else { return Err("the store is gone".to_owned()) };
         let task = tokio::task::spawn_blocking(move || {
             let result = work(&mut store);
@@ -92,8 +93,8 @@ impl<W: World> Driver<W> {
     }
 
     pub(super) fn adopt(&mut self, loaded: &Loaded) {
-        self.state = State::fold(loaded, &self.config.policy.blast.groups);
-        self.pace = Pace::replayed(self.config.policy.rate, self.state.ledger.all(), self.clock.now());
+        self.state = State::fold(loaded, &self.config.in_force.policy.blast.groups);
+        self.pace = Pace::replayed(self.config.in_force.policy.rate, self.state.ledger.all(), self.clock.now());
         self.began &= self.state.house.running;
         self.next_seq = loaded.next_seq;
         for (revision, text) in &loaded.editions {
@@ -123,10 +124,7 @@ impl<W: World> Driver<W> {
     /// Forgets what no budget and no reader needs any more.
     pub(super) async fn chores(&mut self, now: Time) {
         self.next_chores = now + CHORES_EVERY;
-        let pinned = self.pinned.values();
-        let own = self.library.books().iter().chain(pinned).flat_map(|book| &book.limits.budget);
-        let windows = own.chain(self.config.policy.budgets.each()).map(|budget| budget.window);
-        let longest = windows.max().unwrap_or_default().max(self.config.policy.flapping.within).max(LEDGER_MIN);
+        let longest = self.longest_window();
         self.state.prune(now, longest);
         let keep = RETENTION.max(longest);
         let before = Time(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));

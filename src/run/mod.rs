@@ -10,20 +10,18 @@
 //! first. `intake.rs` turns alerts into incidents, `orders.rs` serves people,
 //! `perform.rs` runs effects; `state.rs` and `ledger.rs` are folds of the journal.
 
-use crate::domain::decide::{self, Decision, Effect, Signal};
-use crate::domain::guard::{Facts, Guard};
+use crate::domain::decide::{Effect, Signal};
 use crate::domain::house::HouseEvent;
 use crate::domain::id::{IncidentId, Revision, Seq};
-use crate::domain::incident::{Incident, IncidentEvent};
-use crate::domain::notice::{Notice, NoticeKind};
-use crate::domain::playbook::{Library, Mode, Playbook};
-use crate::domain::policy::{Policy, RatePolicy};
-use crate::domain::target::AllowList;
+use crate::domain::notice::NoticeKind;
+use crate::domain::playbook::{Library, Playbook};
+use crate::domain::policy::RatePolicy;
 use crate::domain::time::Time;
-use crate::store::{Batch, Loaded, Record, Row, Store};
+use crate::store::{Batch, Loaded, Row, Store};
 use crate::telemetry::{Stage, Telemetry};
 use clock::Clock;
 use handle::{Handle, Reply, Request};
+use in_force::Reload;
 use pace::Pace;
 use perform::{Answer, Performer};
 use reconcile::Reconciler;
@@ -39,6 +37,7 @@ mod choose;
 pub mod clock;
 mod escalate_only;
 pub mod handle;
+mod in_force;
 mod intake;
 mod journal;
 mod ledger;
@@ -47,36 +46,37 @@ mod orders;
 mod pace;
 mod perform;
 mod reconcile;
+mod record;
 pub mod replay;
 mod show;
 mod state;
+mod switch;
 mod trust;
 pub mod view;
 mod weather;
 pub mod world;
 
 pub use escalate_only::{escalate_only, insist};
+pub use in_force::InForce;
+pub use switch::Switch;
 
 /// What the loop is told once, at its start.
 pub struct Config {
     pub host: String,
-    /// The alert's label that names its host.
-    pub host_label: String,
-    pub allow: AllowList,
-    /// Alertmanager's: how long it may keep a second failure to itself.
-    pub group_interval: Duration,
-    pub policy: Policy,
+    /// Until a reload.
+    pub in_force: InForce,
+    pub switch: Switch,
     /// Whether an Alertmanager is configured that can be asked.
     pub asks_alertmanager: bool,
     /// One guard left out, to prove that its absence is noticed; see docs/simulation.md.
     #[cfg(any(test, feature = "failpoints"))]
-    pub without: Option<Guard>,
-    /// The playbooks in force, each with the text that the store keeps of it.
-    pub books: Vec<(Arc<Playbook>, Arc<str>)>,
+    pub without: Option<crate::domain::guard::Guard>,
     /// Compiles a text that the store kept, for incidents that are older than the files.
     pub compile: fn(&str) -> Result<Playbook, String>,
     /// Called whenever the loop has done a round of work: feeds the service manager's watchdog.
     pub heartbeat: Box<dyn Fn() + Send>,
+    /// The loop shows that it lives at least this often: [`HEARTBEAT`], but for simulations.
+    pub heartbeat_every: Duration,
     /// What heald stands on, as last seen.
     pub dependencies: watch::Receiver<std::collections::BTreeMap<String, String>>,
 }
@@ -111,6 +111,8 @@ pub struct Driver<W> {
     unmatched: VecDeque<String>,
     /// Why the last commit failed, while it does.
     store_trouble: Option<String>,
+    /// To be put in force when the round is over.
+    reloads: Vec<Reload>,
     /// To be looked at before anything else is decided about them.
     unsettled: Vec<IncidentId>,
     next_chores: Time,
@@ -137,10 +139,8 @@ struct Round {
 
 /// More would keep the first of them waiting without a cheaper fsync.
 const ROUND_MAX: usize = 256;
-/// What concerns heald itself is not repeated sooner.
-const TELL_HOUSE_EVERY: Duration = Duration::from_secs(3_600);
-/// The loop shows that it lives at least this often.
-const HEARTBEAT: Duration = Duration::from_secs(2);
+/// For a service manager's watchdog of at least twice that.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
 
 // === impl Driver ===
 
@@ -158,8 +158,7 @@ impl<W: World> Driver<W> {
         // Unbounded, but each open incident has at most one look, one action and two messages under way.
         let (answer, answers) = mpsc::unbounded_channel();
         let (committed, watch) = watch::channel(Seq(loaded.next_seq.0.saturating_sub(1)));
-        let library = Library::new(config.books.iter().map(|(book, _)| Arc::clone(book)).collect());
-        let editions = config.books.iter().map(|(book, text)| (book.revision.clone(), Arc::clone(text))).collect();
+        let (library, editions) = (config.in_force.library(), config.in_force.editions());
         let mut driver = Self {
             performer: Performer::new(Arc::clone(&world), answer, telemetry.clone()),
             world,
@@ -183,6 +182,7 @@ impl<W: World> Driver<W> {
             stop,
             unmatched: VecDeque::new(),
             store_trouble: None,
+            reloads: Vec::new(),
             unsettled: Vec::new(),
             next_chores: Time::default(),
             sent: HashMap::new(),
@@ -207,6 +207,8 @@ impl<W: World> Driver<W> {
             }
             (self.config.heartbeat)();
             let mut round = Round::default();
+            self.heed_switch(&mut round);
+            self.reload(&mut round).await;
             self.settle(&mut round);
             self.gather(&mut round).await;
             let now = self.clock.now();
@@ -240,11 +242,12 @@ impl<W: World> Driver<W> {
         let stopping = *self.stop.borrow();
         let timer = match self.state.next_timer() {
             _ if !round.rows.is_empty() || !round.effects.is_empty() || !self.unsettled.is_empty() => Duration::ZERO,
-            Some(at) if !stopping => at.since(now).min(HEARTBEAT),
-            _ => HEARTBEAT,
+            Some(at) if !stopping => at.since(now).min(self.config.heartbeat_every),
+            _ => self.config.heartbeat_every,
         };
         tokio::select! {
             biased;
+            Ok(()) = self.config.switch.seen.changed() => self.heed_switch(round),
             Some(answer) = self.answers.recv() => self.answer(answer, round),
             Some(request) = self.inbox.recv() => self.request(request, round),
             Ok(()) = self.stop.changed(), if !stopping => {}
@@ -269,84 +272,6 @@ impl<W: World> Driver<W> {
             self.signal(answer.incident, answer.signal.clone(), now, round);
             round.answers.push(answer);
         }
-    }
-
-    /// Decides, and applies what was decided; the events wait in the round for their commit.
-    fn signal(&mut self, id: IncidentId, signal: Signal, now: Time, round: &mut Round) -> Option<String> {
-        let incident = self.state.incidents.get(&id)?;
-        let playbook = self.playbook_of(incident)?;
-        let facts = self.facts(&playbook);
-        let decision = decide::decide(incident, signal, &facts, now);
-        let Decision { events, effects, refusal, refused, wake } = decision;
-        if let Some(guard) = refusal.filter(|_| !events.is_empty()) {
-            self.telemetry.refused(guard.label());
-        }
-        for event in events {
-            self.record(id, event, now, round);
-        }
-        if let Some(wake) = wake {
-            self.state.set_timer(id, Some(wake));
-        }
-        if !effects.is_empty() {
-            round.decided.get_or_insert_with(tokio::time::Instant::now);
-        }
-        round.effects.extend(effects.into_iter().map(|effect| (id, effect)));
-        refused
-    }
-
-    fn record(&mut self, id: IncidentId, event: IncidentEvent, now: Time, round: &mut Round) {
-        let earned = self.earned(id, &event, now);
-        let groups = self.state.ledger.census.groups_of(id).to_vec();
-        let change = self.state.apply(id, &event, now);
-        if let IncidentEvent::AttemptEnded { attempt: _, outcome, .. } = &event
-            && let Some(incident) = self.state.incidents.get(&id)
-        {
-            self.telemetry.attempt_ended(&incident.playbook.0, outcome.label());
-        }
-        if matches!(event, IncidentEvent::Closed { .. } | IncidentEvent::Told { .. }) && !self.state.incidents.contains_key(&id) {
-            round.done.push(id);
-        }
-        let relieves = matches!(event, IncidentEvent::Healed { .. } | IncidentEvent::Closed { .. });
-        self.push(Record::Incident { id, event }, now, round);
-        if let Some(earned) = earned {
-            self.record_house(earned, now, round);
-        }
-        if change.census {
-            self.weather(groups, id, now, round);
-        }
-        for waiting in self.state.waiting_for(&change.freed) {
-            self.signal(waiting, Signal::Unblocked, now, round);
-        }
-        if relieves {
-            self.unblock(Guard::Order, now, round);
-        }
-    }
-
-    fn unblock(&mut self, guard: Guard, now: Time, round: &mut Round) {
-        for waiting in self.state.held_by(guard) {
-            self.signal(waiting, Signal::Unblocked, now, round);
-        }
-    }
-
-    fn record_house(&mut self, event: HouseEvent, now: Time, round: &mut Round) {
-        let loosened = match event {
-            HouseEvent::Resumed { .. } | HouseEvent::HoldLifted { .. } => Some(Guard::KillSwitch),
-            HouseEvent::BreakerClosed { .. } => Some(Guard::Breaker),
-            HouseEvent::CalmedDown { .. } => Some(Guard::BlastRadius),
-            _ => None,
-        };
-        self.state.apply_house(&event);
-        self.push(Record::House(event), now, round);
-        if let Some(guard) = loosened {
-            self.unblock(guard, now, round);
-        }
-    }
-
-    fn push(&mut self, record: Record, now: Time, round: &mut Round) -> Seq {
-        let seq = self.next_seq;
-        self.next_seq = Seq(seq.0 + 1);
-        round.rows.push(Row { seq, at: now, wall: self.clock.wall(), record });
-        seq
     }
 
     /// Commits the round, then answers and performs; or takes all of it back.
@@ -390,50 +315,6 @@ impl<W: World> Driver<W> {
                 self.telemetry.stage(Stage::DecidedToSent, decided.elapsed());
             }
             self.performer.perform(id, effect);
-        }
-    }
-
-    /// Tells people what concerns heald itself, each kind at most once an hour. Not journaled: it is told mostly when
-    /// the journal is the trouble.
-    fn tell_house(&mut self, kind: NoticeKind, summary: &str, reason: &str) {
-        let now = self.clock.now();
-        if self.told_of_house.get(&kind).is_some_and(|told| now.since(*told) < TELL_HOUSE_EVERY) {
-            return;
-        }
-        self.told_of_house.insert(kind, now);
-        let notice = Notice::of_house(kind, &self.config.host, summary, reason, now);
-        let world = Arc::clone(&self.world);
-        tokio::spawn(async move { world.tell(notice).await });
-    }
-
-    /// The pinned revision; failing that, the one in force.
-    fn playbook_of(&self, incident: &Incident) -> Option<Arc<Playbook>> {
-        let in_force = self.library.get(&incident.playbook);
-        match in_force {
-            Some(book) if book.revision == incident.revision => Some(Arc::clone(book)),
-            _ => self.pinned.get(&incident.revision).or(in_force).cloned(),
-        }
-    }
-
-    fn facts<'a>(&'a self, playbook: &'a Playbook) -> Facts<'a> {
-        // What tightens holds at once, also for pinned revisions; a playbook that was removed may do nothing more.
-        let in_force = self.library.get(&playbook.id);
-        let earned = if playbook.earns { self.state.house.trust(playbook).level } else { Mode::Auto };
-        Facts {
-            playbook,
-            mode: playbook.mode.min(in_force.map_or(Mode::Observe, |book| book.mode)).min(earned),
-            budget_in_force: in_force.map_or(&[], |book| &book.limits.budget),
-            allow: &self.config.allow,
-            policy: &self.config.policy,
-            house: &self.state.house,
-            ledger: &self.state.ledger,
-            pace: &self.pace,
-            group_interval: self.config.group_interval,
-            asks_alertmanager: self.config.asks_alertmanager,
-            wall: self.clock.wall(),
-            host: &self.config.host,
-            #[cfg(any(test, feature = "failpoints"))]
-            without: self.config.without,
         }
     }
 }

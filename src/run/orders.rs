@@ -11,7 +11,7 @@ use crate::domain::house::{Hold, HouseEvent};
 use crate::domain::id::{IncidentId, Seq};
 use crate::domain::incident::Incident;
 use crate::domain::notice::NoticeKind;
-use crate::domain::target::{AllowList, Target};
+use crate::domain::target::{AllowList, Target, cut};
 use crate::domain::time::Time;
 
 impl<W: World> Driver<W> {
@@ -19,6 +19,7 @@ impl<W: World> Driver<W> {
         match request {
             Request::Deliver { .. } => {}
             Request::Listed { answer } => self.listed(answer, round),
+            Request::Reload(reload) => self.reloads.push(reload),
             Request::AlertsLost { why } => self.tell_house(NoticeKind::AlertsLost, "alerts did not reach heald", &why),
             Request::Order { order, by, reply } => {
                 let answer = self.order(order, &by, round);
@@ -68,6 +69,7 @@ impl<W: World> Driver<W> {
         };
         match order {
             PersonOrder::Retry { incident } => {
+                self.fits_anew(incident).map_err(OrderError::Refused)?;
                 self.person(incident, Signal::Retry { by: by.to_owned() }, now, round)?;
                 Ok(format!("incident {incident} is tried again"))
             }
@@ -76,7 +78,7 @@ impl<W: World> Driver<W> {
                 Ok(format!("incident {incident} is closed"))
             }
             PersonOrder::Hold { target, for_, why } => {
-                listed(&self.config.allow, &target).map_err(OrderError::Refused)?;
+                listed(&self.config.in_force.allow, &target).map_err(OrderError::Refused)?;
                 let event = HouseEvent::HoldPlaced { target, hold: hold(for_, why) };
                 let text = event.text();
                 self.record_house(event, now, round);
@@ -89,6 +91,22 @@ impl<W: World> Driver<W> {
                 self.record_house(HouseEvent::HoldLifted { target: target.clone(), by: by.to_owned() }, now, round);
                 Ok(format!("{target} is released"))
             }
+            PersonOrder::HoldPlaybook { playbook, for_, why } => {
+                if self.library.get(&playbook).is_none() {
+                    return Err(OrderError::Refused(format!("there is no playbook {}; see heald status", cut(&playbook.0))));
+                }
+                let event = HouseEvent::PlaybookHeld { playbook, hold: hold(for_, why) };
+                let text = event.text();
+                self.record_house(event, now, round);
+                Ok(text)
+            }
+            PersonOrder::ReleasePlaybook { playbook } => {
+                if !self.state.house.books.contains_key(&playbook) {
+                    return Err(OrderError::Refused(format!("playbook {} is not on hold", cut(&playbook.0))));
+                }
+                self.record_house(HouseEvent::PlaybookReleased { playbook: playbook.clone(), by: by.to_owned() }, now, round);
+                Ok(format!("playbook {playbook} is released"))
+            }
             PersonOrder::Pause { for_, why } => {
                 let event = HouseEvent::Paused { hold: hold(for_, why) };
                 let text = event.text();
@@ -96,12 +114,30 @@ impl<W: World> Driver<W> {
                 Ok(text)
             }
             PersonOrder::Resume => {
+                if let Some(barred) = &self.state.house.barred {
+                    let file = &self.config.switch.file;
+                    return Err(OrderError::Refused(format!("paused {}: remove {file} first", barred.text())));
+                }
                 if self.state.house.paused(now).is_none() {
                     return Err(OrderError::Refused("heald is not paused".to_owned()));
                 }
                 self.record_house(HouseEvent::Resumed { by: by.to_owned() }, now, round);
                 Ok("repairs go on".to_owned())
             }
+        }
+    }
+
+    /// A retry goes by the playbook in force: what it would do must fit, and be about the same target.
+    fn fits_anew(&self, id: IncidentId) -> Result<(), String> {
+        let Some(incident) = self.state.incidents.get(&id) else { return Ok(()) };
+        let (Some(book), Some(known)) = (self.library.get(&incident.playbook), incident.target()) else { return Ok(()) };
+        if book.revision == incident.revision {
+            return Ok(());
+        }
+        let wrong = |why: String| format!("the playbook {} has changed: {why}; close the incident instead", book.id);
+        match self.admit(book, &incident.context).map_err(wrong)? {
+            target if target == *known => Ok(()),
+            target => Err(wrong(format!("it is now about {target}"))),
         }
     }
 

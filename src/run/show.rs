@@ -25,7 +25,8 @@ impl<W: World> Driver<W> {
             .filter(|(_, count)| *count > 0)
             .map(|(phase, count)| (phase.to_owned(), count))
             .collect();
-        let holds = &self.state.house.holds;
+        let holds = self.state.house.holds.iter().map(|(target, hold)| (target.to_string(), hold));
+        let books = self.state.house.books.iter().map(|(playbook, hold)| (format!("playbook {playbook}"), hold));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host: self.config.host.clone(),
@@ -34,11 +35,7 @@ impl<W: World> Driver<W> {
                 .as_ref()
                 .map_or_else(|| "ok".to_owned(), |why| format!("the journal can't be written: {why}")),
             paused: self.state.house.paused(now).map(Hold::text),
-            holds: holds
-                .iter()
-                .filter(|(_, hold)| hold.holds(now))
-                .map(|(target, hold)| (target.to_string(), hold.text()))
-                .collect(),
+            holds: books.chain(holds).filter(|(_, hold)| hold.holds(now)).map(|(held, hold)| (held, hold.text())).collect(),
             open,
             playbooks: self
                 .library

@@ -57,9 +57,7 @@ impl State {
         for (_, event) in &loaded.house {
             state.house.apply(event);
         }
-        for (at, id, playbook, event) in &loaded.attempts {
-            state.ledger.apply(*id, playbook, event, *at);
-        }
+        state.relearn(loaded);
         // The newest come first in `loaded`, and the newest of an alert counts.
         for closed in loaded.closed.iter().rev() {
             for (fingerprint, starts_at) in &closed.alerts {
@@ -75,6 +73,16 @@ impl State {
             state.insert(incident);
         }
         state
+    }
+
+    /// The attempts alone, as far back as they were read.
+    pub fn relearn(&mut self, loaded: &Loaded) {
+        let census = std::mem::take(&mut self.ledger.census);
+        self.ledger = Ledger::default();
+        self.ledger.census = census;
+        for (at, id, playbook, event) in &loaded.attempts {
+            self.ledger.apply(*id, playbook, event, *at);
+        }
     }
 
     pub fn apply_house(&mut self, event: &HouseEvent) {
@@ -137,6 +145,10 @@ impl State {
 
     pub fn held_by(&self, guard: Guard) -> Vec<IncidentId> {
         self.held.get(&guard).into_iter().flatten().copied().collect()
+    }
+
+    pub fn held(&self) -> Vec<IncidentId> {
+        self.held.values().flatten().copied().collect()
     }
 
     pub fn timer(&self, id: IncidentId) -> Option<Time> {

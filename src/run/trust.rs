@@ -28,7 +28,7 @@ impl<W: World> Driver<W> {
             _ => return None,
         };
         let playbook = self.playbook_of(incident).filter(|playbook| playbook.earns)?;
-        let trust = self.state.house.trust(&playbook).after(good, &self.config.policy.trust);
+        let trust = self.state.house.trust(&playbook).after(good, &self.config.in_force.policy.trust);
         Some(HouseEvent::Earned { playbook: playbook.id.clone(), trust, why: format!("{why} (incident {id})") })
     }
 }

@@ -60,7 +60,7 @@ pub struct Status {
     /// `ok`, or why heald can't do its work: `escalate-only: …`.
     pub state: String,
     pub paused: Option<String>,
-    /// Target and reason.
+    /// Target or playbook, and reason.
     pub holds: Vec<(String, String)>,
     /// Open incidents by state.
     pub open: std::collections::BTreeMap<String, usize>,

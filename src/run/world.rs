@@ -6,6 +6,7 @@ use crate::domain::look::Observation;
 use crate::domain::notice::{Delivery, Notice};
 use crate::domain::outcome::Acted;
 use crate::domain::plan::{PlannedProbe, PlannedStep};
+use crate::domain::target::AllowList;
 use std::future::Future;
 
 pub use crate::domain::look::LookOrder;
@@ -13,6 +14,9 @@ pub use crate::domain::look::LookOrder;
 pub trait World: Send + Sync + 'static {
     /// Looks at the target's state and asks the probes. Never fails: what can't be asked is `Unknown`.
     fn look(&self, order: LookOrder) -> impl Future<Output = Observation> + Send;
+
+    /// The configuration was read again: what may be touched from now on.
+    fn reloaded(&self, _allow: &AllowList) {}
 
     /// Carries out one step. The permit is used up. Dropping the future must not undo anything.
     fn act(&self, order: ActOrder) -> impl Future<Output = Acted> + Send;

@@ -100,7 +100,12 @@ fn project(tx: &Transaction<'_>, id: IncidentId, seq: Seq, at: Time, event: &Inc
         E::AlertAttached { fingerprint, starts_at, .. } => attach(tx, id, &fingerprint.0, *starts_at),
         E::AttemptStarted { attempt, .. } => set(tx, id, "UPDATE incidents SET attempts = ?2 WHERE id = ?1", &[attempt]),
         E::Healed { .. } => set(tx, id, "UPDATE incidents SET state = 'healed', healed_at = ?2 WHERE id = ?1", &[&at.0]),
-        E::CareFailed { .. } | E::Retried { .. } => set(tx, id, "UPDATE incidents SET state = 'open' WHERE id = ?1", &[]),
+        E::Retried { revision: Some(revision), .. } => {
+            set(tx, id, "UPDATE incidents SET state = 'open', revision = ?2 WHERE id = ?1", &[&&*revision.0])
+        }
+        E::CareFailed { .. } | E::Retried { revision: None, .. } => {
+            set(tx, id, "UPDATE incidents SET state = 'open' WHERE id = ?1", &[])
+        }
         E::Escalated { .. } => set(tx, id, "UPDATE incidents SET state = 'escalated' WHERE id = ?1", &[]),
         E::Closed { outcome, .. } => set(
             tx,
@@ -316,6 +321,7 @@ mod tests {
     #[test]
     fn kill_9_loses_nothing_that_was_committed_and_frees_the_folder() {
         let dir = tempfile::tempdir().unwrap();
+        let mut begins = 1;
         for _ in 0..5 {
             let mut child = Command::new(std::env::current_exe().unwrap())
                 .args(["--ignored", "--exact", "--nocapture", "store::commit::tests::writes_until_killed"])
@@ -336,8 +342,9 @@ mod tests {
             let last = committed.last().unwrap_or(last);
             let (_, loaded) = Pen::open(dir.path());
             assert!(loaded.next_seq.0 > last, "{} after {last}", loaded.next_seq);
-            // Whole batches only: the three records of an attempt, then its end.
-            assert!(matches!((loaded.next_seq.0 - 1) % 4, 0 | 3), "{}", loaded.next_seq);
+            // Whole batches only: the three records of an attempt, then its end; each child begins where the last was cut off.
+            assert!(matches!((loaded.next_seq.0 - begins) % 4, 0 | 3), "{} from {begins} on", loaded.next_seq);
+            begins = loaded.next_seq.0;
         }
     }
 }

@@ -226,7 +226,7 @@ mod tests {
                 of(healed, IncidentEvent::Healed { after_care_until: Time(9) }),
                 gave_up(escalated),
                 gave_up(retried),
-                of(retried, IncidentEvent::Retried { by: "ann".into() }),
+                of(retried, IncidentEvent::Retried { by: "ann".into(), revision: None, rungs: None }),
             ],
         );
         pen.write(&batch);

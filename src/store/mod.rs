@@ -182,6 +182,11 @@ impl Store {
         load::load(&self.conn, self.horizon)
     }
 
+    /// From now on [`Store::reload`] reads the attempts of at least that long.
+    pub fn look_back(&mut self, span: Duration) {
+        self.horizon.attempts = self.horizon.attempts.max(span);
+    }
+
     /// The text of a playbook as it was.
     ///
     /// # Errors

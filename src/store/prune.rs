@@ -168,4 +168,27 @@ mod tests {
         let house = pen.store.reload().unwrap().house;
         assert_eq!(house, [(Time(5), placed("second")), (Time(900), HouseEvent::Paused { hold: hold("again") })]);
     }
+    #[test]
+    fn each_switch_has_a_word_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut pen, _) = Pen::open(dir.path());
+        let hold = || Hold { until: None, why: "storm".into(), by: "ann".into() };
+        let barred = HouseEvent::Barred { hold: hold() };
+        let held = |playbook: &str| HouseEvent::PlaybookHeld { playbook: playbook.into(), hold: hold() };
+        pen.house(1, barred.clone());
+        pen.house(2, HouseEvent::Paused { hold: hold() });
+        pen.house(3, held("a"));
+        pen.house(4, held("b"));
+        // Neither lifts the file's pause, nor the hold on b.
+        pen.house(5, HouseEvent::Resumed { by: "ann".into() });
+        pen.house(6, HouseEvent::PlaybookReleased { playbook: "a".into(), by: "ann".into() });
+        pen.house(900, HouseEvent::Resumed { by: "ann".into() });
+        assert_eq!(pen.store.prune(Time(500)).unwrap().events, 4);
+        let house = pen.store.reload().unwrap().house;
+        assert_eq!(house[..2], [(Time(1), barred), (Time(4), held("b"))]);
+        pen.house(901, HouseEvent::Unbarred { by: "the file".into() });
+        pen.house(902, HouseEvent::Paused { hold: hold() });
+        assert_eq!(pen.store.prune(Time(950)).unwrap().events, 3);
+        assert_eq!(pen.store.reload().unwrap().house.len(), 2);
+    }
 }

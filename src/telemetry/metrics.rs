@@ -48,6 +48,7 @@ struct Metrics {
     alerts: Family<ByResult, Counter>,
     webhook_requests: Family<ByCode, Counter>,
     webhook_refused: Family<ByReason, Counter>,
+    control_requests: Family<ByCode, Counter>,
     truncated: Counter,
     attempts: Family<ByPlaybook, Counter>,
     refusals: Family<ByGuard, Counter>,
@@ -61,6 +62,8 @@ struct Metrics {
     queue: Gauge,
     last_commit: Gauge<f64, AtomicU64>,
     paused: Gauge,
+    reload_ok: Gauge,
+    last_reload: Gauge<f64, AtomicU64>,
 }
 
 // === impl Telemetry ===
@@ -77,6 +80,9 @@ impl Telemetry {
         }
         for code in [200, 400, 401, 405, 408, 413, 415, 503] {
             let _ = metrics.webhook_requests.get_or_create(&ByCode { code });
+        }
+        for code in [200, 400, 401] {
+            let _ = metrics.control_requests.get_or_create(&ByCode { code });
         }
         for stage in Stage::ALL {
             let _ = metrics.stages.get_or_create(&ByStage { stage: stage.label() });
@@ -113,6 +119,11 @@ impl Telemetry {
 
     pub fn webhook_refused(&self, reason: WebhookRefusal) {
         self.0.webhook_refused.get_or_create(&ByReason { reason: reason.label() }).inc();
+    }
+
+    /// An order or a question over HTTP; the control socket's are not counted.
+    pub fn control(&self, code: u16) {
+        self.0.control_requests.get_or_create(&ByCode { code }).inc();
     }
 
     /// Alerts that Alertmanager left out of a body (`truncatedAlerts`).
@@ -171,6 +182,15 @@ impl Telemetry {
         self.0.paused.set(i64::from(paused));
     }
 
+    /// The configuration was read. `at_ms`: the wall clock's milliseconds since 1970.
+    pub fn reloaded(&self, ok: bool, at_ms: i64) {
+        self.0.reload_ok.set(i64::from(ok));
+        if ok {
+            #[expect(clippy::cast_precision_loss, reason = "the time needs milliseconds")]
+            self.0.last_reload.set(at_ms as f64 / 1_000.0);
+        }
+    }
+
     /// The text of `/metrics`, of type [`OPENMETRICS`].
     pub fn page(&self) -> String {
         let mut page = String::with_capacity(16 * 1_024);
@@ -193,6 +213,7 @@ impl Metrics {
             alerts: plain(&mut page, "alerts", "Alerts by what became of them"),
             webhook_requests: plain(&mut page, "webhook_requests", "Webhook requests by HTTP status"),
             webhook_refused: plain(&mut page, "webhook_refused", "Webhook requests turned away, by reason"),
+            control_requests: plain(&mut page, "control_requests", "Requests to the control API over HTTP, by status"),
             truncated: plain(&mut page, "truncated_alerts", "Alerts that Alertmanager left out of its bodies"),
             attempts: plain(&mut page, "attempts", "Repair attempts by how they ended"),
             refusals: plain(&mut page, "refusals", "Attempts and steps that a guard refused"),
@@ -221,6 +242,13 @@ impl Metrics {
             queue: plain(&mut page, "queue_depth", "Requests waiting for the loop"),
             last_commit: seconds(&mut page, "last_commit_timestamp", "When the journal was last written", Gauge::default()),
             paused: plain(&mut page, "paused", "1 while repairs are paused by a person"),
+            reload_ok: plain(&mut page, "config_last_reload_successful", "1 when the configuration was taken when last read"),
+            last_reload: seconds(
+                &mut page,
+                "config_last_reload_success_timestamp",
+                "When the configuration was last taken",
+                Gauge::default(),
+            ),
             registry: page,
         }
     }
@@ -282,6 +310,8 @@ mod tests {
         telemetry.dependency("systemd", false);
         telemetry.committed(4, Duration::from_millis(2), 1_500);
         telemetry.notified("webhook", false);
+        telemetry.reloaded(true, 2_500);
+        telemetry.reloaded(false, 9_000);
         let page = telemetry.page();
         for line in [
             "heald_attempts_total{playbook=\"container-down\",outcome=\"healed\"} 1",
@@ -292,6 +322,8 @@ mod tests {
             "heald_dependency_up{dependency=\"systemd\"} 0",
             "heald_journal_batch_records_sum 4.0",
             "heald_last_commit_timestamp_seconds 1.5",
+            "heald_config_last_reload_successful 0",
+            "heald_config_last_reload_success_timestamp_seconds 2.5",
             "heald_notifications_total{channel=\"webhook\",outcome=\"failed\"} 1",
         ] {
             assert!(page.contains(line), "no {line:?} in\n{page}");

@@ -4,6 +4,7 @@
 
 mod cli;
 mod licences;
+mod reload;
 mod replay;
 mod shipped;
 mod stop;

@@ -19,6 +19,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("book", &["domain", "action", "probe", "yaml"]),
     ("run", &["domain", "store", "telemetry"]),
     ("real_world", &["domain", "run", "book", "link", "action", "probe", "notify", "telemetry"]),
+    ("simulate", &["domain", "run", "store", "telemetry", "yaml"]),
     ("ingest", &["domain", "run", "telemetry"]),
     ("console", &["domain", "run", "store", "telemetry"]),
     ("telemetry", &[]),

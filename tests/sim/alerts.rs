@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+const MONTH: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 const RULES: [&str; 6] = ["Down", "Slow", "Stuck", "Trial", "Runbook", "Unknown"];
 
 #[derive(Default)]
@@ -59,6 +60,12 @@ impl Alerts {
             labels,
             annotations: Labels::new(),
         };
+        if !calm && rng.percent(1) {
+            // From somebody's log, or out of a restored machine.
+            let old = Alert { starts_at: alert.starts_at - MONTH, status: AlertStatus::Firing, ..alert.clone() };
+            self.post(now + rng.millis(0, 600_000), old);
+        }
+        // Two Alertmanagers, each with delays of its own; mostly one of them has heard of it from the other.
         let copies = if calm { 1 } else { 1 + rng.below(2) };
         for _ in 0..copies {
             let delay = if !calm && rng.percent(4) { rng.millis(0, 600_000) } else { rng.millis(0, 20_000) };

@@ -4,6 +4,7 @@ use crate::alerts::Alerts;
 use crate::books::{self, TARGETS};
 use crate::invariants::{self, Evidence};
 use crate::life::{Death, Life, on_paused_clock};
+use crate::liveness::{self, liveness, tempdir};
 use crate::replay;
 use crate::rng::{Replay, Rng, seeds};
 use crate::world::{Change, Is, World};
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 const START: Time = Time(1_700_000_000_000);
 const TICK: Duration = Duration::from_secs(5);
+const DAY_MS: i64 = 86_400_000;
 const CALM: Duration = Duration::from_secs(35 * 60);
 
 #[test]
@@ -48,9 +50,9 @@ fn days(odd: u64) {
 }
 
 /// Returns what happened, by kind of event.
-fn day(seed: u64) -> BTreeMap<&'static str, usize> {
+pub fn day(seed: u64) -> BTreeMap<&'static str, usize> {
     let _replay = Replay(seed, "days");
-    let dir = invariants::tempdir();
+    let dir = tempdir();
     let mut rng = Rng::new(seed);
     let hours = if rng.percent(1) { 26 } else { 1 + rng.below(3) };
     let trouble_ends = START + Duration::from_secs(hours * 3_600);
@@ -66,17 +68,24 @@ fn day(seed: u64) -> BTreeMap<&'static str, usize> {
     };
     let rough = rng.percent(80);
     let mut alerts = Alerts::default();
+    // Somebody sets the wall clock, mostly by a day.
+    let mut wall_off = 0;
     let mut now = START;
     let mut deaths = Vec::new();
     let mut last_views = Vec::new();
     while now < end {
         let life_seed = rng.next();
         now = on_paused_clock(async {
-            let mut life = Life::begin(dir.path(), now, &world, rough, death, life_seed);
+            let mut life = Life::begin(dir.path(), now, &world, rough, death, wall_off, life_seed);
             while life.clock.now() < end {
                 let now = life.clock.now();
                 if now >= trouble_ends {
                     calm_down(&world, &life, now).await;
+                }
+                if now < trouble_ends && rng.below(300) == 0 {
+                    let step = *rng.pick(&[-DAY_MS, DAY_MS, -3_600_000, 3_600_000]);
+                    wall_off += step;
+                    life.clock.step_wall(step);
                 }
                 hour(now, &world, &mut alerts, &mut rng, &life, dir.path()).await;
                 if !life.pass(TICK).await {
@@ -96,10 +105,17 @@ fn day(seed: u64) -> BTreeMap<&'static str, usize> {
     }
     let world = world.lock().unwrap();
     let rows = journal(dir.path());
-    let evidence = Evidence { rows: &rows, calls: &world.history, deaths: &deaths, taken: &alerts.taken };
+    let evidence = Evidence {
+        rows: &rows,
+        calls: &world.history,
+        states: &world.states,
+        told: &world.told,
+        deaths: &deaths,
+        taken: &alerts.taken,
+    };
     invariants::safety(&evidence);
+    liveness(&last_views, &rows, &world, end);
     let replayed = replay::agrees(&rows);
-    invariants::liveness(&last_views, &rows, &world, end);
     let mut happened = BTreeMap::from([("died", deaths.len()), ("replayed", replayed.points), ("unseen", replayed.unseen)]);
     for row in &rows {
         if let Record::Incident { event, .. } = &row.record {
@@ -122,7 +138,7 @@ async fn hour(now: Time, world: &Arc<Mutex<World>>, alerts: &mut Alerts, rng: &m
         person(rng, life).await;
     }
     if rng.below(400) == 0 {
-        invariants::views_are_the_fold(life, dir).await;
+        liveness::views_are_the_fold(life, dir).await;
     }
 }
 

@@ -251,6 +251,7 @@ impl Run {
         let facts = Facts {
             playbook: &self.book,
             mode: self.book.mode,
+            removed: false,
             budget_in_force: &[],
             allow: &books::allow(),
             house: &self.house,

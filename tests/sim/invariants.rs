@@ -1,60 +1,117 @@
-//! The promises, checked from outside: the journal on disk and the world's own history, nothing else.
+//! The promises, checked from outside like a Jepsen history: the journal on disk and the world's own log, nothing else.
+//!
+//! One function for each promise that a simulation can check, named after it and in its words. docs/simulation.md says
+//! which promise is checked by which function; what ends well after the faults is in `liveness.rs`.
 
 use crate::books::{self, BUDGET, IN_FLIGHT};
-use crate::life::Life;
-use crate::world::{Call, Is, World};
+use crate::world::{Call, Is, Told};
 use heald::domain::alert::Alert;
 use heald::domain::house::House;
-use heald::domain::id::{AttemptId, IncidentId, Seq};
-use heald::domain::incident::{Incident, IncidentEvent as E, Phase};
+use heald::domain::id::{AttemptId, Fingerprint, IncidentId, Seq};
+use heald::domain::incident::{AttemptOutcome, Incident, IncidentEvent as E, Phase};
+use heald::domain::notice::NoticeKind;
+use heald::domain::plan::Section;
+use heald::domain::playbook::Limits;
 use heald::domain::target::Target;
 use heald::domain::time::Time;
-use heald::run::view::IncidentView;
-use heald::store::{Reader, Record, Row};
+use heald::store::{Record, Row};
+use jiff::Timestamp;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 use std::time::Duration;
 
 pub struct Evidence<'a> {
     pub rows: &'a [Row],
     pub calls: &'a [Call],
+    pub states: &'a BTreeMap<&'static str, Vec<(Time, Is)>>,
+    pub told: &'a [Told],
     pub deaths: &'a [Time],
     pub taken: &'a [Alert],
 }
 
-/// In memory where the machine has such a place: every commit is synced.
-pub fn tempdir() -> tempfile::TempDir {
-    let shm = Path::new("/dev/shm");
-    if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap()
+type Invariant = (&'static str, fn(&Evidence<'_>));
+
+pub const ALL: [Invariant; 16] = [
+    ("r01_taken_is_on_disk", r01_taken_is_on_disk),
+    ("r04_one_incident_for_one_episode", r04_one_incident_for_one_episode),
+    ("r05_nothing_runs_without_a_cause", r05_nothing_runs_without_a_cause),
+    ("r08_one_effect_per_target", r08_one_effect_per_target),
+    ("r08_locks_exclude_each_other", r08_locks_exclude_each_other),
+    ("r09_every_effect_was_announced", r09_every_effect_was_announced),
+    ("r10_once_stays_once", r10_once_stays_once),
+    ("r11_budgets_hold", r11_budgets_hold),
+    ("r14_attempts_back_off", r14_attempts_back_off),
+    ("r15_hands_off", r15_hands_off),
+    ("r18_healed_was_good", r18_healed_was_good),
+    ("r20_time_and_numbers_go_on", r20_time_and_numbers_go_on),
+    ("r21_nothing_starts_while_paused", r21_nothing_starts_while_paused),
+    ("r22_an_observer_touches_nothing", r22_an_observer_touches_nothing),
+    ("r25_a_death_repeats_one_message", r25_a_death_repeats_one_message),
+    ("the_end_is_lawful", the_end_is_lawful),
+];
+
+thread_local! {
+    static CHECKING: Cell<&'static str> = const { Cell::new("") };
 }
 
+/// All of them.
 pub fn safety(evidence: &Evidence<'_>) {
-    every_effect_was_announced(evidence);
-    one_effect_per_target(evidence);
-    budgets_hold(evidence);
-    once_stays_once(evidence);
-    stopped_stays_stopped(evidence);
-    taken_is_on_disk(evidence);
-    journal_is_lawful(evidence.rows);
+    for (name, check) in ALL {
+        named(name, || check(evidence));
+    }
 }
 
-/// Each call has a `StepStarted` of its own that was on disk before.
-fn every_effect_was_announced(evidence: &Evidence<'_>) {
-    let mut announced: HashMap<(AttemptId, String), Vec<Seq>> = HashMap::new();
-    for (seq, id, event) in incident_events(evidence.rows) {
-        if let E::StepStarted { attempt, text, .. } = event {
-            announced.entry((AttemptId { incident: id, number: *attempt }, text.clone())).or_default().push(seq);
+/// Says whose check it was if it fails.
+pub fn named<T>(name: &'static str, check: impl FnOnce() -> T) -> T {
+    CHECKING.set(name);
+    let result = check();
+    CHECKING.set("");
+    result
+}
+
+/// The invariant that was broken in this thread, if one was.
+pub fn noticed() -> &'static str {
+    CHECKING.replace("")
+}
+
+/// **R1** A 2xx is sent only after the durable commit; kill -9 at any later instant loses nothing.
+fn r01_taken_is_on_disk(evidence: &Evidence<'_>) {
+    let known: BTreeSet<(&Fingerprint, Timestamp)> = attached(evidence).map(|(_, _, key)| key).collect();
+    for alert in evidence.taken {
+        assert!(known.contains(&(&alert.fingerprint, alert.starts_at)), "2xx, and lost: {alert:?}");
+    }
+}
+
+/// **R4** N deliveries of the same (fingerprint, startsAt, status) give one incident and one run: a repeat joins while the
+/// incident is open, and one that comes later opens an incident that knows its predecessor. (Of each alert heald remembers
+/// the last episode; what comes again after a newer one is looked at as if it were new.)
+fn r04_one_incident_for_one_episode(evidence: &Evidence<'_>) {
+    let mut last: HashMap<&Fingerprint, (Timestamp, IncidentId)> = HashMap::new();
+    let mut joined: BTreeSet<(IncidentId, &Fingerprint, Timestamp)> = BTreeSet::new();
+    for (id, previous, key) in attached(evidence) {
+        assert!(joined.insert((id, key.0, key.1)), "incident {id} took {key:?} twice");
+        if let (Some((starts_at, earlier)), Some(previous)) = (last.insert(key.0, (key.1, id)), previous)
+            && starts_at == key.1
+        {
+            assert_eq!(previous, Some(earlier), "{id} does not know of {earlier}: {key:?}");
         }
     }
-    for call in evidence.calls {
-        let list = announced.get_mut(&(call.attempt, call.text.clone())).unwrap_or_else(|| panic!("never announced: {call:?}"));
-        let first = if !list.is_empty() { list.remove(0) } else { panic!("sent more often than announced: {call:?}") };
-        assert!(first <= call.committed, "sent before it was on disk ({first} > {}): {call:?}", call.committed);
-    }
 }
 
-/// From the call until its answer; where heald died meanwhile, until its effect.
-fn one_effect_per_target(evidence: &Evidence<'_>) {
+/// **R5** A firing for an episode already known resolved starts nothing; resolved alerts never trigger actions. An attempt
+/// has an alert that fires, or heald's own look in after-care, behind it, and a look that failed before it.
+fn r05_nothing_runs_without_a_cause(evidence: &Evidence<'_>) {
+    in_order(evidence, |incident, event, row| {
+        if let E::AttemptStarted { seen, .. } = event {
+            assert!(incident.has_cause(), "without a cause: {row:?}");
+            assert!(!seen.passed(), "all was well: {row:?}");
+        }
+    });
+}
+
+/// **R8** No target ever has two concurrent effects, as the world sees it: from the call until its answer; where heald died
+/// meanwhile, until its effect.
+fn r08_one_effect_per_target(evidence: &Evidence<'_>) {
     let mut busy: BTreeMap<&Target, (Time, &Call)> = BTreeMap::new();
     for call in evidence.calls.iter().filter(|call| call.kind != "wait") {
         let deadline = call.at + Duration::from_secs(30);
@@ -72,8 +129,55 @@ fn one_effect_per_target(evidence: &Evidence<'_>) {
     }
 }
 
-/// Charged at intent, in any window, whatever happened to heald between.
-fn budgets_hold(evidence: &Evidence<'_>) {
+/// **R8**, as the journal has it: attempts and rollbacks that name the same target never overlap, and no step is without one.
+fn r08_locks_exclude_each_other(evidence: &Evidence<'_>) {
+    let mut running: BTreeMap<Target, IncidentId> = BTreeMap::new();
+    in_order(evidence, |incident, event, row| match event {
+        E::AttemptStarted { locks, .. } | E::RollbackStarted { locks, .. } => {
+            for target in locks {
+                if let Some(other) = running.insert(target.clone(), incident.id) {
+                    panic!("{target} is under repair by {other} already: {row:?}");
+                }
+            }
+        }
+        E::AttemptEnded { .. } | E::RollbackEnded { .. } => running.retain(|_, holder| *holder != incident.id),
+        E::StepStarted { .. } => {
+            let locked = running.values().any(|holder| *holder == incident.id);
+            assert!(locked || incident.phase.label() == "acting", "no lock: {row:?}");
+        }
+        _ => {}
+    });
+}
+
+/// **R9** Intent is durable before each effect: each call has a `StepStarted` of its own that was on disk before.
+fn r09_every_effect_was_announced(evidence: &Evidence<'_>) {
+    let mut announced: HashMap<(AttemptId, String), Vec<Seq>> = HashMap::new();
+    for (seq, id, event) in incident_events(evidence.rows) {
+        if let E::StepStarted { attempt, text, .. } = event {
+            announced.entry((AttemptId { incident: id, number: *attempt }, text.clone())).or_default().push(seq);
+        }
+    }
+    for call in evidence.calls {
+        let list = announced.get_mut(&(call.attempt, call.text.clone())).unwrap_or_else(|| panic!("never announced: {call:?}"));
+        let first = if !list.is_empty() { list.remove(0) } else { panic!("sent more often than announced: {call:?}") };
+        assert!(first <= call.committed, "sent before it was on disk ({first} > {}): {call:?}", call.committed);
+    }
+}
+
+/// **R10** A once-only step is never repeated after a crash; one whose effect can be seen is not repeated once it was seen.
+fn r10_once_stays_once(evidence: &Evidence<'_>) {
+    let mut seen: HashMap<(AttemptId, &str), &Call> = HashMap::new();
+    for call in evidence.calls {
+        let Some(first) = seen.insert((call.attempt, &call.text), call) else { continue };
+        assert_ne!(call.kind, "post", "never repeated, and was: {call:?}");
+        if matches!(call.kind, "restart" | "undo.restart") {
+            assert_eq!(first.unit.start, call.unit.start, "repeated although it had taken effect:\n{first:?}\n{call:?}");
+        }
+    }
+}
+
+/// **R11** Budgets count at intent time in the store; no restart and no clock step enlarges them: in any window.
+fn r11_budgets_hold(evidence: &Evidence<'_>) {
     let mut charged: HashMap<Target, Vec<Time>> = HashMap::new();
     for row in evidence.rows {
         if let Record::Incident { event: E::AttemptStarted { locks, charged: true, .. }, .. } = &row.record {
@@ -93,168 +197,185 @@ fn budgets_hold(evidence: &Evidence<'_>) {
     }
 }
 
-fn once_stays_once(evidence: &Evidence<'_>) {
-    let mut seen: HashMap<(AttemptId, &str), &Call> = HashMap::new();
-    for call in evidence.calls {
-        let Some(first) = seen.insert((call.attempt, &call.text), call) else { continue };
-        assert_ne!(call.kind, "post", "never repeated, and was: {call:?}");
-        if matches!(call.kind, "restart" | "undo.restart") {
-            assert_eq!(first.unit.start, call.unit.start, "repeated although it had taken effect:\n{first:?}\n{call:?}");
+/// **R14** Attempts back off, and the schedule survives restarts: after the n-th attempt in ten minutes that did not help,
+/// `base * 2^(n-1)`, at most `max`. Counted from when that attempt began: where the next is proposed in the same breath in
+/// which it ended, the loop's ledger does not know its end yet.
+fn r14_attempts_back_off(evidence: &Evidence<'_>) {
+    let Limits { cooldown, .. } = books::all()[0].limits.clone();
+    // Of each target: when an attempt began, and whether it was verified.
+    let mut past: HashMap<Target, Vec<(AttemptId, Time, bool)>> = HashMap::new();
+    for row in evidence.rows {
+        let Record::Incident { id, event } = &row.record else { continue };
+        match event {
+            E::AttemptStarted { attempt, locks, charged: true, .. } => {
+                for target in locks {
+                    let list = past.entry(target.clone()).or_default();
+                    let recent = list.iter().filter(|(_, began, ..)| row.at.since(*began) < Duration::from_secs(600));
+                    let failed: Vec<Time> = recent.filter(|(.., verified)| !verified).map(|(_, began, ..)| *began).collect();
+                    let wait = cooldown.base * 2_u32.pow(u32::try_from(failed.len()).unwrap().clamp(1, 8) - 1);
+                    if let Some(last) = failed.iter().max() {
+                        assert!(row.at >= *last + wait.min(cooldown.max), "{wait:?} after {last} at the earliest: {row:?}");
+                    }
+                    list.push((AttemptId { incident: *id, number: *attempt }, row.at, false));
+                }
+            }
+            E::AttemptEnded { attempt, outcome, .. } => {
+                let me = AttemptId { incident: *id, number: *attempt };
+                for one in past.values_mut().flatten().filter(|(id, ..)| *id == me) {
+                    one.2 = *outcome == AttemptOutcome::Healed;
+                }
+            }
+            _ => {}
         }
     }
 }
 
-/// heald's first step of an attempt follows a look; what a person stopped well before that is not touched.
-fn stopped_stays_stopped(evidence: &Evidence<'_>) {
-    for call in evidence.calls.iter().filter(|call| call.kind == "restart" && matches!(call.unit.is, Is::Stopped | Is::Masked)) {
-        let first = incident_events(evidence.rows).any(|(_, id, event)| {
-            matches!(event, E::StepStarted { attempt, step: 0, text, .. }
-                if *text == call.text && AttemptId { incident: id, number: *attempt } == call.attempt)
-        });
-        assert!(!first || call.at.since(call.unit.since) < Duration::from_secs(1), "a person had stopped it: {call:?}");
-    }
-}
-
-fn taken_is_on_disk(evidence: &Evidence<'_>) {
-    let known: BTreeSet<(String, String)> = incident_events(evidence.rows)
-        .filter_map(|(_, _, event)| match event {
-            E::Opened { fingerprint, starts_at, .. } | E::AlertAttached { fingerprint, starts_at, .. } => {
-                Some((fingerprint.to_string(), starts_at.to_string()))
+/// **R15** Hands off while someone else acts: what a person stopped or masked, what is at its start limit, starting, or has a
+/// job of somebody else pending well before heald's first step, is not touched.
+fn r15_hands_off(evidence: &Evidence<'_>) {
+    let first: BTreeSet<(AttemptId, &str)> = incident_events(evidence.rows)
+        .filter_map(|(_, id, event)| match event {
+            E::StepStarted { attempt, section: Section::Rung(_), step: 0, text, .. } => {
+                Some((AttemptId { incident: id, number: *attempt }, text.as_str()))
             }
             _ => None,
         })
         .collect();
-    for alert in evidence.taken {
-        assert!(known.contains(&(alert.fingerprint.to_string(), alert.starts_at.to_string())), "2xx, and lost: {alert:?}");
+    let mut sent: BTreeSet<AttemptId> = BTreeSet::new();
+    for call in evidence.calls.iter().filter(|call| call.kind == "restart") {
+        // Only before its own first effect is it sure that somebody else made it so.
+        let alone = sent.insert(call.attempt) && first.contains(&(call.attempt, &call.text));
+        let hands_off = matches!(call.unit.is, Is::Stopped | Is::Masked | Is::StartLimit | Is::Starting);
+        if alone && hands_off {
+            assert!(call.at.since(call.unit.since) < Duration::from_secs(1), "left alone, it should have been: {call:?}");
+        }
     }
 }
 
-/// What the journal alone must obey, in its own order.
-fn journal_is_lawful(rows: &[Row]) {
+/// **R18**, promise 5: a repair counts only when the probes pass; so the target was really up for as long as they say.
+fn r18_healed_was_good(evidence: &Evidence<'_>) {
+    in_order(evidence, |incident, event, row| {
+        let (E::AttemptEnded { outcome: AttemptOutcome::Healed, .. }, Some(target)) = (event, incident.target()) else { return };
+        let states = evidence.states.iter().find(|(name, _)| **name == target.name()).map(|(_, states)| states);
+        // Looks take up to 0.2 s, and the stable period is 2 s.
+        let from = Time(row.at.0 - 1_500);
+        let mut was = states.unwrap().iter().rev().skip_while(|(at, _)| *at > Time(row.at.0 - 400));
+        let (since, is) = was.next().expect("it was something");
+        assert!(*is == Is::Up && *since <= from, "{target} was {is:?} since {since}: {row:?}");
+    });
+}
+
+/// **R20** SIGTERM and kill -9 lead to the same states: numbers without a gap, time that never runs backwards, whatever the
+/// wall clock did.
+fn r20_time_and_numbers_go_on(evidence: &Evidence<'_>) {
+    for pair in evidence.rows.windows(2) {
+        assert!(pair[1].at >= pair[0].at, "time ran backwards at {:?}", pair[1]);
+        assert_eq!(pair[1].seq.0, pair[0].seq.0 + 1, "a gap before {:?}", pair[1]);
+    }
+}
+
+/// **R21** The kill switch stops new effects and survives a restart; so do holds. Escalation goes on.
+fn r21_nothing_starts_while_paused(evidence: &Evidence<'_>) {
     let mut house = House::default();
     let mut incidents: BTreeMap<IncidentId, Incident> = BTreeMap::new();
-    let mut running: BTreeMap<Target, IncidentId> = BTreeMap::new();
-    let mut last = Time(0);
-    for row in rows {
-        assert!(row.at >= last, "time ran backwards at {row:?}");
-        last = row.at;
-        let (id, event) = match &row.record {
-            Record::House(event) => {
-                house.apply(event);
-                continue;
+    for row in evidence.rows {
+        match &row.record {
+            Record::House(event) => house.apply(event),
+            Record::Incident { id, event } => {
+                if let Some(incident) = Incident::open(*id, event, row.at) {
+                    incidents.insert(*id, incident);
+                }
+                if matches!(event, E::StepStarted { .. }) {
+                    assert!(house.paused(row.at).is_none(), "while paused: {row:?}");
+                    let target = incidents.get(id).and_then(Incident::target);
+                    assert!(target.and_then(|target| house.held(target, row.at)).is_none(), "on hold: {row:?}");
+                }
             }
-            Record::Incident { id, event } => (*id, event),
-        };
-        if let Some(incident) = Incident::open(id, event, row.at) {
-            let twin = incidents
-                .values()
-                .find(|other| other.is_open() && other.playbook == incident.playbook && other.subject == incident.subject);
-            assert!(twin.is_none(), "opened twice: {row:?}\nbeside {twin:?}");
-            incidents.insert(id, incident);
+        }
+    }
+}
+
+/// **R22** Observe mode makes zero effects, at the world's side.
+fn r22_an_observer_touches_nothing(evidence: &Evidence<'_>) {
+    let observers: BTreeSet<IncidentId> = incident_events(evidence.rows)
+        .filter(|(_, _, event)| matches!(event, E::Opened { playbook, .. } if &*playbook.0 == "trial"))
+        .map(|(_, id, _)| id)
+        .collect();
+    let touched = evidence.calls.iter().find(|call| observers.contains(&call.attempt.incident));
+    assert!(touched.is_none(), "an observer acts: {touched:?}");
+}
+
+/// **R25** Messages are delivered at least once, and a death repeats at most the one that was under way.
+fn r25_a_death_repeats_one_message(evidence: &Evidence<'_>) {
+    let mut due: HashMap<(IncidentId, NoticeKind), usize> = HashMap::new();
+    for (_, id, event) in incident_events(evidence.rows) {
+        if let E::NoticeDue { notice, .. } = event {
+            *due.entry((id, *notice)).or_default() += 1;
+        }
+    }
+    let mut read: HashMap<(IncidentId, NoticeKind), usize> = HashMap::new();
+    for told in evidence.told.iter().filter(|told| told.accepted) {
+        *read.entry((told.incident, told.kind)).or_default() += 1;
+    }
+    for (key, count) in read {
+        let allowed = due.get(&key).copied().unwrap_or(0);
+        assert!(allowed > 0 && count <= allowed + evidence.deaths.len(), "{key:?} told {count} times, due {allowed} times");
+    }
+}
+
+/// An incident is one episode, rolled back once, escalated once, and never left with its locks.
+fn the_end_is_lawful(evidence: &Evidence<'_>) {
+    let mut open: BTreeMap<(String, String), IncidentId> = BTreeMap::new();
+    let mut rolled_back: BTreeSet<IncidentId> = BTreeSet::new();
+    in_order(evidence, |incident, event, row| match event {
+        E::Opened { .. } => {
+            let key = (incident.playbook.to_string(), format!("{:?}", incident.subject));
+            let twin = open.insert(key, incident.id);
+            assert!(twin.is_none(), "opened beside {twin:?}: {row:?}");
+        }
+        E::RollbackStarted { .. } => assert!(rolled_back.insert(incident.id), "rolled back twice: {row:?}"),
+        // A new account, by a person's word.
+        E::Retried { .. } => drop(rolled_back.remove(&incident.id)),
+        E::Escalated { .. } => {
+            assert!(!matches!(incident.phase, Phase::Escalated { .. }), "escalated twice: {row:?}");
+            assert!(!incident.holds_locks(), "left its locks behind: {row:?}");
+        }
+        E::Closed { .. } => {
+            assert!(!incident.holds_locks(), "closed in the middle of it: {row:?}");
+            open.retain(|_, id| *id != incident.id);
+        }
+        _ => {}
+    });
+}
+
+/// Calls with each event of an incident and the incident before it (for `Opened`: after it).
+fn in_order<'a>(evidence: &Evidence<'a>, mut visit: impl FnMut(&Incident, &'a E, &'a Row)) {
+    let mut incidents: BTreeMap<IncidentId, Incident> = BTreeMap::new();
+    for row in evidence.rows {
+        let Record::Incident { id, event } = &row.record else { continue };
+        if let Some(incident) = Incident::open(*id, event, row.at) {
+            visit(&incident, event, row);
+            incidents.insert(*id, incident);
             continue;
         }
-        let incident = incidents.get_mut(&id).expect("opened first");
-        match event {
-            E::AttemptStarted { locks, .. } => {
-                assert!(incident.has_cause(), "without a cause: {row:?}");
-                assert_ne!(&*incident.playbook.0, "trial", "an observer acts: {row:?}");
-                take(&mut running, id, locks, row);
-            }
-            E::RollbackStarted { locks, .. } => {
-                assert!(!incident.rolled_back, "rolled back twice: {row:?}");
-                take(&mut running, id, locks, row);
-            }
-            E::AttemptEnded { .. } | E::RollbackEnded { .. } => running.retain(|_, holder| *holder != id),
-            E::StepStarted { .. } => {
-                assert!(house.paused.is_none(), "while paused: {row:?}");
-                let held = incident.target().and_then(|target| house.held(target, row.at));
-                assert!(held.is_none(), "on hold: {row:?}");
-                assert!(running.values().any(|holder| *holder == id) || incident.phase.label() == "acting", "no lock: {row:?}");
-            }
-            E::Escalated { .. } => {
-                assert!(!matches!(incident.phase, Phase::Escalated { .. }), "escalated twice: {row:?}");
-                assert!(!incident.holds_locks(), "left its locks behind: {row:?}");
-            }
-            E::Closed { .. } => assert!(!incident.holds_locks(), "closed in the middle of it: {row:?}"),
-            _ => {}
-        }
+        let incident = incidents.get_mut(id).expect("opened first");
+        visit(incident, event, row);
         incident.apply(event, row.at);
     }
 }
 
-fn take(running: &mut BTreeMap<Target, IncidentId>, id: IncidentId, locks: &[Target], row: &Row) {
-    for target in locks {
-        if let Some(other) = running.insert(target.clone(), id) {
-            panic!("{target} is under repair by {other} already: {row:?}");
-        }
-    }
+type Attached<'a> = (IncidentId, Option<Option<IncidentId>>, (&'a Fingerprint, Timestamp));
+
+/// Every alert that an incident took; `Some`: that opened it, with its predecessor.
+fn attached<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = Attached<'a>> {
+    incident_events(evidence.rows).filter_map(|(_, id, event)| match event {
+        E::Opened { fingerprint, starts_at, previous, .. } => Some((id, Some(*previous), (fingerprint, *starts_at))),
+        E::AlertAttached { fingerprint, starts_at, .. } => Some((id, None, (fingerprint, *starts_at))),
+        _ => None,
+    })
 }
 
-/// After the faults have stopped, everything comes to an end, or waits for something that has a name.
-pub fn liveness(views: &[IncidentView], rows: &[Row], world: &World, end: Time) {
-    for view in views {
-        let good = view.target.as_ref().is_none_or(|target| world.is_good(target.name()));
-        let firing = view.alerts.iter().any(|alert| alert.firing);
-        let story = || {
-            let mine = |row: &&Row| matches!(&row.record, Record::Incident { id, .. } if *id == view.id);
-            let text: Vec<String> = rows.iter().filter(mine).map(line).collect();
-            format!("at {end}: {view:#?}\n{:#?}\n{}", world.units, text.join("\n"))
-        };
-        let fine = match view.state.as_str() {
-            "held" => {
-                let named = view.next.as_ref().and_then(|next| next.at).is_some_and(|at| at.as_millisecond() + 1_000 >= end.0);
-                named && !good
-            }
-            "escalated" | "observed" => firing || !good,
-            "watching" => firing && good,
-            "healed" => good,
-            // Told to nobody yet; every channel failed.
-            "closed" => true,
-            _ => false,
-        };
-        assert!(fine, "{}", story());
-    }
-}
-
-pub fn line(row: &Row) -> String {
-    match &row.record {
-        Record::Incident { id, event } => format!("{} {} #{id} {}: {}", row.seq, row.at, event.label(), event.text()),
-        Record::House(event) => format!("{} {} {}", row.seq, row.at, event.text()),
-    }
-}
-
-/// What heald shows is what its journal says.
-pub async fn views_are_the_fold(life: &Life, dir: &Path) {
-    let (Ok(before), Ok(views), Ok(after)) =
-        (life.handle.status().await, life.handle.incidents().await, life.handle.status().await)
-    else {
-        return;
-    };
-    if before.records != after.records || *life.handle.committed().borrow() != after.records {
-        return;
-    }
-    let rows = Reader::open(dir).unwrap().events(Seq(0), None, usize::MAX >> 2).unwrap();
-    let mut folded: BTreeMap<IncidentId, Incident> = BTreeMap::new();
-    for row in &rows {
-        let Record::Incident { id, event } = &row.record else { continue };
-        match folded.get_mut(id) {
-            Some(incident) => incident.apply(event, row.at),
-            None => drop(folded.insert(*id, Incident::open(*id, event, row.at).expect("opened first"))),
-        }
-    }
-    // The last closed ones are listed too, as a courtesy and from the journal itself.
-    let views: Vec<_> = views.into_iter().filter(|view| view.state != "closed").collect();
-    folded.retain(|_, incident| incident.is_open());
-    assert_eq!(folded.keys().copied().collect::<Vec<_>>(), views.iter().map(|view| view.id).collect::<Vec<_>>());
-    for (view, incident) in views.iter().zip(folded.values()) {
-        assert_eq!(view.state, incident.phase.label(), "{view:?}");
-        assert_eq!(view.attempts, incident.attempts, "{view:?}");
-        let alerts: Vec<_> = incident.alerts.iter().map(|(name, alert)| (name.clone(), alert.starts_at, alert.firing)).collect();
-        assert_eq!(view.alerts.iter().map(|a| (a.fingerprint.clone(), a.starts_at, a.firing)).collect::<Vec<_>>(), alerts);
-    }
-}
-
-fn incident_events(rows: &[Row]) -> impl Iterator<Item = (Seq, IncidentId, &E)> {
+pub fn incident_events(rows: &[Row]) -> impl Iterator<Item = (Seq, IncidentId, &E)> {
     rows.iter().filter_map(|row| match &row.record {
         Record::Incident { id, event } => Some((row.seq, *id, event)),
         Record::House(_) => None,

@@ -4,14 +4,16 @@ use crate::books;
 use crate::rng::Rng;
 use crate::seat::Seat;
 use crate::world::World as Host;
+use heald::domain::guard::Guard;
 use heald::domain::playbook::Playbook;
 use heald::domain::policy::Policy;
 use heald::domain::time::Time;
-use heald::run::clock::Clock;
+use heald::run::clock::{self, Clock, Reading};
 use heald::run::handle::Handle;
-use heald::run::{Config, Driver};
+use heald::run::{Config, Driver, InForce, Switch};
 use heald::store::{Horizon, Store};
 use heald::telemetry::Telemetry;
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -27,6 +29,11 @@ pub struct Death {
     pub at_commit: u64,
     /// In percent of the steps.
     pub at_act: u64,
+}
+
+thread_local! {
+    /// The guard that heald lives without: only `mutants.rs` sets it.
+    pub static WITHOUT: Cell<Option<Guard>> = const { Cell::new(None) };
 }
 
 pub struct Life {
@@ -47,10 +54,19 @@ pub fn on_paused_clock<T>(work: impl Future<Output = T>) -> T {
 }
 
 impl Life {
-    pub fn begin(dir: &Path, now: Time, host: &Arc<Mutex<Host>>, rough: bool, death: Death, seed: u64) -> Self {
+    pub fn begin(dir: &Path, now: Time, host: &Arc<Mutex<Host>>, rough: bool, death: Death, wall_off: i64, seed: u64) -> Self {
         let (store, loaded) = Store::open(dir, Horizon::default()).expect("the store opens");
-        let now = loaded.mark.as_ref().map_or(now, |mark| mark.at.max(now));
+        // The way a restart within one boot goes: by the boot clock alone, whatever the wall clock says meanwhile.
+        let now = loaded.mark.as_ref().map_or(now, |mark| {
+            let reading = Reading {
+                boottime_ms: mark.boottime_ms + u64::try_from(now.since(mark.at).as_millis()).unwrap(),
+                boot_id: mark.boot_id.clone(),
+                wall: jiff::Timestamp::from_millisecond(now.0 + wall_off).unwrap(),
+            };
+            clock::at(Some(mark), &reading)
+        });
         let clock = Clock::tokio(now);
+        clock.step_wall(wall_off);
         let seat = Arc::new(Seat {
             host: Arc::clone(host),
             clock: clock.clone(),
@@ -80,16 +96,20 @@ impl Life {
         };
         let config = Config {
             host: "h".to_owned(),
-            host_label: "host".to_owned(),
-            allow: books::allow(),
-            policy: Policy::default(),
+            in_force: InForce {
+                host_label: "host".to_owned(),
+                allow: books::allow(),
+                policy: Policy::default(),
+                group_interval: Duration::from_secs(120),
+                books: books::all().into_iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.id.0))).collect(),
+            },
+            switch: Switch::none(),
             asks_alertmanager: false,
             #[cfg(feature = "failpoints")]
-            without: None,
-            group_interval: Duration::from_secs(120),
-            books: books::all().into_iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.id.0))).collect(),
+            without: WITHOUT.get(),
             compile,
             heartbeat: Box::new(heartbeat),
+            heartbeat_every: heald::run::HEARTBEAT,
             dependencies: watch::channel(std::collections::BTreeMap::new()).1,
         };
         let (stop, stopped) = watch::channel(false);

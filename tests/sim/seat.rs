@@ -1,7 +1,7 @@
 //! Where one life of heald sits: its way to the world, and the moment at which it dies.
 
 use crate::rng::Rng;
-use crate::world::World as Host;
+use crate::world::{Told, World as Host};
 use heald::domain::alert::ListedAlert;
 use heald::domain::id::Seq;
 use heald::domain::look::{LookHow, Observation};
@@ -106,9 +106,11 @@ impl World for Seat {
         self.host.lock().unwrap().end(self.clock.now(), &behaviour, outcome)
     }
 
-    async fn tell(&self, _notice: Notice) -> Vec<Delivery> {
+    async fn tell(&self, notice: Notice) -> Vec<Delivery> {
         self.alive().await;
         let error = (self.rough && self.chance(10)).then(|| "no answer".to_owned());
+        let told = Told { incident: notice.incident, kind: notice.kind, accepted: error.is_none() };
+        self.host.lock().unwrap().told.push(told);
         tokio::time::sleep(Duration::from_millis(300)).await;
         self.alive().await;
         vec![Delivery { channel: "chat".to_owned(), error }]

@@ -4,8 +4,9 @@
 
 use crate::books::{IN_FLIGHT, TARGETS};
 use crate::rng::Rng;
-use heald::domain::id::{AttemptId, Seq};
+use heald::domain::id::{AttemptId, IncidentId, Seq};
 use heald::domain::look::{Evidence, Observation, ProbeResult, ProbeVerdict, TargetState};
+use heald::domain::notice::NoticeKind;
 use heald::domain::outcome::{ActOutcome, Acted, Impossible};
 use heald::domain::target::Target;
 use heald::domain::time::Time;
@@ -17,6 +18,9 @@ pub struct World {
     pub rng: Rng,
     pub units: BTreeMap<&'static str, Unit>,
     pub history: Vec<Call>,
+    /// What each unit was, and since when.
+    pub states: BTreeMap<&'static str, Vec<(Time, Is)>>,
+    pub told: Vec<Told>,
     /// Faults have stopped: what is asked for works.
     pub calm: bool,
     queue: BTreeMap<(Time, u64), (&'static str, Change)>,
@@ -30,11 +34,11 @@ pub struct Unit {
     /// Changes with every start.
     pub start: u64,
     /// Until then a start ends in a failure.
-    broken_until: Time,
+    pub broken_until: Time,
     unreachable_until: Time,
     /// Starts under way, as a service manager shows them.
-    jobs: u32,
-    shows_jobs: bool,
+    pub jobs: u32,
+    pub shows_jobs: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +81,14 @@ pub struct Call {
     pub lands: Option<Time>,
 }
 
+/// A message that reached the channel; people have read it whatever the channel answered.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub incident: IncidentId,
+    pub kind: NoticeKind,
+    pub accepted: bool,
+}
+
 /// `outcome: None` hangs.
 pub struct Behaviour {
     pub call: usize,
@@ -97,7 +109,8 @@ impl World {
         };
         let units = TARGETS.iter().map(|name| (*name, unit(name))).collect();
         let rng = Rng::new(seed ^ 0x5EED);
-        Self { rng, units, history: Vec::new(), calm: false, queue: BTreeMap::new(), next: 0 }
+        let states = TARGETS.iter().map(|name| (*name, vec![(Time(0), Is::Up)])).collect();
+        Self { rng, units, history: Vec::new(), states, told: Vec::new(), calm: false, queue: BTreeMap::new(), next: 0 }
     }
 
     /// Trouble for all units until `end`.
@@ -182,6 +195,7 @@ impl World {
         };
         if is != unit.is || matches!(change, Change::Land { .. }) {
             (unit.is, unit.since) = (is, at);
+            self.states.get_mut(name).unwrap().push((at, is));
         }
         if let Some((when, start)) = ready {
             self.at(when, name, Change::Ready(start));

@@ -2,6 +2,7 @@
 
 use super::{Draft, WATCH};
 use crate::domain::alert::Remediate;
+use crate::domain::guard;
 use crate::domain::id::Fingerprint;
 use crate::domain::incident::{Escalation, IncidentEvent, Outcome, Phase, RESOLVE_WAIT, Subject};
 use crate::domain::look::LookHow;
@@ -114,8 +115,8 @@ impl Draft<'_> {
         let busy = matches!(self.incident.phase, Phase::Assessing | Phase::Acting { .. } | Phase::Verifying { .. });
         if crashed && busy {
             self.event(IncidentEvent::CrashSeen);
-            if self.incident.crashes >= self.facts.policy.quarantine_after {
-                return self.set_aside();
+            if let Some(why) = guard::set_aside(&self.incident, self.facts) {
+                return self.set_aside(why);
             }
         }
         match self.incident.phase.clone() {
@@ -147,7 +148,11 @@ impl Draft<'_> {
                 self.refuse_person("no target could be made of its alert, so nothing may run");
             }
             Phase::Escalated { .. } | Phase::Held { .. } | Phase::Observed | Phase::ResolvedBad { .. } => {
-                self.event(IncidentEvent::Retried { by });
+                // The loop lends the playbook in force to whoever is to be tried again.
+                let book = self.facts.playbook;
+                let renewed = book.revision != self.incident.revision;
+                let (revision, rungs) = (renewed.then(|| book.revision.clone()), renewed.then_some(book.rungs.len()));
+                self.event(IncidentEvent::Retried { by, revision, rungs });
                 self.opened(None);
             }
             _ => self.refuse_person("only an incident that is escalated, held or observed can be tried again"),

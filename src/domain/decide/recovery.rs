@@ -16,8 +16,7 @@ const SETTLE_LOOK: Duration = Duration::from_secs(2);
 
 impl Draft<'_> {
     /// It may be what kills heald: nothing of it is tried again, not even a look, before a person has seen to it.
-    pub(super) fn set_aside(&mut self) {
-        let text = format!("it was running at {} crashes of heald in a row: set aside", self.incident.crashes);
+    pub(super) fn set_aside(&mut self, text: String) {
         match self.incident.phase.clone() {
             Phase::Acting { section: Section::Rollback, .. } => {
                 self.event(IncidentEvent::RollbackEnded { ok: false, text: text.clone() })

@@ -30,6 +30,7 @@ mod books;
 mod consent;
 mod given;
 mod guards;
+mod missed;
 mod repair;
 mod restart;
 mod rollback;
@@ -146,7 +147,7 @@ impl Bench {
             policy: Policy::default(),
             pace: Slow::default(),
             asks: false,
-            without: None,
+            without: missed::WITHOUT.get(),
             seen: books::Extra::default(),
             last: "failed".to_owned(),
             between: None,
@@ -255,6 +256,7 @@ impl Bench {
         let facts = Facts {
             playbook: &self.book,
             mode: if self.book.earns { self.house.trust(&self.book).level } else { self.book.mode },
+            removed: false,
             budget_in_force: &[],
             allow: &self.allow,
             house: &self.house,

@@ -1,17 +1,31 @@
-//! Is heald, or the target, paused by a person? Lifted by people only; survives restarts.
+//! Is heald, the playbook or the target paused by a person? Lifted by people only; survives restarts.
+//!
+//! Taking the playbook out of the configuration is the same wish for good: the running step ends, and the probes decide.
 
-use super::{Facts, Guard, Proposal, RELOOK_MAX, Refusal};
+use super::{Ask, Facts, Guard, Proposal, RELOOK_MAX, Refusal, Then};
+use crate::domain::house::Hold;
+use crate::domain::incident::Escalation;
 use crate::domain::time::Time;
 
 pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {
-    let next_look = now + RELOOK_MAX;
-    if let Some(hold) = facts.house.paused(now) {
+    let wait = |hold: &Hold, what: &str| {
+        let next_look = now + RELOOK_MAX;
         let wake = hold.until.map_or(next_look, |until| until.min(next_look));
-        return Refusal::wait(Guard::KillSwitch, wake, format!("all repairs are paused {}", hold.text()));
+        Refusal::wait(Guard::KillSwitch, wake, format!("{what} {}", hold.text()))
+    };
+    // What is half done may still be undone.
+    if facts.removed && proposal.ask != Ask::Rollback {
+        let reason = "the playbook was removed from the configuration".to_owned();
+        return Some(Refusal { guard: Guard::KillSwitch, reason, then: Then::Escalate(Escalation::Refused) });
+    }
+    if let Some(hold) = facts.house.paused(now) {
+        return wait(hold, "all repairs are paused");
+    }
+    if let Some(hold) = facts.house.book_held(&facts.playbook.id, now) {
+        return wait(hold, &format!("playbook {} is on hold", facts.playbook.id));
     }
     let mut objects = proposal.plan.objects();
     objects.extend(proposal.incident.target().cloned());
     let (target, hold) = objects.iter().find_map(|target| facts.house.held(target, now).map(|hold| (target, hold)))?;
-    let wake = hold.until.map_or(next_look, |until| until.min(next_look));
-    Refusal::wait(Guard::KillSwitch, wake, format!("{target} is on hold {}", hold.text()))
+    wait(hold, &format!("{target} is on hold"))
 }

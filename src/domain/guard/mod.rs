@@ -3,16 +3,12 @@
 //! A guard is one file with one function `check(&Proposal, &Facts, now)`, one
 //! line in [`Guard`] and one in [`ask`]. What each is for: `docs/guards.md`.
 
-use super::house::House;
-use super::id::{AttemptId, IncidentId, PlaybookId};
-use super::incident::{AttemptOutcome, Escalation, Incident};
+use super::id::AttemptId;
+use super::incident::{Escalation, Incident};
 use super::look::Observation;
 use super::plan::Plan;
-use super::playbook::{Budget, Mode, Playbook};
-use super::policy::Policy;
-use super::target::{AllowList, Target};
+use super::target::Target;
 use super::time::Time;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -22,6 +18,7 @@ mod breaker;
 mod budget;
 mod cooldown;
 mod exclusive;
+mod facts;
 mod flapping;
 mod freshness;
 mod kill_switch;
@@ -37,7 +34,9 @@ mod window;
 pub use approve::asked;
 pub use blast::{STORM, group_keys};
 pub use breaker::{BreakerState, state as breaker_state};
+pub use facts::{Account, Facts, GroupCount, Ledger, Neighbour, Pace, PastAttempt, Trouble};
 pub use mode::only_reports;
+pub use quarantine::set_aside;
 
 /// In the order in which they are asked; the first refusal decides, all are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -83,109 +82,6 @@ pub enum Ask {
     Step,
     /// Undoing: kill switch and lock only, never budget, cooldown or breaker.
     Rollback,
-}
-
-/// What is known besides the incident. Borrowed from the loop for one decision.
-#[derive(Clone, Copy)]
-pub struct Facts<'a> {
-    /// The revision that the incident is pinned to.
-    pub playbook: &'a Playbook,
-    /// The mode in force: the pinned one, lowered by what the configuration says now.
-    pub mode: Mode,
-    /// Of the playbook as the configuration has it now: a smaller one holds at once, also for pinned revisions.
-    pub budget_in_force: &'a [Budget],
-    pub allow: &'a AllowList,
-    pub policy: &'a Policy,
-    pub house: &'a House,
-    pub ledger: &'a dyn Ledger,
-    pub pace: &'a dyn Pace,
-    /// Alertmanager's, as configured: how long a resolve may be under way.
-    pub group_interval: Duration,
-    /// Whether an Alertmanager is configured that can be asked.
-    pub asks_alertmanager: bool,
-    /// For calendars and the age of alerts only; it may jump.
-    pub wall: Timestamp,
-    pub host: &'a str,
-    /// One guard left out, to prove that its absence is noticed; see docs/simulation.md.
-    #[cfg(any(test, feature = "failpoints"))]
-    pub without: Option<Guard>,
-}
-
-/// What happened before and what goes on now, as the loop rebuilds it from the journal. Asked by target, playbook or
-/// group: no question walks through all incidents.
-pub trait Ledger {
-    /// Attempts on a target, oldest first, at least as far back as the longest window.
-    fn past(&self, target: &Target) -> &[PastAttempt];
-
-    /// When attempts were permitted, oldest first.
-    fn spent(&self, on: Account<'_>) -> &[Time];
-
-    /// Who is repairing it.
-    fn lock_holder(&self, target: &Target) -> Option<IncidentId>;
-
-    /// Who is repairing something that it contains.
-    fn lock_inside(&self, target: &Target) -> Option<IncidentId>;
-
-    /// The worst open trouble of a playbook.
-    fn trouble_of(&self, playbook: &PlaybookId) -> Option<Neighbour>;
-
-    /// The worst open trouble of a target.
-    fn trouble_on(&self, target: &Target) -> Option<Neighbour>;
-
-    /// Distinct targets that are down now.
-    fn down(&self) -> usize;
-
-    /// The state of a group, by its key (see [`group_keys`]).
-    fn group(&self, key: &str) -> GroupCount;
-}
-
-/// Bursts across everything, smoothed. Asked once per attempt, after all other guards have said yes.
-pub trait Pace {
-    /// # Errors
-    /// When to ask again.
-    fn take(&self, now: Time) -> Result<(), Time>;
-}
-
-/// Whose attempts are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Account<'a> {
-    Playbook(&'a PlaybookId),
-    All,
-}
-
-/// An open incident, as its neighbours see it. Ordered from harmless to bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Neighbour {
-    pub trouble: Trouble,
-    pub incident: IncidentId,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trouble {
-    /// Verified good then.
-    Healed(Time),
-    /// Broken, and heald is at it or will be.
-    AtWork,
-    /// A person's turn.
-    Escalated,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GroupCount {
-    /// Distinct targets that are down.
-    pub down: usize,
-    /// Of those, under repair.
-    pub repairing: usize,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PastAttempt {
-    pub attempt: AttemptId,
-    pub playbook: PlaybookId,
-    /// When the permit was given: budgets count from here.
-    pub at: Time,
-    /// When and how it ended; `None` while it runs.
-    pub ended: Option<(Time, AttemptOutcome)>,
 }
 
 /// A guard's no.
@@ -367,20 +263,6 @@ impl Guard {
     }
 }
 
-// === impl Facts ===
-
-impl Facts<'_> {
-    #[cfg(any(test, feature = "failpoints"))]
-    fn leaves_out(&self, guard: Guard) -> bool {
-        self.without == Some(guard)
-    }
-
-    #[cfg(not(any(test, feature = "failpoints")))]
-    fn leaves_out(&self, _: Guard) -> bool {
-        false
-    }
-}
-
 // === impl Proposal ===
 
 impl Proposal<'_> {
@@ -393,14 +275,6 @@ impl Proposal<'_> {
             objects.dedup();
         }
         objects
-    }
-}
-
-// === impl PastAttempt ===
-
-impl PastAttempt {
-    pub fn verified(&self) -> bool {
-        matches!(self.ended, Some((_, AttemptOutcome::Healed)))
     }
 }
 

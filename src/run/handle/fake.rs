@@ -69,6 +69,9 @@ fn answer(state: &mut FakeState, request: Request) {
             let _ = reply.send(state.order_error.clone().map_or_else(|| Ok("done".to_owned()), Err));
         }
         Request::Listed { .. } => {}
+        Request::Reload(reload) => {
+            let _ = reload.reply.send(Ok(()));
+        }
         Request::AlertsLost { why } => state.lost.push(why),
         Request::Status { reply } => {
             let _ = reply.send(Status {

@@ -15,6 +15,7 @@ mod totals;
 pub use answer::Said;
 pub use totals::{Attempts, Totals};
 
+use super::InForce;
 use super::state::State;
 use super::weather;
 use crate::domain::house::HouseEvent;
@@ -23,8 +24,6 @@ use crate::domain::incident::{Incident, IncidentEvent as E};
 use crate::domain::look::Observation;
 use crate::domain::plan::{PlannedProbe, PlannedStep};
 use crate::domain::playbook::{Library, Playbook};
-use crate::domain::policy::Policy;
-use crate::domain::target::AllowList;
 use crate::domain::time::Time;
 use crate::store::{Record, Row};
 use answer::Answer;
@@ -33,18 +32,14 @@ use point::Seen;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 type Admit<S> = Box<dyn Fn(&S) -> Result<(), String>>;
 
 /// The changed configuration.
 pub struct Rules {
-    /// The label that names an alert's host, and this host; `None`: every alert is ours.
-    pub host: Option<(String, String)>,
-    pub allow: AllowList,
-    pub group_interval: Duration,
-    pub policy: Policy,
-    pub library: Library,
+    /// This host; `None`: every alert is ours.
+    pub host: Option<String>,
+    pub in_force: InForce,
     /// Whether rendered parameters of a step fit (the `World`'s `admit`).
     pub admit: Admit<PlannedStep>,
     pub admit_probe: Admit<PlannedProbe>,
@@ -66,6 +61,7 @@ pub struct Difference {
 /// Takes the records in order; says what differs as it goes.
 pub struct Replay {
     rules: Rules,
+    library: Library,
     /// Earlier points are folded and not judged.
     since: Time,
     state: State,
@@ -94,8 +90,9 @@ struct Elsewhere(String);
 impl Replay {
     pub fn new(rules: Rules, since: Time) -> Self {
         let mut state = State::default();
-        state.regroup(&rules.policy.blast.groups);
-        Self { rules, since, state, origins: HashMap::new(), group: Vec::new(), totals: Totals::default() }
+        state.regroup(&rules.in_force.policy.blast.groups);
+        let library = rules.in_force.library();
+        Self { rules, library, since, state, origins: HashMap::new(), group: Vec::new(), totals: Totals::default() }
     }
 
     /// The differences that have come to light with this record; they may lie a few records back.
@@ -157,7 +154,7 @@ impl Replay {
     }
 
     fn judge_opening(&mut self, row: &Row, id: IncidentId, event: &E, recorded: Answer) -> Option<Difference> {
-        let now = question::opening(&self.rules, &self.state, event).0;
+        let now = question::opening(&self.rules, &self.library, &self.state, event).0;
         let about = match event {
             E::Opened { subject, context, .. } => point::about(subject, context),
             _ => String::new(),
@@ -228,8 +225,14 @@ impl Replay {
     }
 
     fn adopted(&mut self, id: IncidentId, mut event: E) -> E {
+        if let (E::Retried { revision, rungs, .. }, Some(origin)) = (&mut event, self.origins.get_mut(&id)) {
+            origin.revision = revision.clone().unwrap_or(origin.revision.clone());
+            if let Ok(book) = &origin.now {
+                (*revision, *rungs) = (Some(book.revision.clone()), Some(book.rungs.len()));
+            }
+        }
         let now = match &event {
-            E::Opened { .. } => question::opening(&self.rules, &self.state, &event).1,
+            E::Opened { .. } => question::opening(&self.rules, &self.library, &self.state, &event).1,
             _ => return event,
         };
         if let E::Opened { playbook, revision, rungs, .. } = &mut event {
@@ -244,7 +247,7 @@ impl Replay {
 
     fn stand_back(&mut self, groups: Vec<String>, id: IncidentId, at: Time) {
         for key in weather::keys(groups, &self.state, id) {
-            if let Some(event) = weather::turn(&key, &self.state, &self.rules.policy.blast, at) {
+            if let Some(event) = weather::turn(&key, &self.state, &self.rules.in_force.policy.blast, at) {
                 self.state.apply_house(&event);
             }
         }

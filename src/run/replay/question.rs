@@ -7,7 +7,7 @@ use crate::domain::guard::Facts;
 use crate::domain::house::House;
 use crate::domain::incident::{Incident, IncidentEvent as E, Subject};
 use crate::domain::look::Observation;
-use crate::domain::playbook::{Mode, Playbook};
+use crate::domain::playbook::{Library, Mode, Playbook};
 use crate::domain::trust::Trust;
 use crate::run::choose::{Admission, Choice, choose};
 use crate::run::pace::Pace;
@@ -17,19 +17,19 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What would answer the alert now; for the incident's later points: by which playbook it would be judged.
-pub(super) fn opening(rules: &Rules, state: &State, event: &E) -> (Answer, Result<Arc<Playbook>, Elsewhere>) {
+pub(super) fn opening(rules: &Rules, library: &Library, state: &State, event: &E) -> (Answer, Result<Arc<Playbook>, Elsewhere>) {
     let not_opened = |why: String| (Answer::NotOpened(why.clone()), Err(Elsewhere(why)));
     let E::Opened { subject, context, .. } = event else {
         return not_opened("no incident was opened".to_owned());
     };
-    if let Some((label, host)) = &rules.host {
+    if let Some(host) = &rules.host {
         let (labels, _) = context.read();
-        if let Some(other) = labels.get(label).filter(|other| !other.is_empty() && *other != host) {
+        if let Some(other) = labels.get(&rules.in_force.host_label).filter(|other| !other.is_empty() && *other != host) {
             return not_opened(format!("left alone: its host is {other:?}, this is {host:?}"));
         }
     }
-    let admission = Admission { allow: &rules.allow, step: &*rules.admit, probe: &*rules.admit_probe };
-    let Some(Choice { book, target }) = choose(&rules.library, context, &admission) else {
+    let admission = Admission { allow: &rules.in_force.allow, step: &*rules.admit, probe: &*rules.admit_probe };
+    let Some(Choice { book, target }) = choose(library, context, &admission) else {
         return not_opened("no playbook matches".to_owned());
     };
     let elsewhere = match (&target, subject) {
@@ -64,21 +64,22 @@ pub(super) fn proposal(
     let house = house(state, origin, book);
     let earned = if book.earns { house.trust(book).level } else { Mode::Auto };
     // A fresh one each time: it can neither peek nor refund, and an answer is only asked for, not followed.
-    let pace = Pace::replayed(rules.policy.rate, state.ledger.all(), row.at);
+    let pace = Pace::replayed(rules.in_force.policy.rate, state.ledger.all(), row.at);
     let facts = Facts {
         playbook: book,
         mode: book.mode.min(earned),
+        removed: false,
         budget_in_force: &book.limits.budget,
-        allow: &rules.allow,
-        policy: &rules.policy,
+        allow: &rules.in_force.allow,
+        policy: &rules.in_force.policy,
         house: &house,
         ledger: &state.ledger,
         pace: &pace,
-        group_interval: rules.group_interval,
+        group_interval: rules.in_force.group_interval,
         // What Alertmanager had said is part of the look; it can't be asked again.
         asks_alertmanager: false,
         wall: row.wall,
-        host: rules.host.as_ref().map_or("", |(_, host)| host),
+        host: rules.host.as_deref().unwrap_or_default(),
         #[cfg(any(test, feature = "failpoints"))]
         without: None,
     };

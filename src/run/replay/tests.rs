@@ -14,6 +14,7 @@ use crate::domain::policy::Policy;
 use crate::domain::selector::Selector;
 use crate::domain::target::{AllowList, Target, TargetKind};
 use crate::domain::time::Time;
+use crate::run::InForce;
 use crate::run::pace::Pace;
 use crate::run::state::State;
 use crate::store::{Record, Row};
@@ -80,6 +81,10 @@ fn book(id: &str) -> Playbook {
         manual_fix: None,
         debug_prompt: None,
     }
+}
+
+fn books(all: impl IntoIterator<Item = Playbook>) -> Vec<(Arc<Playbook>, Arc<str>)> {
+    all.into_iter().map(|book| (Arc::new(book), Arc::from(""))).collect()
 }
 
 fn seen(good: bool) -> Observation {
@@ -172,6 +177,7 @@ impl Past {
             wall: Timestamp::from_millisecond(self.now.0).unwrap(),
             host: "h",
             without: None,
+            removed: false,
         };
         let decision = decide::decide(&self.state.incidents[&id], signal, &facts, self.now);
         for event in decision.events {
@@ -188,11 +194,14 @@ impl Past {
     /// The configuration as it was.
     fn rules(&self) -> Rules {
         Rules {
-            host: Some(("host".to_owned(), "h".to_owned())),
-            allow: self.allow.clone(),
-            group_interval: Duration::from_secs(30),
-            policy: self.policy.clone(),
-            library: Library::new(vec![Arc::new(self.book.clone())]),
+            host: Some("h".to_owned()),
+            in_force: InForce {
+                host_label: "host".to_owned(),
+                allow: self.allow.clone(),
+                group_interval: Duration::from_secs(30),
+                policy: self.policy.clone(),
+                books: books([self.book.clone()]),
+            },
             admit: Box::new(|_| Ok(())),
             admit_probe: Box::new(|_| Ok(())),
         }
@@ -201,7 +210,13 @@ impl Past {
     fn with(&self, change: impl FnOnce(&mut Playbook)) -> Rules {
         let mut book = Playbook { revision: Revision("changed".into()), ..self.book.clone() };
         change(&mut book);
-        Rules { library: Library::new(vec![Arc::new(book)]), ..self.rules() }
+        self.but(|now| now.books = books([book]))
+    }
+
+    fn but(&self, change: impl FnOnce(&mut InForce)) -> Rules {
+        let mut rules = self.rules();
+        change(&mut rules.in_force);
+        rules
     }
 
     fn replay(&self, rules: Rules) -> (Vec<Difference>, Totals) {
@@ -266,7 +281,7 @@ fn a_lower_mode_reports_instead() {
 fn a_target_that_left_the_allow_list_is_left_alone() {
     let past = Past::stubborn();
     let allow = AllowList { units: ["db.service".to_owned()].into(), ..AllowList::default() };
-    let (found, totals) = past.replay(Rules { allow, ..past.rules() });
+    let (found, totals) = past.replay(past.but(|now| now.allow = allow));
     assert!(lines(&found)[0].contains("| playbook down, and people are called: unit web.service is not on the allow-list"));
     assert_eq!((totals.different["opened -> no target"], totals.different["permitted -> not opened"]), (1, 4));
     assert_eq!(attempts(&totals), (4, 0));
@@ -280,8 +295,7 @@ fn an_alert_that_no_playbook_or_another_one_matches_is_named() {
     assert_eq!(attempts(&totals), (4, 0));
 
     let other = Playbook { priority: 1, ..book("better") };
-    let library = Library::new(vec![Arc::new(past.book.clone()), Arc::new(other)]);
-    let (found, totals) = past.replay(Rules { library, ..past.rules() });
+    let (found, totals) = past.replay(past.but(|now| now.books = books([past.book.clone(), other])));
     assert_eq!(lines(&found), ["playbook down for unit web.service | playbook better for unit web.service"]);
     assert_eq!(attempts(&totals), (4, 4), "the rest is judged by the other one");
 }
@@ -289,10 +303,9 @@ fn an_alert_that_no_playbook_or_another_one_matches_is_named() {
 #[test]
 fn what_was_recorded_counts_for_the_playbook_in_charge_now() {
     let past = Past::stubborn();
-    let renamed = past.with(|book| book.id = "renamed".into());
-    let mut policy = Policy::default();
-    policy.budgets.playbook = vec![Budget { count: 3, window: Duration::from_secs(3_600) }];
-    let (found, _) = past.replay(Rules { policy, ..renamed });
+    let mut renamed = past.with(|book| book.id = "renamed".into());
+    renamed.in_force.policy.budgets.playbook = vec![Budget { count: 3, window: Duration::from_secs(3_600) }];
+    let (found, _) = past.replay(renamed);
     assert!(lines(&found).iter().any(|line| line.contains("the budget of playbook renamed is spent: 3 of 3")), "{found:#?}");
 }
 
@@ -328,7 +341,7 @@ fn a_maintenance_window_goes_by_the_recorded_wall_clock() {
     };
     let mut policy = Policy { maintenance: vec!["year".to_owned()], ..Policy::default() };
     policy.intervals.insert("year".to_owned(), Intervals(vec![always]));
-    let (_, totals) = past.replay(Rules { policy, ..past.rules() });
+    let (_, totals) = past.replay(past.but(|now| now.policy = policy));
     assert_eq!((totals.different["permitted -> held by window"], attempts(&totals)), (4, (4, 0)));
 }
 
@@ -340,7 +353,7 @@ fn a_storm_is_reckoned_by_the_new_threshold() {
     past.sees(db, false);
     let mut policy = Policy::default();
     policy.blast.storm.targets = 1;
-    let (found, totals) = past.replay(Rules { policy, ..past.rules() });
+    let (found, totals) = past.replay(past.but(|now| now.policy = policy));
     assert_eq!(totals.different["permitted -> held by blast_radius"], 2, "{found:#?}");
 }
 

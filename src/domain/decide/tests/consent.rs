@@ -3,7 +3,7 @@
 use super::check;
 
 #[test]
-fn a_persons_consent_is_asked_for_and_used_once() {
+pub(super) fn a_persons_consent_is_asked_for_and_used_once() {
     check(
         "label ask; fire; look failed; approve ann; look failed; act done; look failed/2; +11s; look failed/2",
         "
@@ -28,7 +28,7 @@ fn a_persons_consent_is_asked_for_and_used_once() {
 }
 
 #[test]
-fn denied() {
+pub(super) fn denied() {
     check(
         "label ask; fire; look failed; deny ann",
         "
@@ -45,7 +45,7 @@ fn denied() {
 }
 
 #[test]
-fn nobody_consents_in_time() {
+pub(super) fn nobody_consents_in_time() {
     check(
         "label ask; fire; look failed; +30m; look failed; approve ann",
         "
@@ -63,7 +63,7 @@ fn nobody_consents_in_time() {
 }
 
 #[test]
-fn only_those_who_may_can_consent() {
+pub(super) fn only_those_who_may_can_consent() {
     check(
         "given approvers bea carl; label ask; fire; look failed; approve ann; approve carl; look failed",
         "
@@ -81,7 +81,7 @@ fn only_those_who_may_can_consent() {
 }
 
 #[test]
-fn a_changed_plan_is_another_question() {
+pub(super) fn a_changed_plan_is_another_question() {
     check(
         "label ask; fire; look failed; approve ann; given other-plan; look failed",
         "
@@ -99,7 +99,7 @@ fn a_changed_plan_is_another_question() {
 }
 
 #[test]
-fn consent_outlives_a_restart_and_a_hold() {
+pub(super) fn consent_outlives_a_restart_and_a_hold() {
     check(
         "label ask; fire; look failed; restart; look failed; pause; approve ann; look failed; resume; unblock; look failed",
         "
@@ -117,7 +117,7 @@ fn consent_outlives_a_restart_and_a_hold() {
 }
 
 #[test]
-fn it_got_well_while_people_thought() {
+pub(super) fn it_got_well_while_people_thought() {
     check(
         "label ask; fire; look failed; resolve; look up; approve ann",
         "

@@ -3,7 +3,7 @@
 use super::{Bench, OTHER, books};
 use crate::domain::alert::Labels;
 use crate::domain::calendar::{Interval, Intervals, TimeRange};
-use crate::domain::guard::{GroupCount, Guard, Neighbour, Trouble};
+use crate::domain::guard::{GroupCount, Neighbour, Trouble};
 use crate::domain::house::HouseEvent;
 use crate::domain::look::{AlertSight, StartLimit};
 use crate::domain::playbook::{Budget, FailureClass};
@@ -109,7 +109,6 @@ pub(super) fn given(bench: &mut Bench, what: &str) {
         "protected" => drop(bench.policy.protected.insert(books::target("web.service"))),
         "named-outright" => bench.book.target.name = "web.service".to_owned(),
         "earns" => bench.book.earns = true,
-        "without" => bench.without = Guard::ALL.into_iter().find(|guard| guard.label() == rest),
         other => panic!("{other:?} is no given"),
     }
 }

@@ -3,7 +3,7 @@
 use super::check;
 
 #[test]
-fn the_budget_calls_a_person_once() {
+pub(super) fn the_budget_calls_a_person_once() {
     check(
         "spend 5; +3m; fire; look failed; +1h; resolve; look up",
         "
@@ -20,7 +20,7 @@ fn the_budget_calls_a_person_once() {
 }
 
 #[test]
-fn a_window_that_has_passed_frees_the_budget() {
+pub(super) fn a_window_that_has_passed_frees_the_budget() {
     check(
         "spend 5; +10m; fire; look failed",
         "
@@ -32,7 +32,7 @@ fn a_window_that_has_passed_frees_the_budget() {
 }
 
 #[test]
-fn the_kill_switch_holds_and_lets_go() {
+pub(super) fn the_kill_switch_holds_and_lets_go() {
     check(
         "pause; fire; look failed; +1m; look failed; resume; unblock; look failed",
         "
@@ -46,7 +46,7 @@ fn the_kill_switch_holds_and_lets_go() {
 }
 
 #[test]
-fn the_kill_switch_in_mid_attempt_ends_it_after_the_step() {
+pub(super) fn the_kill_switch_in_mid_attempt_ends_it_after_the_step() {
     check(
         "book two-steps; fire; look failed; pause; act done; look failed/2; resume; unblock; look failed/2; +20s; look failed/2",
         "
@@ -65,7 +65,7 @@ fn the_kill_switch_in_mid_attempt_ends_it_after_the_step() {
 }
 
 #[test]
-fn a_hold_on_the_target_holds() {
+pub(super) fn a_hold_on_the_target_holds() {
     check(
         "hold; fire; look failed; release; unblock; look failed",
         "
@@ -79,7 +79,7 @@ fn a_hold_on_the_target_holds() {
 }
 
 #[test]
-fn a_lock_is_waited_for() {
+pub(super) fn a_lock_is_waited_for() {
     check(
         "lock; fire; look failed; +10s; look failed; unlock; unblock; look failed",
         "
@@ -93,7 +93,7 @@ fn a_lock_is_waited_for() {
 }
 
 #[test]
-fn what_a_person_stopped_is_left_alone() {
+pub(super) fn what_a_person_stopped_is_left_alone() {
     check(
         "fire; look stopped; +1m; look stopped; +1m; look failed",
         "
@@ -108,7 +108,7 @@ fn what_a_person_stopped_is_left_alone() {
 }
 
 #[test]
-fn a_masked_unit_is_left_alone() {
+pub(super) fn a_masked_unit_is_left_alone() {
     check(
         "fire; look masked; +1m; look masked",
         "
@@ -121,7 +121,7 @@ fn a_masked_unit_is_left_alone() {
 }
 
 #[test]
-fn what_starts_is_waited_for() {
+pub(super) fn what_starts_is_waited_for() {
     check(
         "fire; look starting; +2s; look restarting; +2s; look job; +2s; look young; +2s; look up",
         "
@@ -138,7 +138,7 @@ fn what_starts_is_waited_for() {
 }
 
 #[test]
-fn a_missing_target_calls_a_person() {
+pub(super) fn a_missing_target_calls_a_person() {
     check(
         "fire; look missing",
         "
@@ -151,7 +151,7 @@ fn a_missing_target_calls_a_person() {
 }
 
 #[test]
-fn an_unclear_stop_calls_a_person() {
+pub(super) fn an_unclear_stop_calls_a_person() {
     check(
         "fire; look unclear",
         "
@@ -164,7 +164,7 @@ fn an_unclear_stop_calls_a_person() {
 }
 
 #[test]
-fn out_of_sight_is_told_once_and_goes_on() {
+pub(super) fn out_of_sight_is_told_once_and_goes_on() {
     check(
         "fire; look unreachable; +5s; look unreachable; +5s; look failed",
         "
@@ -179,7 +179,7 @@ fn out_of_sight_is_told_once_and_goes_on() {
 }
 
 #[test]
-fn a_probe_that_cant_be_asked_is_no_failure() {
+pub(super) fn a_probe_that_cant_be_asked_is_no_failure() {
     check(
         "fire; look unknown; +5s; look unknown; +5s; look failed",
         "
@@ -193,7 +193,7 @@ fn a_probe_that_cant_be_asked_is_no_failure() {
 }
 
 #[test]
-fn observe_says_once_what_it_would_do() {
+pub(super) fn observe_says_once_what_it_would_do() {
     check(
         "book observe; fire; look failed; fire b; +1h; resolve; resolve b; look up",
         "
@@ -211,7 +211,7 @@ fn observe_says_once_what_it_would_do() {
 }
 
 #[test]
-fn observe_reports_the_budget_too() {
+pub(super) fn observe_reports_the_budget_too() {
     check(
         "book observe; spend 5; +3m; fire; look failed",
         "
@@ -224,7 +224,7 @@ fn observe_reports_the_budget_too() {
 }
 
 #[test]
-fn remediate_never_calls_a_person() {
+pub(super) fn remediate_never_calls_a_person() {
     check(
         "label never; fire; look failed",
         "
@@ -237,7 +237,7 @@ fn remediate_never_calls_a_person() {
 }
 
 #[test]
-fn the_strictest_of_several_alerts_counts() {
+pub(super) fn the_strictest_of_several_alerts_counts() {
     check(
         "pause; fire a; look failed; label never; fire b; resume; unblock; look failed",
         "
@@ -253,7 +253,7 @@ fn the_strictest_of_several_alerts_counts() {
 }
 
 #[test]
-fn remediate_never_in_observe_only_reports() {
+pub(super) fn remediate_never_in_observe_only_reports() {
     check(
         "book observe; label never; fire; look failed",
         "

@@ -4,7 +4,7 @@ use super::check;
 
 /// An alert that Alertmanager no longer lists is as good as resolved, once it has had time to relearn it.
 #[test]
-fn what_alertmanager_does_not_list_is_not_repaired() {
+pub(super) fn what_alertmanager_does_not_list_is_not_repaired() {
     check(
         "given alertmanager gone; fire; look failed; +5s; look failed; +90s; look failed; +10s; look failed",
         "
@@ -21,7 +21,7 @@ fn what_alertmanager_does_not_list_is_not_repaired() {
 }
 
 #[test]
-fn a_late_firing_message_of_a_good_target_does_nothing() {
+pub(super) fn a_late_firing_message_of_a_good_target_does_nothing() {
     check(
         "given alertmanager gone; fire; look failed; +5s; look up; +10s",
         "
@@ -37,7 +37,7 @@ fn a_late_firing_message_of_a_good_target_does_nothing() {
 }
 
 #[test]
-fn an_alertmanager_that_is_silent_holds_and_is_told() {
+pub(super) fn an_alertmanager_that_is_silent_holds_and_is_told() {
     check(
         "given alertmanager unreadable; fire; look failed; given alertmanager firing; +5s; look failed",
         "
@@ -52,7 +52,7 @@ fn an_alertmanager_that_is_silent_holds_and_is_told() {
 }
 
 #[test]
-fn or_is_not_waited_for_where_the_configuration_says_so() {
+pub(super) fn or_is_not_waited_for_where_the_configuration_says_so() {
     check(
         "given unreadable-act; given alertmanager unreadable; fire; look failed",
         "
@@ -64,7 +64,7 @@ fn or_is_not_waited_for_where_the_configuration_says_so() {
 }
 
 #[test]
-fn a_second_attempt_asks_alertmanager_again() {
+pub(super) fn a_second_attempt_asks_alertmanager_again() {
     check(
         "given alertmanager firing; fire; look failed; act done; given alertmanager mute; look failed/2; given alertmanager firing; look failed/2; +11s; look failed/2",
         "
@@ -82,7 +82,7 @@ fn a_second_attempt_asks_alertmanager_again() {
 }
 
 #[test]
-fn resolved_between_two_steps_ends_the_steps() {
+pub(super) fn resolved_between_two_steps_ends_the_steps() {
     check(
         "book two-steps; given alertmanager firing; fire; look failed; given alertmanager gone; act done; look up/2",
         "
@@ -100,7 +100,7 @@ fn resolved_between_two_steps_ends_the_steps() {
 }
 
 #[test]
-fn seen_broken_in_after_care_needs_no_alert() {
+pub(super) fn seen_broken_in_after_care_needs_no_alert() {
     check(
         "given alertmanager firing; fire; look failed; act done; look up/2; resolve; given alertmanager gone; look failed/2; act done; look up/3",
         "
@@ -126,7 +126,7 @@ fn seen_broken_in_after_care_needs_no_alert() {
 }
 
 #[test]
-fn a_silence_holds_until_it_ends() {
+pub(super) fn a_silence_holds_until_it_ends() {
     check(
         "given alertmanager silenced; fire; look failed; +1m; look failed; given alertmanager firing; +1m; look failed",
         "
@@ -140,7 +140,7 @@ fn a_silence_holds_until_it_ends() {
 }
 
 #[test]
-fn a_maintenance_window_holds_until_it_ends() {
+pub(super) fn a_maintenance_window_holds_until_it_ends() {
     check(
         "given maintenance muted; +30m; fire; look failed; +119m; look failed; +1m; look failed",
         "
@@ -154,7 +154,7 @@ fn a_maintenance_window_holds_until_it_ends() {
 }
 
 #[test]
-fn a_quiet_window_is_waited_for() {
+pub(super) fn a_quiet_window_is_waited_for() {
     check(
         "given maintenance active; +29m; fire; look failed; +1m; look failed",
         "
@@ -168,7 +168,7 @@ fn a_quiet_window_is_waited_for() {
 }
 
 #[test]
-fn the_last_start_of_systemds_limit_is_left_to_people() {
+pub(super) fn the_last_start_of_systemds_limit_is_left_to_people() {
     check(
         "given patient; given start-limit 3; fire; look failed; act done; look failed/2; +11s; look failed/2; act done; look failed/3; +1m; look failed/3",
         "
@@ -192,7 +192,7 @@ fn the_last_start_of_systemds_limit_is_left_to_people() {
 }
 
 #[test]
-fn grace_is_a_matter_of_the_target_too() {
+pub(super) fn grace_is_a_matter_of_the_target_too() {
     check(
         "given grace; fire; look young; +2s; look half",
         "
@@ -206,7 +206,7 @@ fn grace_is_a_matter_of_the_target_too() {
 }
 
 #[test]
-fn somebody_else_started_it_between_two_steps() {
+pub(super) fn somebody_else_started_it_between_two_steps() {
     check(
         "book two-steps read-first; fire; look failed; given between up/2; act done; look up/2",
         "
@@ -222,7 +222,7 @@ fn somebody_else_started_it_between_two_steps() {
 }
 
 #[test]
-fn a_repair_inside_holds_what_contains_it() {
+pub(super) fn a_repair_inside_holds_what_contains_it() {
     check(
         "given inside-locked; fire; look failed",
         "
@@ -234,7 +234,7 @@ fn a_repair_inside_holds_what_contains_it() {
 }
 
 #[test]
-fn the_alias_is_locked_too() {
+pub(super) fn the_alias_is_locked_too() {
     check(
         "given alias; fire; look failed",
         "
@@ -246,7 +246,7 @@ fn the_alias_is_locked_too() {
 }
 
 #[test]
-fn what_it_needs_comes_first() {
+pub(super) fn what_it_needs_comes_first() {
     check(
         "given after; given neighbour at-work; fire; look failed; +10s; given neighbour healed; look failed; +10s; look failed",
         "
@@ -261,7 +261,7 @@ fn what_it_needs_comes_first() {
 }
 
 #[test]
-fn what_it_needs_and_people_must_mend_holds() {
+pub(super) fn what_it_needs_and_people_must_mend_holds() {
     check(
         "given after; given neighbour escalated; fire; look failed; given release-escalated; +1m; look failed",
         "
@@ -276,7 +276,7 @@ fn what_it_needs_and_people_must_mend_holds() {
 }
 
 #[test]
-fn what_it_needs_and_nobody_reports_is_waited_for_a_while() {
+pub(super) fn what_it_needs_and_nobody_reports_is_waited_for_a_while() {
     check(
         "given needs-down; fire; look failed; +10s; look failed; +2m; look failed",
         "
@@ -290,7 +290,7 @@ fn what_it_needs_and_nobody_reports_is_waited_for_a_while() {
 }
 
 #[test]
-fn suspected_corruption_is_never_tried() {
+pub(super) fn suspected_corruption_is_never_tried() {
     check(
         "given class corruption; fire; look failed",
         "
@@ -303,7 +303,7 @@ fn suspected_corruption_is_never_tried() {
 }
 
 #[test]
-fn a_rate_limit_is_given_five_minutes() {
+pub(super) fn a_rate_limit_is_given_five_minutes() {
     check(
         "given class rate_limit; fire; look failed; +5m; look failed",
         "
@@ -318,7 +318,7 @@ fn a_rate_limit_is_given_five_minutes() {
 }
 
 #[test]
-fn a_device_is_reset_once() {
+pub(super) fn a_device_is_reset_once() {
     check(
         "given class device; fire; look failed; act done; look failed/2",
         "
@@ -335,7 +335,7 @@ fn a_device_is_reset_once() {
 }
 
 #[test]
-fn of_several_each_is_tried_twice() {
+pub(super) fn of_several_each_is_tried_twice() {
     check(
         "given down 2; fire; look failed; act done; look failed/2; +11s; look failed/2; act done; look failed/3; +30s",
         "
@@ -358,7 +358,7 @@ fn of_several_each_is_tried_twice() {
 }
 
 #[test]
-fn the_breaker_opens_after_failures_and_lets_one_trial_through() {
+pub(super) fn the_breaker_opens_after_failures_and_lets_one_trial_through() {
     check(
         "given patient; given breaker 2; fire; look failed; act done; look failed/2; +11s; look failed/2; act done; look failed/3; +1m; look failed/3; +2m; look failed/3; act done; look failed/4; +2m; look failed/4",
         "
@@ -389,7 +389,7 @@ fn the_breaker_opens_after_failures_and_lets_one_trial_through() {
 }
 
 #[test]
-fn what_a_person_opened_only_a_person_closes() {
+pub(super) fn what_a_person_opened_only_a_person_closes() {
     check(
         "given breaker-opened; fire; look failed; +10m; look failed; given breaker-closed; unblock; look failed",
         "
@@ -404,7 +404,7 @@ fn what_a_person_opened_only_a_person_closes() {
 }
 
 #[test]
-fn budgets_of_playbook_host_and_everything() {
+pub(super) fn budgets_of_playbook_host_and_everything() {
     check(
         "given budget-for host; given spent 2; +10m; fire; look failed",
         "
@@ -417,7 +417,7 @@ fn budgets_of_playbook_host_and_everything() {
 }
 
 #[test]
-fn the_worked_example_fifteen_good_allow_five_repairs() {
+pub(super) fn the_worked_example_fifteen_good_allow_five_repairs() {
     check(
         "given group; given group-down 5; given group-repairing 4; fire; look failed",
         "
@@ -429,7 +429,7 @@ fn the_worked_example_fifteen_good_allow_five_repairs() {
 }
 
 #[test]
-fn the_worked_example_a_sixth_waits() {
+pub(super) fn the_worked_example_a_sixth_waits() {
     check(
         "given group; given group-down 5; given group-repairing 5; fire; look failed; given group-repairing 4; +10s; look failed",
         "
@@ -443,7 +443,7 @@ fn the_worked_example_a_sixth_waits() {
 }
 
 #[test]
-fn the_worked_example_ten_good_block_and_twelve_cool_down() {
+pub(super) fn the_worked_example_ten_good_block_and_twelve_cool_down() {
     check(
         "given group; given group-down 10; given apart group nodes; fire; look failed; given group-down 8; given calm group nodes; unblock; look failed; +30s; look failed",
         "
@@ -458,7 +458,7 @@ fn the_worked_example_ten_good_block_and_twelve_cool_down() {
 }
 
 #[test]
-fn an_alert_of_an_unknown_part_is_refused() {
+pub(super) fn an_alert_of_an_unknown_part_is_refused() {
     check(
         "given group by-label; fire; look failed",
         "
@@ -471,7 +471,7 @@ fn an_alert_of_an_unknown_part_is_refused() {
 }
 
 #[test]
-fn in_a_storm_nothing_new_begins() {
+pub(super) fn in_a_storm_nothing_new_begins() {
     check(
         "given down 11; given apart storm; fire; look failed; +10s; look failed; given down 1; given calm storm; unblock; look failed; +30s; look failed",
         "
@@ -486,7 +486,7 @@ fn in_a_storm_nothing_new_begins() {
 }
 
 #[test]
-fn repaired_again_and_again_is_chronic() {
+pub(super) fn repaired_again_and_again_is_chronic() {
     check(
         "given flapping 2; fire; look failed; act done; look up/2; look failed/2; act done; look up/3; look failed/3; +30s; look failed/3",
         "
@@ -515,7 +515,7 @@ fn repaired_again_and_again_is_chronic() {
 }
 
 #[test]
-fn too_many_at_once_wait_their_turn() {
+pub(super) fn too_many_at_once_wait_their_turn() {
     check(
         "given rate-until 7; fire; look failed; +7s; look failed",
         "
@@ -529,7 +529,7 @@ fn too_many_at_once_wait_their_turn() {
 }
 
 #[test]
-fn heald_does_not_repair_its_own_ground() {
+pub(super) fn heald_does_not_repair_its_own_ground() {
     check(
         "given protected; fire; look failed",
         "
@@ -542,7 +542,7 @@ fn heald_does_not_repair_its_own_ground() {
 }
 
 #[test]
-fn unless_a_playbook_names_it_and_then_once() {
+pub(super) fn unless_a_playbook_names_it_and_then_once() {
     check(
         "given protected; given named-outright; fire; look failed; act done; look failed/2; +11s",
         "
@@ -559,7 +559,7 @@ fn unless_a_playbook_names_it_and_then_once() {
 }
 
 #[test]
-fn an_incident_that_runs_whenever_heald_crashes_is_set_aside() {
+pub(super) fn an_incident_that_runs_whenever_heald_crashes_is_set_aside() {
     check(
         "fire; look failed; restart crash; look failed; act done; restart crash; restart crash",
         "
@@ -580,7 +580,7 @@ fn an_incident_that_runs_whenever_heald_crashes_is_set_aside() {
 }
 
 #[test]
-fn a_crash_elsewhere_does_not_count() {
+pub(super) fn a_crash_elsewhere_does_not_count() {
     check(
         "pause; fire; look failed; restart crash; look failed; restart crash; look failed; restart crash; look failed; resume; unblock; look failed",
         "
@@ -594,7 +594,7 @@ fn a_crash_elsewhere_does_not_count() {
 }
 
 #[test]
-fn trust_begins_with_watching() {
+pub(super) fn trust_begins_with_watching() {
     check(
         "given earns; fire; look failed",
         "
