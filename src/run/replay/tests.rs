@@ -138,7 +138,7 @@ impl Past {
 
     /// Begins it, unless it has begun, and ends it 41 s later.
     fn attempt(&mut self, id: IncidentId, helps: bool) {
-        if !matches!(self.state.incidents[&id].phase, Phase::Acting { .. }) {
+        while !matches!(self.state.incidents[&id].phase, Phase::Acting { .. }) {
             self.sees(id, false);
         }
         self.acted(id);
