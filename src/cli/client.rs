@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::print::clean;
-use crate::run::handle::PersonOrder;
+use crate::run::handle::{PersonOrder, Question};
 use crate::run::view::EventView;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
@@ -120,6 +120,12 @@ impl Daemon {
     pub async fn reload(&self) -> Result<String, Failure> {
         let done: Done = self.read(&self.text(self.send(self.client.post(RELOAD).timeout(READ_WITHIN)).await?).await?)?;
         Ok(clean(&done.message))
+    }
+
+    /// The answer's own bytes. It takes as long as a look at the target.
+    pub async fn explain(&self, question: &Question) -> Result<String, Failure> {
+        let request = self.client.post(url("explain")).timeout(ANSWER_WITHIN).json(question);
+        self.text(self.send(request).await?).await
     }
 
     /// From `after` on; `None`: what is yet to come.

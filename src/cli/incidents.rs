@@ -4,7 +4,7 @@ use super::Failure;
 use super::client::{Daemon, Place};
 use super::print::{Output, clean, moment, out, table};
 use super::timeline::Timeline;
-use crate::run::view::IncidentView;
+use crate::run::view::{ApprovalView, IncidentView};
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
@@ -112,6 +112,18 @@ pub(super) fn render_list(views: &[IncidentView], zone: &TimeZone) -> String {
     table(&std::iter::once(head).chain(rows).collect::<Vec<_>>())
 }
 
+/// What is asked, of whom, and how it is answered.
+fn consent(view: &IncidentView, approval: &ApprovalView, zone: &TimeZone) -> String {
+    let what = approval.text.as_ref().map_or("no longer what people were asked about".to_owned(), |text| clean(text));
+    let what = format!("attempt {}: {what}", approval.attempt);
+    if let Some(by) = &approval.by {
+        return format!("given by {} to {what}", clean(by));
+    }
+    let whom = if approval.may.is_empty() { "anybody".to_owned() } else { clean(&approval.may.join(" or ")) };
+    let until = moment(approval.expires, zone);
+    format!("of {whom} asked for until {until} to {what} (heald approve {id}, heald deny {id})", id = view.id)
+}
+
 pub(super) fn render_one(view: &IncidentView, zone: &TimeZone) -> String {
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     let mut rows = vec![
@@ -126,6 +138,8 @@ pub(super) fn render_one(view: &IncidentView, zone: &TimeZone) -> String {
         let state = if alert.firing { "firing" } else { "resolved" };
         row("Alert", format!("{} {state}, since {}", clean(&alert.fingerprint.0), moment(alert.starts_at, zone)))
     }));
+    rows.extend(view.trust.as_ref().map(|trust| row("Trust", clean(trust))));
+    rows.extend(view.approval.as_ref().map(|approval| row("Consent", consent(view, approval, zone))));
     rows.extend(view.next.as_ref().map(|next| {
         let at = next.at.map_or(String::new(), |at| format!("{} at the latest: ", moment(at, zone)));
         row("Next", at + &clean(&next.why))

@@ -1,9 +1,12 @@
 //! The command line. One file per command; flags are data. `serve`, `check`, `simulate` and what reads the journal
 //! work by themselves, the others only ask the daemon.
 
+mod approve;
+mod breaker;
 mod check;
 mod client;
 mod close;
+mod explain;
 mod export;
 mod hold;
 mod incidents;
@@ -39,6 +42,9 @@ enum Command {
     Check(check::Args),
     Status(status::Args),
     Incidents(incidents::Args),
+    Explain(explain::Args),
+    Approve(approve::Approve),
+    Deny(approve::Deny),
     Hold(hold::Args),
     Release(release::Args),
     Retry(retry::Args),
@@ -46,6 +52,7 @@ enum Command {
     Pause(pause::Args),
     Resume(resume::Args),
     Reload(reload::Args),
+    Breaker(breaker::Args),
     Store(store::Args),
     Export(export::Args),
     Replay(replay::Args),
@@ -94,6 +101,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Check(args) => check::run(args),
         Command::Status(args) => status::run(args).await,
         Command::Incidents(args) => incidents::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
+        Command::Approve(args) => approve::approve(args).await,
+        Command::Deny(args) => approve::deny(args).await,
         Command::Hold(args) => hold::run(args).await,
         Command::Release(args) => release::run(args).await,
         Command::Retry(args) => retry::run(args).await,
@@ -101,6 +111,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
         Command::Reload(args) => reload::run(args).await,
+        Command::Breaker(args) => breaker::run(args).await,
         Command::Store(args) => store::run(args),
         Command::Export(args) => export::run(args),
         Command::Replay(args) => replay::run(args),

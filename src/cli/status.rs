@@ -58,6 +58,23 @@ pub(super) fn render(status: &Status) -> String {
         vec!["Journal records".to_owned(), status.records.to_string()],
     ];
     rows.extend(status.holds.iter().map(|(target, why)| vec!["Hold".to_owned(), format!("{}: {}", clean(target), clean(why))]));
+    rows.extend(status.breakers.iter().map(|breaker| {
+        let state = match (breaker.state.as_str(), breaker.until) {
+            ("half_open", _) => "half open, one trial is allowed".to_owned(),
+            (state, Some(until)) => format!("{} until {until:.0}", clean(state)),
+            (state, None) => format!("{} until a person closes it", clean(state)),
+        };
+        vec!["Breaker".to_owned(), clean(&format!("{} for {}: {state}; {}", breaker.playbook, breaker.target, breaker.why))]
+    }));
+    rows.extend(status.standing_back.iter().map(|apart| {
+        let until =
+            apart.until.map_or("as long as so much is down".to_owned(), |until| format!("until {until:.0}: over, cooling down"));
+        vec!["Standing back".to_owned(), clean(&format!("{} {until}", apart.from))]
+    }));
+    rows.extend(status.playbooks.iter().filter_map(|book| {
+        let trust = book.trust.as_ref()?;
+        Some(vec!["Trust".to_owned(), clean(&format!("{}: {trust}", book.id))])
+    }));
     rows.extend(status.unmatched.iter().map(|alert| vec!["No playbook for".to_owned(), clean(alert)]));
     let mut text = format!("heald {} on {}\n{}", clean(&status.version), clean(&status.host), table(&rows));
     if !status.playbooks.is_empty() {

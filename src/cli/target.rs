@@ -13,7 +13,7 @@ use super::Failure;
 use crate::domain::id::PlaybookId;
 use crate::domain::target::{Target, TargetKind};
 
-/// The argument of `hold` and `release`.
+/// The argument of `hold`, `release` and `breaker`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TargetArg {
     /// `unit web.service`, `container:ollama`, `playbook NAME`; a bare name that ends like a unit's is one, any other is a
@@ -32,6 +32,13 @@ pub enum Held {
 const UNIT_ENDINGS: [&str; 5] = [".service", ".timer", ".socket", ".path", ".mount"];
 
 impl TargetArg {
+    pub fn target(&self) -> Result<Target, Failure> {
+        match self.held()? {
+            Held::Target(target) => Ok(target),
+            Held::Playbook(_) => Err(Failure::Usage("name a target, not a playbook".to_owned())),
+        }
+    }
+
     pub fn held(&self) -> Result<Held, Failure> {
         let text = self.words.join(" ");
         match text.trim().strip_prefix("playbook").and_then(|rest| rest.strip_prefix([' ', ':'])) {

@@ -7,7 +7,9 @@ use crate::domain::id::{Fingerprint, IncidentId, PlaybookId, Seq};
 use crate::domain::target::{Target, TargetKind};
 use crate::run::handle::fake::FakeLoop;
 use crate::run::handle::{OrderError, PersonOrder, Unavailable};
-use crate::run::view::{AlertView, EventView, IncidentView, NextView, PlaybookView, Status};
+use crate::run::view::{
+    AlertView, ApartView, ApprovalView, BreakerView, EventView, IncidentView, NextView, PlaybookView, Status,
+};
 use clap::CommandFactory;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -41,9 +43,21 @@ fn incident() -> IncidentView {
         healed_at: None,
         closed_at: None,
         attempts: 1,
+        trust: None,
+        approval: None,
         alerts: vec![AlertView { fingerprint: Fingerprint::from("0011"), starts_at: at("2026-11-22T12:02:50Z"), firing: true }],
         next: Some(NextView { at: Some(at("2026-11-22T12:04:00Z")), why: "cooldown: 10s after\u{1b}[2J attempt 1".to_owned() }),
         events: vec![event(18, Some(17), "attempt 1 started:\nrestart the unit"), event(19, Some(17), "attempt 1 healed")],
+    }
+}
+
+fn breaker(state: &str) -> BreakerView {
+    BreakerView {
+        playbook: PlaybookId::from("container-down"),
+        target: Target::new(TargetKind::Unit, "web.service").unwrap(),
+        state: state.to_owned(),
+        until: None,
+        why: "5 attempts in a row did not help".to_owned(),
     }
 }
 
@@ -67,6 +81,13 @@ fn flags_are_consistent() {
         "heald reload --socket x",
         "heald hold playbook container-down --why x",
         "heald release playbook:container-down",
+        "heald explain alertname=WebDown target=web.service -o json",
+        "heald explain --incident #17",
+        "heald approve #17",
+        "heald deny 17 --why no",
+        "heald breaker open web-down unit web.service --why flaky",
+        "heald breaker open web-down web.service --for 2h --why flaky --socket /x",
+        "heald breaker close web-down container:ollama",
     ] {
         Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
     }
@@ -78,6 +99,13 @@ fn flags_are_consistent() {
         "heald hold web.service --for 5 --why x",
         "heald retry x",
         "heald close 3",
+        "heald explain",
+        "heald explain alertname",
+        "heald explain 1a-b=x",
+        "heald explain alertname=A --incident 3",
+        "heald approve 3 --by ann",
+        "heald breaker open web-down web.service",
+        "heald breaker close web-down",
         "heald status --socket a --config.file b",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
@@ -117,6 +145,29 @@ Next      2026-11-22 12:04:00 at the latest: cooldown: 10s after [2J attempt 1
 }
 
 #[test]
+fn trust_and_consent_are_shown_with_the_incident() {
+    let approval = ApprovalView {
+        attempt: 2,
+        text: Some("systemd.restart web.service".to_owned()),
+        expires: at("2026-11-22T12:33:00Z"),
+        may: vec!["ann".to_owned(), "bea".to_owned()],
+        by: None,
+    };
+    let view = IncidentView { trust: Some("approve (5 good, 0 bad)".to_owned()), approval: Some(approval.clone()), ..incident() };
+    let page = incidents::render_one(&view, &TimeZone::UTC);
+    for line in [
+        "Trust     approve (5 good, 0 bad)\n",
+        "Consent   of ann or bea asked for until 2026-11-22 12:33:00 to attempt 2: systemd.restart web.service \
+         (heald approve 17, heald deny 17)\n",
+    ] {
+        assert!(page.contains(line), "{line:?} is missing:\n{page}");
+    }
+    let given = ApprovalView { by: Some("bea".to_owned()), text: None, ..approval };
+    let page = incidents::render_one(&IncidentView { approval: Some(given), ..incident() }, &TimeZone::UTC);
+    assert!(page.contains("Consent   given by bea to attempt 2: no longer what people were asked about\n"), "{page}");
+}
+
+#[test]
 fn the_timeline_of_everything_names_incident_and_target() {
     let mut timeline = timeline::Timeline::new(TimeZone::UTC);
     timeline.learn(IncidentId(17), "unit web.service".to_owned());
@@ -133,11 +184,14 @@ fn status_is_a_page() {
         state: "ok".to_owned(),
         paused: Some("by root until lifted: storm".to_owned()),
         holds: vec![("unit web.service".to_owned(), "by root until lifted: deploy".to_owned())],
+        breakers: vec![BreakerView { until: Some(at("2026-11-22T12:05:00.25Z")), ..breaker("open") }, breaker("half_open")],
+        standing_back: vec![ApartView { from: "group web/eu-1".to_owned(), until: None }],
         open: [("held".to_owned(), 2), ("acting".to_owned(), 1)].into(),
         playbooks: vec![PlaybookView {
             id: PlaybookId::from("container-down"),
             title: "A container is down".to_owned(),
-            mode: "auto".to_owned(),
+            mode: "earn".to_owned(),
+            trust: Some("observe (1 good, 0 bad), 1 of 5 good outcomes towards approve".to_owned()),
         }],
         records: Seq(450),
         unmatched: vec!["Odd: no playbook matches".to_owned()],
@@ -151,10 +205,14 @@ Open incidents   1 acting, 2 held
 Dependencies     systemd up
 Journal records  450
 Hold             unit web.service: by root until lifted: deploy
+Breaker          container-down for unit web.service: open until 2026-11-22T12:05:00Z; 5 attempts in a row did not help
+Breaker          container-down for unit web.service: half open, one trial is allowed; 5 attempts in a row did not help
+Standing back    group web/eu-1 as long as so much is down
+Trust            container-down: observe (1 good, 0 bad), 1 of 5 good outcomes towards approve
 No playbook for  Odd: no playbook matches
 
 PLAYBOOK        MODE  TITLE
-container-down  auto  A container is down
+container-down  earn  A container is down
 ";
     assert_eq!(status::render(&status), expected);
     assert_eq!(status::state(&status), "ok");
@@ -184,6 +242,7 @@ async fn commands_become_orders() {
     let heald = daemon(folder.path()).await;
     let web = Target::new(TargetKind::Unit, "web.service").unwrap();
     let span = Some("2h".parse().unwrap());
+    let (book, unit) = (PlaybookId::from("web-down"), web.clone());
     for (line, order) in [
         (
             "hold web.service --for 2h --why deploy",
@@ -199,6 +258,13 @@ async fn commands_become_orders() {
             PersonOrder::HoldPlaybook { playbook: "container-down".into(), for_: None, why: "odd".to_owned() },
         ),
         ("release playbook container-down", PersonOrder::ReleasePlaybook { playbook: "container-down".into() }),
+        ("approve #3", PersonOrder::Approve { incident: IncidentId(3) }),
+        ("deny 3 --why no", PersonOrder::Deny { incident: IncidentId(3), why: "no".to_owned() }),
+        (
+            "breaker open web-down unit web.service --for 2h --why flaky",
+            PersonOrder::OpenBreaker { playbook: book.clone(), target: unit.clone(), for_: span, why: "flaky".to_owned() },
+        ),
+        ("breaker close web-down web.service", PersonOrder::CloseBreaker { playbook: book, target: unit }),
     ] {
         command(folder.path(), line).await.unwrap();
         assert_eq!(heald.state().orders.pop().unwrap().0, order, "{line}");

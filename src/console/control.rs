@@ -1,8 +1,8 @@
 //! Paths of the control API. What can't be done is 409, what is not there 404, what passes 503.
 
-use super::events;
+use super::{events, peer};
 use crate::domain::id::IncidentId;
-use crate::run::handle::{Handle, OrderError, PersonOrder, Unavailable};
+use crate::run::handle::{Handle, OrderError, PersonOrder, Question, Unavailable};
 use axum::body::Bytes;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
@@ -95,6 +95,7 @@ fn paths() -> Router<Control> {
         .route("/api/v1/incidents/{id}", get(incident))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/orders", post(order))
+        .route("/api/v1/explain", post(explain))
         .route("/-/reload", post(reload).put(reload))
 }
 
@@ -141,6 +142,12 @@ async fn reload(State(control): State<Control>, peer: Extensions) -> Result<Resp
     Ok(json(&Done { message }))
 }
 
+async fn explain(State(control): State<Control>, body: Bytes) -> Result<Response, ApiError> {
+    let question: Question = serde_json::from_slice(&body)
+        .map_err(|error| ApiError(StatusCode::BAD_REQUEST, format!("the question can't be read: {error}")))?;
+    Ok(json(&soon(control.handle.explain(question)).await??))
+}
+
 /// One line: `-o json` prints it as it is.
 fn json(value: &impl Serialize) -> Response {
     match serde_json::to_string(value) {
@@ -172,7 +179,7 @@ impl Peer {
     fn name(&self) -> String {
         match self.0 {
             Some(0) => "root".to_owned(),
-            Some(uid) => format!("uid {uid}"),
+            Some(uid) => peer::user(uid).unwrap_or_else(|| format!("uid {uid}")),
             None => "unknown".to_owned(),
         }
     }

@@ -72,6 +72,8 @@ fn incident(id: u64) -> IncidentView {
         closed_at: None,
         attempts: 1,
         alerts: Vec::new(),
+        trust: None,
+        approval: None,
         next: None,
         events: Vec::new(),
     }
@@ -134,7 +136,7 @@ async fn orders_name_who_gave_them() {
     let (order, by) = site.heald.state().orders.remove(0);
     assert!(matches!(order, PersonOrder::Hold { .. }));
     let uid = rustix::process::getuid().as_raw();
-    assert_eq!(by, if uid == 0 { "root".to_owned() } else { format!("uid {uid}") });
+    assert_eq!(by, if uid == 0 { "root".to_owned() } else { peer::user(uid).unwrap_or(format!("uid {uid}")) });
     for (error, status, text) in [
         (OrderError::Refused("it is closed".to_owned()), 409, "{\"error\":\"it is closed\"}"),
         (OrderError::NotFound(IncidentId(3)), 404, "{\"error\":\"there is no incident 3\"}"),

@@ -159,8 +159,8 @@ impl House {
         self.holds.get(target).filter(|hold| hold.holds(now))
     }
 
-    pub fn breaker(&self, playbook: &PlaybookId, target: &Target) -> Option<&Hold> {
-        self.breakers.get(&(playbook.clone(), target.clone()))
+    pub fn breaker(&self, playbook: &PlaybookId, target: &Target, now: Time) -> Option<&Hold> {
+        self.breakers.get(&(playbook.clone(), target.clone())).filter(|hold| hold.holds(now))
     }
 
     pub fn breaker_reset(&self, playbook: &PlaybookId, target: &Target) -> Option<Time> {

@@ -203,6 +203,16 @@ impl Observation {
 // === impl AlertSight ===
 
 impl AlertSight {
+    pub fn text(&self) -> String {
+        match self {
+            Self::NotAsked => "not asked".to_owned(),
+            Self::Firing => "fires".to_owned(),
+            Self::Suppressed { by } => format!("suppressed: {by}"),
+            Self::Gone => "not listed as firing".to_owned(),
+            Self::Unreadable { detail } => format!("can't be asked: {detail}"),
+        }
+    }
+
     fn is_not_asked(&self) -> bool {
         *self == Self::NotAsked
     }

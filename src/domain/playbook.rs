@@ -222,6 +222,20 @@ impl Mode {
     }
 }
 
+// === impl Playbook ===
+
+impl Playbook {
+    /// The rung to try next, after each has been run so often; `None`: all that it knows was tried.
+    pub fn next_rung(&self, tries: &[u32]) -> Option<usize> {
+        (0..self.rungs.len()).find(|rung| tries.get(*rung).copied().unwrap_or(0) < self.rungs[*rung].times)
+    }
+
+    /// As people write it: `observe`, `approve`, `auto` or `earn`.
+    pub fn mode_label(&self) -> &'static str {
+        if self.earns { "earn" } else { self.mode.label() }
+    }
+}
+
 // === impl FailureClass ===
 
 impl FailureClass {

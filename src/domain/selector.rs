@@ -47,9 +47,9 @@ impl Selector {
         self.0.iter().all(|matcher| matcher.holds(labels.get(&matcher.name).map_or("", String::as_str)))
     }
 
-    /// The first matcher that does not hold: the reason why a playbook was not taken.
-    pub fn first_miss(&self, labels: &Labels) -> Option<&Matcher> {
-        self.0.iter().find(|matcher| !matcher.holds(labels.get(&matcher.name).map_or("", String::as_str)))
+    /// The matchers that do not hold: the reasons why a playbook was not taken.
+    pub fn misses(&self, labels: &Labels) -> impl Iterator<Item = &Matcher> {
+        self.0.iter().filter(|matcher| !matcher.holds(labels.get(&matcher.name).map_or("", String::as_str)))
     }
 
     /// A label set that both certainly match, or None where that can't be shown: where they exclude each other, and
@@ -309,9 +309,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_miss_explains() {
-        let selector = Selector::parse(&[r#"alertname="A""#, r#"host="b""#]).unwrap();
-        let miss = selector.first_miss(&labels(&[("alertname", "A"), ("host", "c")])).unwrap();
-        assert_eq!(miss.to_string(), r#"host="b""#);
+    fn the_misses_explain() {
+        let selector = Selector::parse(&[r#"alertname="A""#, r#"host="b""#, r#"team="""#]).unwrap();
+        let misses: Vec<String> =
+            selector.misses(&labels(&[("alertname", "A"), ("host", "c")])).map(ToString::to_string).collect();
+        assert_eq!(misses, [r#"host="b""#]);
     }
 }

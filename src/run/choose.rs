@@ -2,15 +2,9 @@
 
 use crate::domain::alert::AlertContext;
 use crate::domain::plan::{self, Binding, PlannedProbe, PlannedStep, Section};
-use crate::domain::playbook::{Library, Playbook};
+use crate::domain::playbook::Playbook;
 use crate::domain::target::{AllowList, Target};
 use std::sync::Arc;
-
-pub(super) struct Choice {
-    pub book: Arc<Playbook>,
-    /// Or why none can be made of the alert.
-    pub target: Result<Target, String>,
-}
 
 /// Whether rendered parameters fit, as [`super::world::World::admit`] says.
 pub(super) struct Admission<'a> {
@@ -19,20 +13,16 @@ pub(super) struct Admission<'a> {
     pub probe: &'a dyn Fn(&PlannedProbe) -> Result<(), String>,
 }
 
-/// `None`: no playbook matches.
-pub(super) fn choose(library: &Library, alert: &AlertContext, admission: &Admission<'_>) -> Option<Choice> {
-    let books = library.chosen(&alert.read().0);
-    let book = Arc::clone(books.first()?);
-    let target = if books.len() > 1 {
+/// The one that applies, of those of highest priority that match.
+pub(super) fn only(books: &[Arc<Playbook>]) -> Result<&Arc<Playbook>, String> {
+    let [book] = books else {
         let names: Vec<&str> = books.iter().map(|book| &*book.id.0).collect();
-        Err(format!(
+        return Err(format!(
             "more than one playbook matches it: {}; give one a higher `priority:`, or make their matchers exclude each other",
             names.join(", ")
-        ))
-    } else {
-        target(&book, alert, admission)
+        ));
     };
-    Some(Choice { book, target })
+    Ok(book)
 }
 
 /// The target, when everything that the playbook would do with it fits: nothing is left half-done by a typo.

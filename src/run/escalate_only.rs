@@ -45,10 +45,11 @@ pub fn escalate_only(reason: String, host: String, mut stop: watch::Receiver<boo
 fn refuse(request: Request, reason: &str, host: &str) {
     let error = || Unavailable::EscalateOnly(reason.to_owned());
     match request {
-        Request::AlertsLost { .. } | Request::Listed { .. } => {}
+        Request::AlertsLost { .. } | Request::Listed { .. } | Request::Seen { .. } => {}
         Request::Deliver { reply, .. } => drop(reply.send(Err(error()))),
         Request::Reload(reload) => drop(reload.reply.send(Err(error()))),
         Request::Order { reply, .. } => drop(reply.send(Err(OrderError::Unavailable(error())))),
+        Request::Explain { reply, .. } => drop(reply.send(Err(OrderError::Unavailable(error())))),
         Request::Incidents { reply } => drop(reply.send(Vec::new())),
         Request::Incident { reply, .. } => drop(reply.send(None)),
         Request::Events { reply, .. } => drop(reply.send(Vec::new())),
@@ -58,6 +59,8 @@ fn refuse(request: Request, reason: &str, host: &str) {
             state: error().to_string(),
             paused: None,
             holds: Vec::new(),
+            breakers: Vec::new(),
+            standing_back: Vec::new(),
             open: std::collections::BTreeMap::new(),
             playbooks: Vec::new(),
             records: Seq(0),

@@ -1,8 +1,9 @@
 //! The way into the loop for everybody else: verbs, never its channels.
 
+use super::explain::Seen;
 use super::in_force::{InForce, Reload};
-use super::view::{EventView, IncidentView, Status};
-use crate::domain::alert::{Alert, ListedAlert};
+use super::view::{EventView, Explanation, IncidentView, Status};
+use crate::domain::alert::{Alert, Labels, ListedAlert};
 use crate::domain::id::{IncidentId, PlaybookId, Seq};
 use crate::domain::target::Target;
 use serde::{Deserialize, Serialize};
@@ -105,6 +106,38 @@ pub enum PersonOrder {
         why: String,
     },
     Resume,
+    /// To what is asked for now.
+    Approve {
+        incident: IncidentId,
+    },
+    Deny {
+        incident: IncidentId,
+        #[serde(default)]
+        why: String,
+    },
+    /// `for_`: `None` until closed by a person.
+    OpenBreaker {
+        playbook: PlaybookId,
+        target: Target,
+        #[serde(rename = "for", default)]
+        for_: Option<crate::domain::time::Span>,
+        why: String,
+    },
+    /// Whoever opened it. Failures so far don't count any more.
+    CloseBreaker {
+        playbook: PlaybookId,
+        target: Target,
+    },
+}
+
+/// What would be done, and why, or why not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// About an alert with these labels, if it fired now.
+    Labels(Labels),
+    /// About an open incident.
+    Incident(IncidentId),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -142,6 +175,16 @@ pub(super) enum Request {
     Status {
         reply: oneshot::Sender<Status>,
     },
+    Explain {
+        question: Question,
+        reply: Explained,
+    },
+    /// The loop's own: the look that an explanation needs is back.
+    Seen {
+        question: Question,
+        seen: Box<Seen>,
+        reply: Explained,
+    },
     Incidents {
         reply: oneshot::Sender<Vec<IncidentView>>,
     },
@@ -156,6 +199,8 @@ pub(super) enum Request {
         reply: oneshot::Sender<Vec<EventView>>,
     },
 }
+
+pub(super) type Explained = oneshot::Sender<Result<Explanation, OrderError>>;
 
 /// Sent once the round is on disk, or refused when it is not.
 #[derive(Debug)]
@@ -201,6 +246,14 @@ impl Handle {
     /// The loop is gone or does not answer.
     pub async fn status(&self) -> Result<Status, Unavailable> {
         self.ask(|reply| Request::Status { reply }).await
+    }
+
+    /// Looks at the target, asks every guard, and does nothing.
+    ///
+    /// # Errors
+    /// There is no such open incident, or the loop is gone or does not answer.
+    pub async fn explain(&self, question: Question) -> Result<Explanation, OrderError> {
+        self.ask(|reply| Request::Explain { question, reply }).await?
     }
 
     /// Open incidents, and the last closed ones; oldest first.

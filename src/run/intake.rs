@@ -1,6 +1,6 @@
 //! From alerts to incidents: which are ours, which are known, which open something.
 
-use super::choose::{Admission, Choice, choose, target};
+use super::choose::{self, Admission};
 use super::handle::Reply;
 use super::handle::{Receipt, Request, Unavailable};
 use super::world::World;
@@ -9,7 +9,6 @@ use crate::domain::alert::{Alert, AlertContext, AlertStatus, Remediate};
 use crate::domain::decide::Signal;
 use crate::domain::id::{IncidentId, Revision};
 use crate::domain::incident::{IncidentEvent, Subject};
-use crate::domain::plan::{PlannedProbe, PlannedStep};
 use crate::domain::playbook::Playbook;
 use crate::domain::target::{Target, cut};
 use crate::domain::time::Time;
@@ -38,10 +37,9 @@ impl<W: World> Driver<W> {
         let now = self.clock.now();
         let mut receipt = Receipt::default();
         for alert in alerts {
-            let host = alert.label(&self.config.in_force.host_label);
-            if !host.is_empty() && host != self.config.host {
+            if let Some(host) = self.foreign(&alert) {
                 receipt.other_host += 1;
-                self.remember(&format!("{}: its host is {:?}, this is {:?}", name(&alert), cut(host), self.config.host));
+                self.remember(&format!("{}: its host is {host:?}, this is {:?}", name(&alert), self.config.host));
                 continue;
             }
             match alert.status {
@@ -73,16 +71,12 @@ impl<W: World> Driver<W> {
             let repeat = known.is_some_and(|attached| attached.starts_at >= alert.starts_at);
             return self.join(id, alert, repeat, now, receipt, round);
         }
-        let (step, probe) = (|step: &_| self.world.admit(step), |probe: &_| self.world.admit_probe(probe));
-        let chosen = choose(&self.library, &alert.context(), &self.admission(&step, &probe));
-        let Some(Choice { book, target }) = chosen else {
+        let books: Vec<Arc<Playbook>> = self.library.chosen(&alert.labels).into_iter().cloned().collect();
+        let Some(book) = books.first().cloned() else {
             receipt.unmatched += 1;
             return self.remember(&format!("{}: no playbook matches", name(&alert)));
         };
-        let (subject, problem) = match target {
-            Ok(target) => (Subject::Target(target), None),
-            Err(why) => (Subject::Alert(alert.fingerprint.clone()), Some(why)),
-        };
+        let (subject, problem) = self.subject(&books, &alert);
         match self.state.open_for(&book.id, &subject) {
             Some(id) => self.join(id, alert, false, now, receipt, round),
             None => self.open(&book, subject, problem, &alert, now, receipt, round),
@@ -129,17 +123,28 @@ impl<W: World> Driver<W> {
         self.signal(id, Signal::Opened { problem }, now, round);
     }
 
-    /// For an alert of which only the incident still knows.
+    /// The target, when everything that the playbook would do with it fits.
     pub(super) fn admit(&self, book: &Playbook, alert: &AlertContext) -> Result<Target, String> {
-        target(book, alert, &self.admission(&|step| self.world.admit(step), &|probe| self.world.admit_probe(probe)))
+        let (step, probe) = (|step: &_| self.world.admit(step), |probe: &_| self.world.admit_probe(probe));
+        choose::target(book, alert, &Admission { allow: &self.config.in_force.allow, step: &step, probe: &probe })
     }
 
-    fn admission<'a>(
-        &'a self,
-        step: &'a dyn Fn(&PlannedStep) -> Result<(), String>,
-        probe: &'a dyn Fn(&PlannedProbe) -> Result<(), String>,
-    ) -> Admission<'a> {
-        Admission { allow: &self.config.in_force.allow, step, probe }
+    /// The host that it is about, where that is not this one.
+    pub(super) fn foreign(&self, alert: &Alert) -> Option<String> {
+        let host = alert.label(&self.config.in_force.host_label);
+        (!host.is_empty() && host != self.config.host).then(|| cut(host))
+    }
+
+    /// What it is about; where no target can be made of it, also why. `books`: those that apply, at least one.
+    pub(super) fn subject(&self, books: &[Arc<Playbook>], alert: &Alert) -> (Subject, Option<String>) {
+        let target = match choose::only(books) {
+            Ok(book) => self.admit(book, &alert.context()),
+            Err(why) => Err(why),
+        };
+        match target {
+            Ok(target) => (Subject::Target(target), None),
+            Err(why) => (Subject::Alert(alert.fingerprint.clone()), Some(why)),
+        }
     }
 
     pub(super) fn keep_edition(&mut self, revision: &Revision, round: &mut Round) {

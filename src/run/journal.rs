@@ -95,6 +95,7 @@ impl<W: World> Driver<W> {
     pub(super) fn adopt(&mut self, loaded: &Loaded) {
         self.state = State::fold(loaded, &self.config.in_force.policy.blast.groups);
         self.pace = Pace::replayed(self.config.in_force.policy.rate, self.state.ledger.all(), self.clock.now());
+        self.shown.changed();
         self.began &= self.state.house.running;
         self.next_seq = loaded.next_seq;
         for (revision, text) in &loaded.editions {
@@ -126,6 +127,7 @@ impl<W: World> Driver<W> {
         self.next_chores = now + CHORES_EVERY;
         let longest = self.longest_window();
         self.state.prune(now, longest);
+        self.shown.changed();
         let keep = RETENTION.max(longest);
         let before = Time(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
         match self.with_store(move |store| store.prune(before)).await {

@@ -73,6 +73,12 @@ impl Ledger {
         self.all.retain(young);
     }
 
+    /// Which playbook was tried on which target; those with fewer attempts than `least` are left out.
+    pub fn tried(&self, least: usize) -> impl Iterator<Item = (PlaybookId, Target)> {
+        let often = self.past.iter().filter(move |(_, list)| list.len() >= least);
+        often.flat_map(|(target, list)| list.iter().map(|past| (past.playbook.clone(), target.clone())))
+    }
+
     /// When attempts were permitted, oldest first.
     pub fn all(&self) -> &[Time] {
         &self.all

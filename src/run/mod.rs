@@ -19,6 +19,7 @@ use crate::domain::policy::RatePolicy;
 use crate::domain::time::Time;
 use crate::store::{Batch, Loaded, Row, Store};
 use crate::telemetry::{Stage, Telemetry};
+use breakers::Shown;
 use clock::Clock;
 use handle::{Handle, Reply, Request};
 use in_force::Reload;
@@ -32,10 +33,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use world::World;
 
+mod breakers;
 mod census;
 mod choose;
 pub mod clock;
 mod escalate_only;
+mod explain;
 pub mod handle;
 mod in_force;
 mod intake;
@@ -119,6 +122,8 @@ pub struct Driver<W> {
     /// When the running attempt's first step was recorded, for the stage metrics.
     sent: HashMap<IncidentId, Time>,
     fatal: Option<String>,
+    /// What the gauges show of the breakers.
+    shown: Shown,
     /// What concerns heald itself was last told then.
     told_of_house: HashMap<NoticeKind, Time>,
 }
@@ -187,6 +192,7 @@ impl<W: World> Driver<W> {
             next_chores: Time::default(),
             sent: HashMap::new(),
             fatal: None,
+            shown: Shown::default(),
             told_of_house: HashMap::new(),
         };
         driver.adopt(&loaded);
@@ -220,6 +226,7 @@ impl<W: World> Driver<W> {
                 }
             }
             self.finish(round).await;
+            self.gauges(now);
             if *self.stop.borrow() && self.performer.acting() == 0 {
                 break;
             }

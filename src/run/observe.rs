@@ -2,6 +2,7 @@
 
 use super::Driver;
 use super::world::World;
+use crate::domain::house::HouseEvent;
 use crate::domain::id::IncidentId;
 use crate::domain::incident::{AttemptOutcome, IncidentEvent as E};
 use crate::domain::plan::Section;
@@ -12,7 +13,12 @@ impl<W: World> Driver<W> {
     pub(super) fn observe(&mut self, rows: &[Row]) {
         for row in rows {
             match &row.record {
-                Record::House(event) => tracing::info!(seq = row.seq.0, kind = event.label(), "{}", event.text()),
+                Record::House(event) => {
+                    tracing::info!(seq = row.seq.0, kind = event.label(), "{}", event.text());
+                    if matches!(event, HouseEvent::BreakerOpened { .. } | HouseEvent::BreakerClosed { .. }) {
+                        self.shown.changed();
+                    }
+                }
                 Record::Incident { id, event } => {
                     tracing::info!(seq = row.seq.0, incident = id.0, kind = event.label(), "{}", event.text());
                     self.measure(*id, event, row);
@@ -36,6 +42,7 @@ impl<W: World> Driver<W> {
                 self.sent.insert(id, row.at);
             }
             E::AttemptEnded { outcome, .. } => {
+                self.shown.changed();
                 if let (Some(sent), AttemptOutcome::Healed) = (self.sent.remove(&id), outcome) {
                     self.telemetry.stage(Stage::SentToVerified, row.at.since(sent));
                 }

@@ -8,7 +8,7 @@ use super::world::World;
 use super::{Driver, Round};
 use crate::domain::decide::Signal;
 use crate::domain::house::{Hold, HouseEvent};
-use crate::domain::id::{IncidentId, Seq};
+use crate::domain::id::{IncidentId, PlaybookId, Seq};
 use crate::domain::incident::Incident;
 use crate::domain::notice::NoticeKind;
 use crate::domain::target::{AllowList, Target, cut};
@@ -25,6 +25,8 @@ impl<W: World> Driver<W> {
                 let answer = self.order(order, &by, round);
                 round.replies.push(Reply::Order(reply, answer));
             }
+            Request::Explain { question, reply } => self.explain(question, reply),
+            Request::Seen { question, seen, reply } => drop(reply.send(self.explanation(&question, Some(*seen)))),
             Request::Status { reply } => drop(reply.send(self.status())),
             Request::Incidents { reply } => {
                 let open: Vec<IncidentView> = self.views();
@@ -124,6 +126,40 @@ impl<W: World> Driver<W> {
                 self.record_house(HouseEvent::Resumed { by: by.to_owned() }, now, round);
                 Ok("repairs go on".to_owned())
             }
+            PersonOrder::Approve { incident } => {
+                self.person(incident, Signal::Approve { by: by.to_owned() }, now, round)?;
+                Ok(format!("incident {incident}: approved by {by}; heald looks once more and goes on"))
+            }
+            PersonOrder::Deny { incident, why } => {
+                self.person(incident, Signal::Deny { by: by.to_owned(), why }, now, round)?;
+                Ok(format!("incident {incident}: denied by {by}; it is a person's turn"))
+            }
+            PersonOrder::OpenBreaker { playbook, target, for_, why } => {
+                self.known(&playbook).map_err(OrderError::Refused)?;
+                listed(&self.config.in_force.allow, &target).map_err(OrderError::Refused)?;
+                let event = HouseEvent::BreakerOpened { playbook, target, hold: hold(for_, why) };
+                let text = event.text();
+                self.record_house(event, now, round);
+                Ok(text)
+            }
+            PersonOrder::CloseBreaker { playbook, target } => {
+                if self.breaker(&playbook, &target, now).is_closed() {
+                    // A name of no playbook is closed too; most likely another one was meant.
+                    self.known(&playbook).map_err(OrderError::Refused)?;
+                    return Err(OrderError::Refused(format!("the breaker of {playbook} for {target} is not open")));
+                }
+                let event = HouseEvent::BreakerClosed { playbook, target, at: now, by: by.to_owned() };
+                let text = event.text();
+                self.record_house(event, now, round);
+                Ok(text)
+            }
+        }
+    }
+
+    fn known(&self, playbook: &PlaybookId) -> Result<(), String> {
+        match self.library.get(playbook) {
+            Some(_) => Ok(()),
+            None => Err(format!("there is no playbook {}; see heald status", cut(&playbook.0))),
         }
     }
 
@@ -162,7 +198,7 @@ fn listed(allow: &AllowList, target: &Target) -> Result<(), String> {
     let near: Vec<String> =
         listed.filter(|(_, name)| stem(name) == stem(target.name())).map(|(kind, name)| format!("`{kind} {name}`")).collect();
     let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
-    Err(format!("{target} is not named under `targets:`, so heald never touches it and there is nothing to hold{hint}"))
+    Err(format!("{target} is not named under `targets:`, so heald never touches it and there is nothing to stop{hint}"))
 }
 
 #[cfg(test)]
@@ -183,6 +219,6 @@ mod tests {
         let why = judged(TargetKind::Container, "web").unwrap_err();
         assert!(why.ends_with("did you mean `unit web.service`?"), "{why}");
         let why = judged(TargetKind::Unit, "db.service").unwrap_err();
-        assert!(why.contains("unit db.service is not named under `targets:`") && why.ends_with("to hold"), "{why}");
+        assert!(why.contains("unit db.service is not named under `targets:`") && why.ends_with("to stop"), "{why}");
     }
 }

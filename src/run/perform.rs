@@ -228,7 +228,7 @@ impl<W: World> Performer<W> {
 
 const BROKEN: &str = "it broke off: a fault of heald's own";
 
-fn blind(why: &str) -> Observation {
+pub(super) fn blind(why: &str) -> Observation {
     Observation::new(Vec::new(), TargetState::Unreachable { detail: why.to_owned() }, None)
 }
 

@@ -1,11 +1,15 @@
 //! What people are shown: the loop's state and the journal, in words.
 
 use super::Driver;
-use super::view::{AlertView, EventView, IncidentView, NextView, PlaybookView, Status};
+use super::view::{AlertView, ApartView, ApprovalView, BreakerView, EventView, IncidentView, NextView, PlaybookView, Status};
 use super::world::World;
+use crate::domain::guard::BreakerState;
 use crate::domain::house::Hold;
-use crate::domain::id::{IncidentId, Seq};
+use crate::domain::id::{IncidentId, PlaybookId, Seq};
 use crate::domain::incident::{Incident, Phase};
+use crate::domain::plan::{Binding, Section};
+use crate::domain::playbook::Playbook;
+use crate::domain::target::Target;
 use crate::domain::time::Time;
 use crate::store::{Reader, Record, Row, Which};
 use jiff::Timestamp;
@@ -36,6 +40,11 @@ impl<W: World> Driver<W> {
                 .map_or_else(|| "ok".to_owned(), |why| format!("the journal can't be written: {why}")),
             paused: self.state.house.paused(now).map(Hold::text),
             holds: books.chain(holds).filter(|(_, hold)| hold.holds(now)).map(|(held, hold)| (held, hold.text())).collect(),
+            breakers: self.open_breakers(now).into_iter().map(breaker_view).collect(),
+            standing_back: self
+                .apart(now)
+                .map(|(from, until)| ApartView { from: from.clone(), until: until.map(stamp) })
+                .collect(),
             open,
             playbooks: self
                 .library
@@ -44,7 +53,8 @@ impl<W: World> Driver<W> {
                 .map(|book| PlaybookView {
                     id: book.id.clone(),
                     title: book.title.clone(),
-                    mode: format!("{:?}", book.mode).to_lowercase(),
+                    mode: book.mode_label().to_owned(),
+                    trust: self.trust_of(book),
                 })
                 .collect(),
             records: Seq(self.next_seq.0.saturating_sub(1)),
@@ -58,7 +68,28 @@ impl<W: World> Driver<W> {
     }
 
     pub(super) fn view(&self, incident: &Incident) -> IncidentView {
-        IncidentView { next: next(incident, self.state.timer(incident.id)), ..view(incident, &self.config.host) }
+        let book = self.playbook_of(incident);
+        IncidentView {
+            next: next(incident, self.state.timer(incident.id)),
+            trust: book.as_ref().and_then(|book| self.trust_of(book)),
+            approval: book.as_ref().and_then(|book| self.approval(incident, book)),
+            ..view(incident, &self.config.host)
+        }
+    }
+
+    fn approval(&self, incident: &Incident, book: &Playbook) -> Option<ApprovalView> {
+        let approval = incident.approval.as_ref()?;
+        let rung = book.next_rung(&incident.rung_tries).map(Section::Rung);
+        let allow = self.facts(book).allow;
+        let binding = Binding { playbook: book, target: incident.target(), alert: &incident.context, allow };
+        let plan = rung.and_then(|rung| binding.plan(rung).ok()).filter(|plan| *plan.fingerprint() == *approval.plan);
+        Some(ApprovalView {
+            attempt: approval.attempt,
+            text: plan.map(|plan| plan.text()),
+            expires: stamp(approval.expires),
+            may: approval.may.clone(),
+            by: approval.by.clone(),
+        })
     }
 }
 
@@ -83,12 +114,19 @@ fn view(incident: &Incident, host: &str) -> IncidentView {
         closed_at: None,
         attempts: incident.attempts,
         alerts: alerts.collect(),
+        trust: None,
+        approval: None,
         next: None,
         events: Vec::new(),
     }
 }
 
-fn next(incident: &Incident, timer: Option<Time>) -> Option<NextView> {
+fn breaker_view((playbook, target, state): (PlaybookId, Target, BreakerState)) -> BreakerView {
+    let until = state.until().map(stamp);
+    BreakerView { playbook, target, state: state.label().to_owned(), until, why: state.text() }
+}
+
+pub(super) fn next(incident: &Incident, timer: Option<Time>) -> Option<NextView> {
     let why = match &incident.phase {
         Phase::Assessing => "looking at the probes".to_owned(),
         Phase::Watching { .. } => "the probes pass: watched".to_owned(),

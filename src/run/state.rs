@@ -151,6 +151,10 @@ impl State {
         self.held.values().flatten().copied().collect()
     }
 
+    pub fn held_count(&self, guard: Guard) -> usize {
+        self.held.get(&guard).map_or(0, BTreeSet::len)
+    }
+
     pub fn timer(&self, id: IncidentId) -> Option<Time> {
         self.timer_of.get(&id).copied()
     }

@@ -87,7 +87,8 @@ pub(super) fn turn(key: &str, state: &State, blast: &BlastPolicy, now: Time) -> 
     }
 }
 
-fn of(group: &Group, key: &str) -> bool {
+/// Whether the key is that of the group, or of a part of it.
+pub(super) fn of(group: &Group, key: &str) -> bool {
     let rest = key.strip_prefix("group ").and_then(|key| key.strip_prefix(group.name.as_str()));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

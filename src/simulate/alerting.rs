@@ -242,7 +242,7 @@ fn labels(book: &Playbook, target: &Target, host_label: &str, host: &str) -> Opt
     let selector = book.selectors.first()?;
     // Each turn sets one label; what can't be pleased stays unpleased.
     for _ in 0..32 {
-        let Some(miss) = selector.first_miss(&labels) else { return Some(labels) };
+        let Some(miss) = selector.misses(&labels).next() else { return Some(labels) };
         let value = match &miss.test {
             Test::Equal(value) => value.clone(),
             Test::Matches(regex) => {

@@ -38,6 +38,8 @@ labels! {
     ByStage { stage: Word }
     ByChannel { channel: String, outcome: Word }
     ByDependency { dependency: Word }
+    ByBreaker { playbook: String, target: String }
+    ByFrom { from: String }
     Build { version: Word }
 }
 
@@ -64,6 +66,9 @@ struct Metrics {
     paused: Gauge,
     reload_ok: Gauge,
     last_reload: Gauge<f64, AtomicU64>,
+    breakers: Family<ByBreaker, Gauge>,
+    standing_back: Family<ByFrom, Gauge>,
+    approvals: Gauge,
 }
 
 // === impl Telemetry ===
@@ -191,6 +196,21 @@ impl Telemetry {
         }
     }
 
+    /// `target`: a name of the allow-list. Not open: closed again; one that never was has no series.
+    pub fn breaker(&self, playbook: &str, target: &str, open: bool) {
+        let labels = ByBreaker { playbook: playbook.to_owned(), target: target.to_owned() };
+        self.0.breakers.get_or_create(&labels).set(i64::from(open));
+    }
+
+    /// `from`: `storm`, or a group of the configuration; `parts`: how many of its parts.
+    pub fn standing_back(&self, from: &str, parts: usize) {
+        self.0.standing_back.get_or_create(&ByFrom { from: from.to_owned() }).set(signed(parts));
+    }
+
+    pub fn approvals_pending(&self, waiting: usize) {
+        self.0.approvals.set(signed(waiting));
+    }
+
     /// The text of `/metrics`, of type [`OPENMETRICS`].
     pub fn page(&self) -> String {
         let mut page = String::with_capacity(16 * 1_024);
@@ -249,6 +269,13 @@ impl Metrics {
                 "When the configuration was last taken",
                 Gauge::default(),
             ),
+            breakers: plain(&mut page, "breaker_open", "1 while no attempt, or only one trial, is allowed; 0: closed again"),
+            standing_back: plain(
+                &mut page,
+                "standing_back",
+                "1 in a storm; of a group the number of its parts that are left alone",
+            ),
+            approvals: plain(&mut page, "approvals_pending", "Incidents that wait for a person's consent"),
             registry: page,
         }
     }
@@ -293,6 +320,7 @@ mod tests {
             "heald_journal_commit_seconds_count 0",
             "heald_last_commit_timestamp_seconds 0.0",
             "heald_paused 0",
+            "heald_approvals_pending 0",
         ] {
             assert!(page.contains(line), "no {line:?} in\n{page}");
         }
@@ -312,6 +340,8 @@ mod tests {
         telemetry.notified("webhook", false);
         telemetry.reloaded(true, 2_500);
         telemetry.reloaded(false, 9_000);
+        telemetry.breaker("container-down", "container cache", true);
+        telemetry.standing_back("group web", 2);
         let page = telemetry.page();
         for line in [
             "heald_attempts_total{playbook=\"container-down\",outcome=\"healed\"} 1",
@@ -324,6 +354,8 @@ mod tests {
             "heald_last_commit_timestamp_seconds 1.5",
             "heald_config_last_reload_successful 0",
             "heald_config_last_reload_success_timestamp_seconds 2.5",
+            "heald_breaker_open{playbook=\"container-down\",target=\"container cache\"} 1",
+            "heald_standing_back{from=\"group web\"} 2",
             "heald_notifications_total{channel=\"webhook\",outcome=\"failed\"} 1",
         ] {
             assert!(page.contains(line), "no {line:?} in\n{page}");

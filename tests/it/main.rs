@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
 mod cli;
+mod docs;
 mod licences;
+mod people;
 mod reload;
 mod replay;
 mod shipped;

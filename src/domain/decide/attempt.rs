@@ -39,7 +39,7 @@ impl Draft<'_> {
     /// Asks the guards for the next rung; the first refusal decides.
     pub(super) fn propose(&mut self, seen: Observation) {
         let limits = &self.facts.playbook.limits;
-        let Some(rung) = self.next_rung() else {
+        let Some(rung) = self.facts.playbook.next_rung(&self.incident.rung_tries) else {
             return self.give_up(
                 Escalation::NotHealed,
                 format!("all that the playbook knows was tried: {}", count(self.incident.tried())),
@@ -137,11 +137,6 @@ impl Draft<'_> {
             self.event(IncidentEvent::Looked { seen, passed: false });
         }
         self.event(IncidentEvent::Held { guard, reason, wake });
-    }
-
-    fn next_rung(&self) -> Option<usize> {
-        let rungs = &self.facts.playbook.rungs;
-        (0..rungs.len()).find(|index| self.incident.rung_tries.get(*index).copied().unwrap_or(0) < rungs[*index].times)
     }
 
     fn start_step(&mut self, plan: &Plan, attempt: AttemptId, index: usize, permit: guard::Permit) {

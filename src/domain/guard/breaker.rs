@@ -1,8 +1,8 @@
 //! Did this playbook fail on this target too often in a row? Open: none for a while; then one trial; if that fails,
-//! open again. What a person opened, only a person closes.
+//! open again. What a person opened, only a person closes, or the time that the person named.
 
 use super::{Facts, Guard, Ledger, PastAttempt, Proposal, Refusal, Then};
-use crate::domain::house::House;
+use crate::domain::house::{Hold, House};
 use crate::domain::id::PlaybookId;
 use crate::domain::incident::AttemptOutcome as O;
 use crate::domain::policy::BreakerPolicy;
@@ -15,15 +15,17 @@ pub enum BreakerState {
     Closed {
         failures: u32,
     },
-    /// Until then; `None`: until a person closes it.
+    /// By failures; one trial is allowed from then on.
     Open {
         failures: u32,
-        until: Option<Time>,
+        until: Time,
     },
     /// One trial is allowed.
     HalfOpen {
         failures: u32,
     },
+    /// By a person.
+    Opened(Hold),
 }
 
 pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {
@@ -34,14 +36,17 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
     let policy = facts.policy.breaker;
     proposal.objects().iter().find_map(|target| match state(book, target, facts.ledger, facts.house, policy, now) {
         BreakerState::Closed { .. } | BreakerState::HalfOpen { .. } => None,
-        BreakerState::Open { failures, until: Some(until) } => {
+        BreakerState::Open { failures, until } => {
             let reason = format!("the breaker for {target} is open until {until}: {failures} attempts in a row did not help");
             Refusal::wait(Guard::Breaker, until, reason)
         }
-        BreakerState::Open { until: None, .. } => {
-            let by = facts.house.breaker(book, target).map_or_else(String::new, |hold| hold.text());
-            let reason = format!("the breaker for {target} was opened {by}");
-            Some(Refusal { guard: Guard::Breaker, reason, then: Then::WaitForPeople(now + super::RELOOK_MAX) })
+        BreakerState::Opened(hold) => {
+            let next_look = now + super::RELOOK_MAX;
+            let wake = hold.until.map_or(next_look, |until| until.min(next_look));
+            // Without an end of its own only a person ends it.
+            let then = if hold.until.is_none() { Then::WaitForPeople(wake) } else { Then::Wait(wake) };
+            let reason = format!("the breaker for {target} was opened {}", hold.text());
+            Some(Refusal { guard: Guard::Breaker, reason, then })
         }
     })
 }
@@ -56,13 +61,48 @@ pub fn state(
     now: Time,
 ) -> BreakerState {
     let (failures, last) = streak(ledger.past(target), book, house.breaker_reset(book, target));
-    if house.breaker(book, target).is_some() {
-        return BreakerState::Open { failures, until: None };
+    if let Some(hold) = house.breaker(book, target, now) {
+        return BreakerState::Opened(hold.clone());
     }
     match last.map(|last| last + policy.open) {
         _ if failures < policy.failures => BreakerState::Closed { failures },
-        Some(until) if now < until => BreakerState::Open { failures, until: Some(until) },
+        Some(until) if now < until => BreakerState::Open { failures, until },
         _ => BreakerState::HalfOpen { failures },
+    }
+}
+
+// === impl BreakerState ===
+
+impl BreakerState {
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Closed { .. })
+    }
+
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Closed { .. } => "closed",
+            Self::Open { .. } | Self::Opened(_) => "open",
+            Self::HalfOpen { .. } => "half_open",
+        }
+    }
+
+    /// Open until then; `None`: until a person closes it, or not at all.
+    pub fn until(&self) -> Option<Time> {
+        match self {
+            Self::Open { until, .. } => Some(*until),
+            Self::Opened(hold) => hold.until,
+            Self::Closed { .. } | Self::HalfOpen { .. } => None,
+        }
+    }
+
+    /// Why, in a few words.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Opened(hold) => format!("opened {}", hold.text()),
+            Self::Closed { failures } | Self::Open { failures, .. } | Self::HalfOpen { failures } => {
+                format!("{failures} attempts in a row did not help")
+            }
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! A loop for the tests of those who only know the [`Handle`]: it remembers what it was given and answers what it was told to.
 
-use super::{Handle, INBOX, OrderError, PersonOrder, Receipt, Request, Unavailable};
+use super::{Handle, INBOX, OrderError, PersonOrder, Question, Receipt, Request, Unavailable};
 use crate::domain::alert::Alert;
-use crate::domain::id::Seq;
-use crate::run::view::{EventView, IncidentView, Status};
+use crate::domain::id::{IncidentId, Seq};
+use crate::run::view::{EventView, Explanation, IncidentView, Status};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{mpsc, watch};
 
@@ -24,6 +24,8 @@ pub(crate) struct FakeState {
     /// Answers orders with this instead of yes.
     pub order_error: Option<OrderError>,
     pub lost: Vec<String>,
+    pub questions: Vec<Question>,
+    pub explanation: Option<Explanation>,
 }
 
 impl FakeLoop {
@@ -68,11 +70,15 @@ fn answer(state: &mut FakeState, request: Request) {
             state.orders.push((order, by));
             let _ = reply.send(state.order_error.clone().map_or_else(|| Ok("done".to_owned()), Err));
         }
-        Request::Listed { .. } => {}
         Request::Reload(reload) => {
             let _ = reload.reply.send(Ok(()));
         }
         Request::AlertsLost { why } => state.lost.push(why),
+        Request::Listed { .. } | Request::Seen { .. } => {}
+        Request::Explain { question, reply } => {
+            state.questions.push(question);
+            let _ = reply.send(state.explanation.clone().ok_or(OrderError::NotFound(IncidentId(0))));
+        }
         Request::Status { reply } => {
             let _ = reply.send(Status {
                 version: "0".to_owned(),
@@ -80,6 +86,8 @@ fn answer(state: &mut FakeState, request: Request) {
                 state: state.unavailable.as_ref().map_or_else(|| "ok".to_owned(), ToString::to_string),
                 paused: None,
                 holds: Vec::new(),
+                breakers: Vec::new(),
+                standing_back: Vec::new(),
                 open: [("held".to_owned(), 2)].into(),
                 playbooks: Vec::new(),
                 records: state.events.last().map_or(Seq(0), |event| event.seq),

@@ -9,7 +9,7 @@ use crate::domain::incident::{Incident, IncidentEvent as E, Subject};
 use crate::domain::look::Observation;
 use crate::domain::playbook::{Library, Mode, Playbook};
 use crate::domain::trust::Trust;
-use crate::run::choose::{Admission, Choice, choose};
+use crate::run::choose::{self, Admission};
 use crate::run::pace::Pace;
 use crate::run::state::State;
 use crate::store::Row;
@@ -29,9 +29,11 @@ pub(super) fn opening(rules: &Rules, library: &Library, state: &State, event: &E
         }
     }
     let admission = Admission { allow: &rules.in_force.allow, step: &*rules.admit, probe: &*rules.admit_probe };
-    let Some(Choice { book, target }) = choose(library, context, &admission) else {
+    let books: Vec<Arc<Playbook>> = library.chosen(&context.read().0).into_iter().cloned().collect();
+    let Some(book) = books.first().cloned() else {
         return not_opened("no playbook matches".to_owned());
     };
+    let target = choose::only(&books).and_then(|book| choose::target(book, context, &admission));
     let elsewhere = match (&target, subject) {
         (Ok(target), Subject::Target(was)) if target == was => None,
         (Ok(target), _) => Some(format!("playbook {} would take {target}", book.id)),
