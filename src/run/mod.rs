@@ -35,6 +35,7 @@ use world::World;
 
 mod breakers;
 pub mod census;
+mod choose;
 pub mod clock;
 mod escalate_only;
 mod explain;
@@ -49,6 +50,7 @@ pub mod pace;
 mod perform;
 mod reconcile;
 mod record;
+pub mod replay;
 mod show;
 pub mod state;
 mod switch;
