@@ -29,7 +29,7 @@ impl Shown {
 
 impl<W: World> Driver<W> {
     pub(super) fn breaker(&self, playbook: &PlaybookId, target: &Target, now: Time) -> BreakerState {
-        breaker_state(playbook, target, &self.state.ledger, &self.state.house, self.config.in_force.policy.breaker, now)
+        breaker_state(playbook, target, &self.state.ledger, &self.state.house, self.config.in_force.policy.breaker, now, None)
     }
 
     /// Those that are not closed.
