@@ -32,11 +32,9 @@ pub enum Held {
 const UNIT_ENDINGS: [&str; 5] = [".service", ".timer", ".socket", ".path", ".mount"];
 
 impl TargetArg {
+    /// Where no playbook can be meant.
     pub fn target(&self) -> Result<Target, Failure> {
-        match self.held()? {
-            Held::Target(target) => Ok(target),
-            Held::Playbook(_) => Err(Failure::Usage("name a target, not a playbook".to_owned())),
-        }
+        parse(&self.words.join(" ")).map_err(Failure::Usage)
     }
 
     pub fn held(&self) -> Result<Held, Failure> {

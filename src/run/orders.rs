@@ -94,9 +94,7 @@ impl<W: World> Driver<W> {
                 Ok(format!("{target} is released"))
             }
             PersonOrder::HoldPlaybook { playbook, for_, why } => {
-                if self.library.get(&playbook).is_none() {
-                    return Err(OrderError::Refused(format!("there is no playbook {}; see heald status", cut(&playbook.0))));
-                }
+                self.known(&playbook).map_err(OrderError::Refused)?;
                 let event = HouseEvent::PlaybookHeld { playbook, hold: hold(for_, why) };
                 let text = event.text();
                 self.record_house(event, now, round);
@@ -171,8 +169,7 @@ impl<W: World> Driver<W> {
             return Ok(());
         }
         let wrong = |why: String| format!("the playbook {} has changed: {why}; close the incident instead", book.id);
-        let (labels, annotations) = incident.context.read();
-        match self.admit(book, &labels, &annotations, &incident.context).map_err(wrong)? {
+        match self.admit(book, &incident.context).map_err(wrong)? {
             target if target == *known => Ok(()),
             target => Err(wrong(format!("it is now about {target}"))),
         }

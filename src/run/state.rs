@@ -147,12 +147,12 @@ impl State {
         self.held.get(&guard).into_iter().flatten().copied().collect()
     }
 
-    pub fn held(&self) -> Vec<IncidentId> {
-        self.held.values().flatten().copied().collect()
-    }
-
     pub fn held_count(&self, guard: Guard) -> usize {
         self.held.get(&guard).map_or(0, BTreeSet::len)
+    }
+
+    pub fn held(&self) -> Vec<IncidentId> {
+        self.held.values().flatten().copied().collect()
     }
 
     pub fn timer(&self, id: IncidentId) -> Option<Time> {
