@@ -74,7 +74,7 @@ fn answer(state: &mut FakeState, request: Request) {
             let _ = reload.reply.send(Ok(()));
         }
         Request::AlertsLost { why } => state.lost.push(why),
-        Request::Seen { .. } => {}
+        Request::Listed { .. } | Request::Seen { .. } => {}
         Request::Explain { question, reply } => {
             state.questions.push(question);
             let _ = reply.send(state.explanation.clone().ok_or(OrderError::NotFound(IncidentId(0))));
