@@ -47,7 +47,7 @@ const HTTP_ADMIN: &str = "http admin";
 /// For answers under way when the loop has ended.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// After-care ends this long after the resolve where the configuration does not say: Alertmanager's own default.
-const GROUP_INTERVAL: Duration = Duration::from_secs(300);
+pub const GROUP_INTERVAL: Duration = Duration::from_secs(300);
 
 /// What of the settings is judged only by whoever takes it; the same at a start and at a reload.
 struct Checked {
@@ -193,7 +193,7 @@ async fn start_loop(
 }
 
 /// What a reload replaces.
-fn in_force(settings: &Settings, books: &Books) -> InForce {
+pub fn in_force(settings: &Settings, books: &Books) -> InForce {
     InForce {
         host_label: settings.host_label.clone(),
         allow: settings.targets.clone(),
@@ -346,20 +346,27 @@ pub fn settings(file: &std::path::Path) -> Result<Settings, Vec<Problem>> {
 /// Every mistake of both, one to a line.
 pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
     let settings = config::load(file)?;
-    let dirs: &[PathBuf] = &settings.playbooks;
+    let books = read_books(&settings, &settings.playbooks)?;
+    Ok((settings, books))
+}
+
+/// Reads playbooks of these folders and files under a configuration.
+///
+/// # Errors
+/// Every mistake of theirs, one to a line.
+pub fn read_books(settings: &Settings, dirs: &[PathBuf]) -> Result<Books, Vec<Problem>> {
     let books = crate::book::load(dirs, &settings.overrides, &settings.vars).and_then(|books| {
         let problems = crate::book::check(&books, Some(&settings.guards));
         if problems.is_empty() { Ok(books) } else { Err(problems) }
     });
-    let books = books.map_err(|problems| {
+    books.map_err(|problems| {
         // The books know what the configuration says about them, but not where it stands.
         let named = |problem: Problem| match problem.file.as_os_str() == crate::book::OVERRIDES {
-            true => Problem { file: file.to_owned(), ..problem },
+            true => Problem { file: settings.file.clone(), ..problem },
             false => problem,
         };
-        problems.into_iter().map(named).collect::<Vec<_>>()
-    })?;
-    Ok((settings, books))
+        problems.into_iter().map(named).collect()
+    })
 }
 
 // === impl Checked ===

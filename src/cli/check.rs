@@ -57,6 +57,6 @@ pub(super) fn failure(problems: &[Problem]) -> Failure {
     Failure::Refused(format!("{} found\n\n{}", count(problems.len(), "mistake"), texts.join("\n\n")))
 }
 
-fn count(number: usize, what: &str) -> String {
+pub(super) fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

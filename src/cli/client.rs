@@ -84,14 +84,20 @@ impl Place {
         if let Some(socket) = &self.socket {
             return Ok(socket.clone());
         }
-        let Some(file) = &self.config_file else { return Ok(Path::new(STATE).join(SOCKET)) };
-        let wrong = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error} (or name --socket)", file.display()));
-        let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
-        let OnlyState { state } = serde_saphyr::from_str(&text).map_err(|error| wrong(&error.without_snippet()))?;
-        // Relative to the file's folder, as the daemon takes it.
-        let dir = file.parent().unwrap_or(Path::new(""));
-        Ok(dir.join(state.unwrap_or_else(|| STATE.into())).join(SOCKET))
+        let state = state_of(self.config_file.as_deref());
+        state.map(|state| state.join(SOCKET)).map_err(|error| Failure::Usage(format!("{error} (or name --socket)")))
     }
+}
+
+/// The folder that the configuration file names, or heald's own.
+pub fn state_of(config_file: Option<&Path>) -> Result<PathBuf, Failure> {
+    let Some(file) = config_file else { return Ok(STATE.into()) };
+    let wrong = |error: &dyn std::fmt::Display| Failure::Usage(format!("{}: {error}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+    let OnlyState { state } = serde_saphyr::from_str(&text).map_err(|error| wrong(&error.without_snippet()))?;
+    // Relative to the file's folder, as the daemon takes it.
+    let dir = file.parent().unwrap_or(Path::new(""));
+    Ok(dir.join(state.unwrap_or_else(|| STATE.into())))
 }
 
 // === impl Daemon ===

@@ -1,4 +1,5 @@
-//! The command line. One file per command; flags are data, and all but `serve`, `check` and `simulate` only ask the daemon.
+//! The command line. One file per command; flags are data. `serve`, `check`, `simulate` and what reads the journal
+//! work by themselves, the others only ask the daemon.
 
 mod approve;
 mod breaker;
@@ -6,12 +7,15 @@ mod check;
 mod client;
 mod close;
 mod explain;
+mod export;
 mod hold;
 mod incidents;
+mod journal;
 mod pause;
 mod print;
 mod release;
 mod reload;
+mod replay;
 mod resume;
 mod retry;
 mod serve;
@@ -50,6 +54,8 @@ enum Command {
     Reload(reload::Args),
     Breaker(breaker::Args),
     Store(store::Args),
+    Export(export::Args),
+    Replay(replay::Args),
     Simulate(simulate::Args),
 }
 
@@ -107,6 +113,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Reload(args) => reload::run(args).await,
         Command::Breaker(args) => breaker::run(args).await,
         Command::Store(args) => store::run(args),
+        Command::Export(args) => export::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Simulate(args) => simulate::run(args).await,
     }
 }

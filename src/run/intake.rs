@@ -1,14 +1,14 @@
 //! From alerts to incidents: which are ours, which are known, which open something.
 
+use super::choose::{self, Admission};
 use super::handle::Reply;
 use super::handle::{Receipt, Request, Unavailable};
 use super::world::World;
 use super::{Driver, Round};
-use crate::domain::alert::{Alert, AlertContext, AlertStatus, Labels, Remediate};
+use crate::domain::alert::{Alert, AlertContext, AlertStatus, Remediate};
 use crate::domain::decide::Signal;
 use crate::domain::id::{IncidentId, Revision};
 use crate::domain::incident::{IncidentEvent, Subject};
-use crate::domain::plan::{self, Binding, Section};
 use crate::domain::playbook::Playbook;
 use crate::domain::target::{Target, cut};
 use crate::domain::time::Time;
@@ -123,33 +123,10 @@ impl<W: World> Driver<W> {
         self.signal(id, Signal::Opened { problem }, now, round);
     }
 
-    /// The target, when everything that the playbook would do with it fits: nothing is left half-done by a typo.
-    fn target(&self, book: &Playbook, alert: &Alert) -> Result<Target, String> {
-        self.admit(book, &alert.labels, &alert.annotations, &alert.context())
-    }
-
-    /// As above, for an alert of which only the incident still knows.
-    pub(super) fn admit(
-        &self,
-        book: &Playbook,
-        labels: &Labels,
-        annotations: &Labels,
-        alert: &AlertContext,
-    ) -> Result<Target, String> {
-        let allow = &self.config.in_force.allow;
-        let target = plan::target_of(book, labels, annotations, allow)?;
-        let binding = Binding { playbook: book, target: Some(&target), alert, allow };
-        let rungs = (0..book.rungs.len()).map(Section::Rung);
-        let rollback = (!book.rollback.is_empty()).then_some(Section::Rollback);
-        for section in rungs.chain(rollback) {
-            for step in &binding.plan(section)?.steps {
-                self.world.admit(step)?;
-            }
-        }
-        for probe in &binding.probes()? {
-            self.world.admit_probe(probe)?;
-        }
-        Ok(target)
+    /// The target, when everything that the playbook would do with it fits.
+    pub(super) fn admit(&self, book: &Playbook, alert: &AlertContext) -> Result<Target, String> {
+        let (step, probe) = (|step: &_| self.world.admit(step), |probe: &_| self.world.admit_probe(probe));
+        choose::target(book, alert, &Admission { allow: &self.config.in_force.allow, step: &step, probe: &probe })
     }
 
     /// The host that it is about, where that is not this one.
@@ -160,15 +137,9 @@ impl<W: World> Driver<W> {
 
     /// What it is about; where no target can be made of it, also why. `books`: those that apply, at least one.
     pub(super) fn subject(&self, books: &[Arc<Playbook>], alert: &Alert) -> (Subject, Option<String>) {
-        let target = match books {
-            [book] => self.target(book, alert),
-            _ => {
-                let names: Vec<&str> = books.iter().map(|book| &*book.id.0).collect();
-                Err(format!(
-                    "more than one playbook matches it: {}; give one a higher `priority:`, or make their matchers exclude each other",
-                    names.join(", ")
-                ))
-            }
+        let target = match choose::only(books) {
+            Ok(book) => self.admit(book, &alert.context()),
+            Err(why) => Err(why),
         };
         match target {
             Ok(target) => (Subject::Target(target), None),

@@ -169,8 +169,7 @@ impl<W: World> Driver<W> {
             return Ok(());
         }
         let wrong = |why: String| format!("the playbook {} has changed: {why}; close the incident instead", book.id);
-        let (labels, annotations) = incident.context.read();
-        match self.admit(book, &labels, &annotations, &incident.context).map_err(wrong)? {
+        match self.admit(book, &incident.context).map_err(wrong)? {
             target if target == *known => Ok(()),
             target => Err(wrong(format!("it is now about {target}"))),
         }

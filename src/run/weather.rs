@@ -1,13 +1,14 @@
 //! When so much is down that heald stands back, and when it is over: noted in the journal, so that the cool-down
 //! outlives a restart, and told once.
 
+use super::state::State;
 use super::world::World;
 use super::{Driver, Round};
 use crate::domain::guard::STORM;
 use crate::domain::house::HouseEvent;
 use crate::domain::id::IncidentId;
 use crate::domain::notice::{Notice, NoticeKind};
-use crate::domain::policy::Group;
+use crate::domain::policy::{BlastPolicy, Group};
 use crate::domain::time::Time;
 use crate::store::Record;
 use std::sync::Arc;
@@ -19,32 +20,16 @@ const TELL_HOUSE_EVERY: Duration = Duration::from_secs(3_600);
 impl<W: World> Driver<W> {
     /// After the number of those that are down has changed. `groups`: those of the incident before that.
     pub(super) fn weather(&mut self, groups: Vec<String>, id: IncidentId, now: Time, round: &mut Round) {
-        let storm = self.config.in_force.policy.blast.storm;
-        let down = self.state.ledger.census.down();
-        let why = format!("{down} targets are down at once, more than {}", storm.targets);
-        self.stand(STORM, down > storm.targets as usize, why, storm.cool_down, now, round);
-        let mut keys = groups;
-        keys.extend(self.state.ledger.census.groups_of(id).iter().cloned());
-        keys.sort();
-        keys.dedup();
-        for key in keys {
-            let Some(group) = self.config.in_force.policy.blast.groups.iter().find(|group| of(group, &key)) else { continue };
-            let (size, min, cool_down) = (group.size as usize, group.min_healthy, group.cool_down);
-            let healthy = size.saturating_sub(self.state.ledger.census.group(&key).down);
-            let why = format!("{healthy} of {size} are good, and {min} must be");
-            self.stand(&key, healthy < min as usize, why, cool_down, now, round);
-        }
-    }
-
-    fn stand(&mut self, from: &str, back: bool, why: String, cool_down: Duration, now: Time, round: &mut Round) {
-        let from = from.to_owned();
-        match (back, self.state.house.stands_back(&from)) {
-            (true, false) => {
-                self.record_house(HouseEvent::StoodBack { from: from.clone(), why: why.clone() }, now, round);
-                self.tell_house(NoticeKind::StandsBack, &format!("heald repairs nothing new of it ({from})"), &why);
+        for key in keys(groups, &self.state, id) {
+            let Some(event) = turn(&key, &self.state, &self.config.in_force.policy.blast, now) else { continue };
+            let told = match &event {
+                HouseEvent::StoodBack { from, why } => Some((format!("heald repairs nothing new of it ({from})"), why.clone())),
+                _ => None,
+            };
+            self.record_house(event, now, round);
+            if let Some((summary, why)) = told {
+                self.tell_house(NoticeKind::StandsBack, &summary, &why);
             }
-            (false, true) => self.record_house(HouseEvent::CalmedDown { from, until: now + cool_down }, now, round),
-            _ => {}
         }
     }
 
@@ -68,6 +53,37 @@ impl<W: World> Driver<W> {
         self.began = true;
         let now = self.clock.now();
         self.push(Record::House(event), now, round);
+    }
+}
+
+/// Whatever may stand back or go on now: the storm, and the groups of the incident before and after its event.
+pub(super) fn keys(before: Vec<String>, state: &State, id: IncidentId) -> Vec<String> {
+    let mut keys = before;
+    keys.extend(state.ledger.census.groups_of(id).iter().cloned());
+    keys.sort();
+    keys.dedup();
+    keys.insert(0, STORM.to_owned());
+    keys
+}
+
+/// Whether that changes whom heald stands back from.
+pub(super) fn turn(key: &str, state: &State, blast: &BlastPolicy, now: Time) -> Option<HouseEvent> {
+    let census = &state.ledger.census;
+    let (back, why, cool_down) = if key == STORM {
+        let (down, most) = (census.down(), blast.storm.targets);
+        let why = format!("{down} targets are down at once, more than {most}");
+        (down > most as usize, why, blast.storm.cool_down)
+    } else {
+        let group = blast.groups.iter().find(|group| of(group, key))?;
+        let (size, min) = (group.size as usize, group.min_healthy);
+        let healthy = size.saturating_sub(census.group(key).down);
+        (healthy < min as usize, format!("{healthy} of {size} are good, and {min} must be"), group.cool_down)
+    };
+    let from = key.to_owned();
+    match (back, state.house.stands_back(key)) {
+        (true, false) => Some(HouseEvent::StoodBack { from, why }),
+        (false, true) => Some(HouseEvent::CalmedDown { from, until: now + cool_down }),
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::{ReadError, Record, Row, folder};
 use crate::domain::id::{IncidentId, PlaybookId, Seq};
 use crate::domain::incident::{Outcome, Subject};
 use crate::domain::time::Time;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::path::Path;
 use std::time::Duration;
 
@@ -93,6 +93,24 @@ impl Reader {
             });
         }
         Ok(events)
+    }
+
+    /// When the last record was written; `None`: there is none.
+    ///
+    /// # Errors
+    /// The journal can't be read.
+    pub fn last(&self) -> Result<Option<Time>, ReadError> {
+        let mut query = self.conn.prepare_cached("SELECT at FROM events ORDER BY seq DESC LIMIT 1")?;
+        Ok(query.query_row([], |row| row.get(0)).optional()?.map(Time))
+    }
+
+    /// The last record before that time: what [`Reader::events`] goes on after. heald's own time never runs backwards.
+    ///
+    /// # Errors
+    /// The journal can't be read.
+    pub fn before(&self, time: Time) -> Result<Seq, ReadError> {
+        let mut query = self.conn.prepare_cached("SELECT coalesce(max(seq), 0) FROM events WHERE at < ?1")?;
+        Ok(Seq(query.query_row([time.0], |row| row.get(0))?))
     }
 
     /// Newest first; `before` is the last id of the page before.
@@ -188,6 +206,8 @@ mod tests {
         assert_eq!(all[3], row(4, 2, Record::House(HouseEvent::Resumed { by: "ann".into() })));
         assert_eq!(reader.events(Seq(5), None, 1).unwrap(), [row(6, 3, of(second, started(1)))]);
         assert_eq!(reader.events(Seq(1), Some(first), 100).unwrap(), all[1..3]);
+        assert_eq!((reader.last().unwrap(), reader.before(Time(2)).unwrap()), (Some(Time(3)), Seq(3)));
+        assert_eq!((reader.before(Time(0)).unwrap(), reader.before(Time(99)).unwrap()), (Seq(0), Seq(7)));
         assert_eq!(reader.events(Seq(u64::MAX), None, 100).unwrap(), []);
         let line = serde_json::to_string(&all[0]).unwrap();
         assert_eq!(serde_json::from_str::<Row>(&line).unwrap(), all[0]);

@@ -11,6 +11,7 @@ mod error;
 mod fixture;
 mod folder;
 mod history;
+mod line;
 mod load;
 mod lock;
 mod prune;

@@ -7,6 +7,7 @@ mod docs;
 mod licences;
 mod people;
 mod reload;
+mod replay;
 mod shipped;
 mod stop;
 mod tidy;

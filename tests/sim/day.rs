@@ -5,6 +5,7 @@ use crate::books::{self, TARGETS};
 use crate::invariants::{self, Evidence};
 use crate::life::{Death, Life, on_paused_clock};
 use crate::liveness::{self, liveness, tempdir};
+use crate::replay;
 use crate::rng::{Replay, Rng, seeds};
 use crate::world::{Change, Is, World};
 use heald::domain::id::Seq;
@@ -41,7 +42,9 @@ fn days(odd: u64) {
     }
     println!("{seen:#?}");
     // Days on which nothing happens prove nothing.
-    for what in ["died", "attempt_started", "step_settled", "care_failed", "rollback_started", "held", "escalated", "retried"] {
+    for what in
+        ["died", "attempt_started", "step_settled", "care_failed", "rollback_started", "held", "escalated", "retried", "replayed"]
+    {
         assert!(seeds.len() < 100 || seen.get(what).is_some_and(|count| *count >= 100), "{what} hardly happened: {seen:?}");
     }
 }
@@ -112,7 +115,8 @@ pub fn day(seed: u64) -> BTreeMap<&'static str, usize> {
     };
     invariants::safety(&evidence);
     liveness(&last_views, &rows, &world, end);
-    let mut happened = BTreeMap::from([("died", deaths.len())]);
+    let replayed = replay::agrees(&rows);
+    let mut happened = BTreeMap::from([("died", deaths.len()), ("replayed", replayed.points), ("unseen", replayed.unseen)]);
     for row in &rows {
         if let Record::Incident { event, .. } = &row.record {
             *happened.entry(event.label()).or_default() += 1;

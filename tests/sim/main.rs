@@ -2,7 +2,7 @@
 //!
 //! `decide` sends the pure core every signal in any order. `day` runs the real loop and store against a `world`
 //! that fails, hangs, lies and answers late, and kills heald at any moment. `sweep` kills it after every single
-//! commit. `HEALD_SEED=n cargo test --test sim` runs one seed.
+//! commit. `replay` puts each day's decisions to the same configuration again. `HEALD_SEED=n cargo test --test sim` runs one seed.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,6 +23,7 @@ mod liveness;
 mod mutants;
 mod neighbours;
 mod reload;
+mod replay;
 mod rng;
 mod seat;
 mod simulate;

@@ -322,6 +322,7 @@ fn a_burst_is_smoothed_and_a_restart_refills_nothing() {
         let life = begin(dir.path(), policy.clone(), restart(), &[], false);
         life.break_and_fire(&[0, 1, 2, 3]).await;
         life.until_count(2, "held", "too many repairs at once").await;
+        life.until_sent(2).await;
         let first = life.sent()[0].1;
         life.end().await;
         let life = begin(dir.path(), policy, restart(), &[2, 3], false);
@@ -339,7 +340,8 @@ fn trust_is_earned_and_lost() {
     let dir = liveness::tempdir();
     on_paused_clock(async {
         let policy = Policy { trust: TrustPolicy { observed: 1, approved: 1 }, ..Policy::default() };
-        let book = Playbook { earns: true, ..restart() };
+        let mut book = Playbook { earns: true, ..restart() };
+        book.rungs[0].steps[0].stake.deadline = 30 * SECOND;
         let life = begin(dir.path(), policy, book, &[], false);
         life.nodes.leave.add_permits(2);
         life.break_and_fire(&[0]).await;
