@@ -34,7 +34,10 @@ const UNIT_ENDINGS: [&str; 5] = [".service", ".timer", ".socket", ".path", ".mou
 impl TargetArg {
     /// Where no playbook can be meant.
     pub fn target(&self) -> Result<Target, Failure> {
-        parse(&self.words.join(" ")).map_err(Failure::Usage)
+        match self.held()? {
+            Held::Target(target) => Ok(target),
+            Held::Playbook(_) => Err(Failure::Usage("name a target, not a playbook".to_owned())),
+        }
     }
 
     pub fn held(&self) -> Result<Held, Failure> {
