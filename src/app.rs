@@ -164,8 +164,8 @@ async fn start_loop(
     dependencies: watch::Receiver<Dependencies>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(Handle, JoinHandle<Result<(), String>>), String> {
-    let windows = books.iter().flat_map(|(_, book)| book.limits.budget.iter().map(|budget| budget.window));
-    let horizon = Horizon { attempts: windows.max().unwrap_or_default().max(Horizon::default().attempts), ..Horizon::default() };
+    let window = run::longest_window(books.iter().map(|(_, book)| book), &settings.guards);
+    let horizon = Horizon { attempts: window.max(Horizon::default().attempts), ..Horizon::default() };
     let folder = settings.state.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&folder, horizon)).await.map_err(|error| error.to_string())?;
     let (store, loaded) = match opened {

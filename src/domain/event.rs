@@ -122,6 +122,10 @@ pub enum IncidentEvent {
     CareFailed {
         seen: Observation,
     },
+    /// Watched because the probes passed; now they don't.
+    SymptomShown {
+        seen: Observation,
+    },
     FoundBadAfterResolve {
         until: Time,
     },

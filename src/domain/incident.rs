@@ -44,6 +44,8 @@ pub struct Incident {
     pub held: Duration,
     pub held_since: Option<Time>,
     pub healed: Option<Time>,
+    /// The number of the last attempt then.
+    pub healed_after: u32,
     /// The target's evidence when the running step was recorded.
     pub before: Option<Evidence>,
     /// The state before the running attempt: what was up and what passed then.
@@ -181,6 +183,7 @@ impl Incident {
             held: Duration::ZERO,
             held_since: None,
             healed: None,
+            healed_after: 0,
             before: None,
             seen_before: None,
             touched: false,

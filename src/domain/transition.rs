@@ -3,6 +3,7 @@
 //! It decides nothing; deadlines come inside the events.
 
 use super::event::IncidentEvent;
+use super::guard::Guard;
 use super::incident::{Approval, AttachedAlert, Incident, Phase};
 use super::plan::Section;
 use super::time::Time;
@@ -69,6 +70,8 @@ impl Incident {
                     self.held_since = Some(at);
                 }
                 let since = match &self.phase {
+                    // Alertmanager that can't be asked is another matter than one that does not list it.
+                    Phase::Held { guard: Guard::Freshness, reason: old, .. } if old != reason => at,
                     Phase::Held { guard: same, since, .. } if same == guard => *since,
                     _ => at,
                 };
@@ -136,6 +139,7 @@ impl Incident {
                 self.phase = Phase::Verifying { attempt: self.attempt(*attempt), trouble: *trouble, since: at };
             }
             E::AttemptEnded { .. } | E::RollbackEnded { .. } => self.phase = Phase::Assessing,
+            E::SymptomShown { .. } => self.phase = Phase::Assessing,
             E::CareFailed { .. } => {
                 self.relapsed = true;
                 self.phase = Phase::Assessing;
@@ -152,12 +156,14 @@ impl Incident {
                 self.rolled_back = false;
                 self.giving_up = None;
                 self.approval = None;
+                self.would_act = None;
                 self.told.clear();
                 self.phase = Phase::Assessing;
             }
             E::Healed { .. } => {
                 self.relapsed = false;
                 self.healed = Some(at);
+                self.healed_after = self.attempts;
                 // A relapse gets what is left of `within`, however long it was good.
                 self.held_since = self.first_permit.map(|_| at);
                 self.seen_before = None;

@@ -29,10 +29,11 @@ pub fn tell(notice: &Notice) {
         | NoticeKind::FiresAnew
         | NoticeKind::StillFiring
         | NoticeKind::OutOfSight
+        | NoticeKind::LeftAlone
         | NoticeKind::ApprovalNeeded
         | NoticeKind::AlertWithoutSymptom => {
             line!(warn)
         }
-        NoticeKind::Healed | NoticeKind::LeftAlone | NoticeKind::WouldAct | NoticeKind::Over => line!(info),
+        NoticeKind::Healed | NoticeKind::WouldAct | NoticeKind::Over => line!(info),
     }
 }

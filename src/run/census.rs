@@ -13,7 +13,7 @@ pub struct Census {
     /// Ordered from harmless to bad.
     by_target: HashMap<Target, BTreeSet<Neighbour>>,
     by_playbook: HashMap<PlaybookId, BTreeSet<Neighbour>>,
-    /// How many incidents say so.
+    /// How many incidents say so; without those that people mend, or only watch: old trouble is no storm.
     down: HashMap<Target, usize>,
     groups: HashMap<String, Members>,
 }
@@ -115,13 +115,14 @@ impl Census {
             swap(self.by_target.entry(entry.target.clone()).or_default(), id, old.trouble, new.trouble);
             swap(self.by_playbook.entry(entry.playbook.clone()).or_default(), id, old.trouble, new.trouble);
         }
-        count(&mut self.down, &entry.target, old.down, new.down);
+        let fresh = |standing: Standing| standing.down && standing.trouble == Some(Trouble::AtWork);
+        count(&mut self.down, &entry.target, fresh(old), fresh(new));
         for key in &entry.groups {
             let members = self.groups.entry(key.clone()).or_default();
             count(&mut members.down, &entry.target, old.down, new.down);
             count(&mut members.repairing, &entry.target, old.repairing, new.repairing);
         }
-        old.down != new.down
+        old.down != new.down || fresh(old) != fresh(new)
     }
 }
 

@@ -77,7 +77,7 @@ impl<W: World> Driver<W> {
     }
 
     /// By the groups and thresholds in force: who is down, from what heald stands back, how fast it may go.
-    fn count_anew(&mut self, round: &mut Round) {
+    pub(super) fn count_anew(&mut self, round: &mut Round) {
         let now = self.clock.now();
         let policy = &self.config.in_force.policy;
         self.state.regroup(&policy.blast.groups);
@@ -136,7 +136,8 @@ impl<W: World> Driver<W> {
     pub(super) fn facts<'a>(&'a self, playbook: &'a Playbook) -> Facts<'a> {
         // What tightens holds at once, also for pinned revisions.
         let in_force = self.library.get(&playbook.id);
-        let earned = if playbook.earns { self.state.house.trust(playbook).level } else { Mode::Auto };
+        let earned = |book: &Playbook| if book.earns { self.state.house.trust(book).level } else { Mode::Auto };
+        let earned = earned(playbook).min(in_force.map_or(Mode::Auto, |book| earned(book)));
         Facts {
             playbook,
             mode: playbook.mode.min(in_force.map_or(playbook.mode, |book| book.mode)).min(earned),
@@ -157,7 +158,8 @@ impl<W: World> Driver<W> {
     }
 }
 
-fn longest<'a>(books: impl Iterator<Item = &'a Arc<Playbook>>, policy: &Policy) -> Duration {
+/// How far back a guard looks, by these playbooks and this policy.
+pub fn longest<'a>(books: impl Iterator<Item = &'a Arc<Playbook>>, policy: &Policy) -> Duration {
     let windows = books.flat_map(|book| &book.limits.budget).chain(policy.budgets.each()).map(|budget| budget.window);
     windows.max().unwrap_or_default().max(policy.flapping.within).max(LEDGER_MIN)
 }

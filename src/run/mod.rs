@@ -60,7 +60,7 @@ mod weather;
 pub mod world;
 
 pub use escalate_only::{escalate_only, insist};
-pub use in_force::InForce;
+pub use in_force::{InForce, longest as longest_window};
 pub use switch::Switch;
 
 /// What the loop is told once, at its start.
@@ -125,7 +125,7 @@ pub struct Driver<W> {
     /// What the gauges show of the breakers.
     shown: Shown,
     /// What concerns heald itself was last told then.
-    told_of_house: HashMap<NoticeKind, Time>,
+    told_of_house: HashMap<(NoticeKind, String), Time>,
 }
 
 /// Work of one round, committed together.
@@ -206,6 +206,10 @@ impl<W: World> Driver<W> {
     /// # Errors
     /// The journal's file can't be trusted any more: only a new process may.
     pub async fn run(mut self) -> Result<(), String> {
+        // The thresholds may be others than those by which heald stood back.
+        let mut round = Round::default();
+        self.count_anew(&mut round);
+        self.finish(round).await;
         loop {
             if let Some(why) = self.fatal.take() {
                 self.performer.abort_all();

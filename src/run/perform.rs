@@ -4,7 +4,7 @@ use super::world::{ActOrder, LookOrder, World};
 use crate::domain::decide::{Effect, Signal};
 use crate::domain::guard::Permit;
 use crate::domain::id::IncidentId;
-use crate::domain::look::{LookHow, Observation, TargetState};
+use crate::domain::look::{AlertSight, LookHow, Observation, TargetState};
 use crate::domain::notice::{Delivery, NoticeKind};
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{PlannedStep, Section};
@@ -229,7 +229,8 @@ impl<W: World> Performer<W> {
 const BROKEN: &str = "it broke off: a fault of heald's own";
 
 pub(super) fn blind(why: &str) -> Observation {
-    Observation::new(Vec::new(), TargetState::Unreachable { detail: why.to_owned() }, None)
+    let seen = Observation::new(Vec::new(), TargetState::Unreachable { detail: why.to_owned() }, None);
+    Observation { alert: AlertSight::Unreadable { detail: why.to_owned() }, ..seen }
 }
 
 #[cfg(test)]

@@ -21,7 +21,8 @@ const GONE_FOR: Duration = Duration::from_secs(90);
 #[derive(Debug, Default)]
 pub struct Reconciler {
     next: Time,
-    asking: bool,
+    /// Since when an answer is waited for; one that never comes is not waited for for ever.
+    asked: Option<Time>,
     /// Since when an alert that heald believes to fire has not been listed.
     missing: HashMap<(IncidentId, Fingerprint), Time>,
 }
@@ -29,10 +30,13 @@ pub struct Reconciler {
 impl<W: World> Driver<W> {
     /// Asks, when it is time to.
     pub(super) fn ask_for_alerts(&mut self, now: Time) {
-        if !self.config.asks_alertmanager || self.reconciler.asking || now < self.reconciler.next {
+        if !self.config.asks_alertmanager
+            || self.reconciler.asked.is_some_and(|asked| now.since(asked) < EVERY * 5)
+            || now < self.reconciler.next
+        {
             return;
         }
-        self.reconciler.asking = true;
+        self.reconciler.asked = Some(now);
         self.reconciler.next = now + EVERY;
         let (world, own) = (Arc::clone(&self.world), self.own.clone());
         tokio::spawn(async move {
@@ -44,7 +48,7 @@ impl<W: World> Driver<W> {
 
     pub(super) fn listed(&mut self, answer: Result<Vec<ListedAlert>, String>, round: &mut Round) {
         let now = self.clock.now();
-        self.reconciler.asking = false;
+        self.reconciler.asked = None;
         let alerts = match answer {
             Ok(alerts) => alerts,
             Err(why) => {

@@ -4,7 +4,7 @@ use super::Driver;
 use super::world::World;
 use crate::domain::house::HouseEvent;
 use crate::domain::id::IncidentId;
-use crate::domain::incident::{AttemptOutcome as O, IncidentEvent as E};
+use crate::domain::incident::{AttemptOutcome as O, IncidentEvent as E, Outcome};
 use crate::domain::time::Time;
 
 impl<W: World> Driver<W> {
@@ -13,7 +13,9 @@ impl<W: World> Driver<W> {
     pub(super) fn earned(&self, id: IncidentId, event: &E, now: Time) -> Option<HouseEvent> {
         let incident = self.state.incidents.get(&id)?;
         let (good, why) = match event {
-            E::AttemptEnded { outcome: O::Healed, .. } => (true, "a repair was verified".to_owned()),
+            E::Closed { outcome: Outcome::Healed, .. } => (true, "a repair lasted through its after-care".to_owned()),
+            E::CareFailed { .. } => (false, "a repair did not last".to_owned()),
+            E::Closed { outcome: Outcome::ClosedByPerson, .. } => return None,
             E::AttemptEnded { outcome: outcome @ (O::NotHealed | O::Worse | O::Unknown), .. } => {
                 (false, format!("an attempt ended {}", outcome.label()))
             }

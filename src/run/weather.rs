@@ -37,10 +37,12 @@ impl<W: World> Driver<W> {
     /// the journal is the trouble.
     pub(super) fn tell_house(&mut self, kind: NoticeKind, summary: &str, reason: &str) {
         let now = self.clock.now();
-        if self.told_of_house.get(&kind).is_some_and(|told| now.since(*told) < TELL_HOUSE_EVERY) {
+        // Each group that heald stands back from is a matter of its own.
+        let key = (kind, if kind == NoticeKind::StandsBack { summary.to_owned() } else { String::new() });
+        if self.told_of_house.get(&key).is_some_and(|told| now.since(*told) < TELL_HOUSE_EVERY) {
             return;
         }
-        self.told_of_house.insert(kind, now);
+        self.told_of_house.insert(key, now);
         let notice = Notice::of_house(kind, &self.config.host, summary, reason, now);
         let world = Arc::clone(&self.world);
         tokio::spawn(async move { world.tell(notice).await });

@@ -369,10 +369,13 @@ pub fn trust_is_earned_and_lost() {
         life.handle.order(PersonOrder::Approve { incident: id }, "ann".to_owned()).await.unwrap();
         life.until_sent(1).await;
         life.until_count(1, "healed", "").await;
+        // Good only when it has lasted.
+        life.deliver(AlertStatus::Resolved, &[1]).await;
+        life.until_count(2, "closed", "").await;
 
         life.break_and_fire(&[2]).await;
         life.until_sent(2).await;
-        life.until_count(2, "healed", "").await;
+        life.until_count(1, "healed", "").await;
 
         // A step that never ends well: its outcome is unknown, and that is a bad one.
         life.break_and_fire(&[3]).await;

@@ -1,7 +1,7 @@
 //! From a bad look to a verified repair: guards, steps, verification, rollback.
 
 use super::{Draft, Effect, WATCH};
-use crate::domain::guard::{self, Ask, Guard, Proposal, Refusal, Then};
+use crate::domain::guard::{self, Ask, Guard, Proposal, RELOOK_MAX, Refusal, Then};
 use crate::domain::id::AttemptId;
 use crate::domain::incident::{AttemptOutcome, Escalation, IncidentEvent, Phase, Trouble};
 use crate::domain::look::{AlertSight, LookHow, Observation, TargetState};
@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// How long to wait for a job of somebody else before looking again.
 pub(super) const CONFLICT_WAIT: Duration = Duration::from_secs(5);
+/// Whoever is held so long without an end is told of.
+const LONG_HOLD: Duration = Duration::from_secs(600);
 /// A verification that can't be made is waited for so long; then its outcome is unknown, and that is a person's matter.
 const BLIND_MAX: Duration = Duration::from_secs(300);
 
@@ -129,14 +131,25 @@ impl Draft<'_> {
     /// The same hold again is not written again, only prolonged.
     fn hold(&mut self, guard: Guard, reason: String, wake: Time, seen: Observation) {
         let same = matches!(&self.incident.phase, Phase::Held { guard: old, reason: text, .. } if *old == guard && (*text == reason || matches!(guard, Guard::Settling | Guard::BlastRadius | Guard::Rate) && same_words(text, &reason)));
+        // What holds it may be over sooner than it said, and what is held may be good again.
+        let wake = wake.min(self.now + RELOOK_MAX);
         if same {
             self.decision.wake = Some(wake);
-            return;
+            return self.tell_long_hold(guard, &reason);
         }
         if !matches!(self.incident.phase, Phase::Held { .. }) {
             self.event(IncidentEvent::Looked { seen, passed: false });
         }
         self.event(IncidentEvent::Held { guard, reason, wake });
+    }
+
+    /// Nobody may wait for ever unheard. A window was a person's plan, and consent is asked for anyway.
+    fn tell_long_hold(&mut self, guard: Guard, reason: &str) {
+        let Phase::Held { since, .. } = self.incident.phase else { return };
+        if self.now.since(since) >= LONG_HOLD && !matches!(guard, Guard::Window | Guard::Approve) {
+            let reason = format!("held by {} for {}: {reason}", guard.label(), Span(LONG_HOLD));
+            self.tell_once(NoticeKind::LeftAlone, &reason);
+        }
     }
 
     fn start_step(&mut self, plan: &Plan, attempt: AttemptId, index: usize, permit: guard::Permit) {
@@ -163,7 +176,12 @@ impl Draft<'_> {
         let outcome = acted.outcome;
         let detail = acted.detail.clone();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let quiet = self.plan(section).is_ok_and(|plan| plan.steps.get(step).is_some_and(|step| step.risk == Risk::Read));
+        let plan = self.plan(section).ok();
+        let done = plan.as_ref().and_then(|plan| plan.steps.get(step));
+        let quiet = done.is_some_and(|step| step.risk == Risk::Read);
+        // What it says of another object is nothing to compare this target with.
+        let own = done.is_some_and(|step| step.object.as_ref() == self.incident.target());
+        let acted = if own { acted } else { Acted { evidence: None, ..acted } };
         self.event(IncidentEvent::StepEnded { attempt: attempt.number, section, step, acted, took_ms, quiet });
         if section == Section::Rollback && outcome != ActOutcome::Done {
             return self.rollback_ended(false, format!("the rollback failed: {detail}"));
@@ -310,7 +328,8 @@ impl Draft<'_> {
             AttemptOutcome::Interrupted => self.consider(seen),
             AttemptOutcome::NotHealed => {
                 if self.incident.has_cause() {
-                    self.propose(seen);
+                    // By then the journal knows that it has ended, and the look shows the neighbours too.
+                    self.look(LookHow::Once);
                 } else {
                     self.watched(seen);
                 }
@@ -330,10 +349,14 @@ impl Draft<'_> {
 
     pub(super) fn heal(&mut self) {
         let after_care_until = self.now + self.facts.playbook.after_care;
+        // A flicker in after-care that passed without an attempt is none.
+        let news = self.incident.healed_after < self.incident.attempts;
         self.event(IncidentEvent::Healed { after_care_until });
-        let reason = format!("all probes pass after {}", count(self.incident.tried()));
-        self.event(IncidentEvent::NoticeDue { notice: NoticeKind::Healed, reason: reason.clone() });
-        self.tell(NoticeKind::Healed, &reason);
+        if news {
+            let reason = format!("all probes pass after {}", count(self.incident.tried()));
+            self.event(IncidentEvent::NoticeDue { notice: NoticeKind::Healed, reason: reason.clone() });
+            self.tell(NoticeKind::Healed, &reason);
+        }
         if !self.incident.is_firing() {
             self.schedule_close();
         }

@@ -25,7 +25,12 @@ impl Draft<'_> {
             return match (self.incident.phase.clone(), seen.passed()) {
                 (Phase::Observed, _) => {}
                 (Phase::Watching { .. }, true) => self.look(WATCH),
-                // The symptom shows now; or the alert fired again before the probes were good.
+                // The look that watches sees less than the one that a decision needs.
+                (Phase::Watching { .. }, false) => {
+                    self.event(IncidentEvent::SymptomShown { seen });
+                    self.look(LookHow::Once);
+                }
+                // The alert fired again before the probes were good.
                 (_, false) => self.propose(seen),
                 (_, true) => self.watch_first(seen),
             };
@@ -62,8 +67,8 @@ impl Draft<'_> {
         if seen.passed() || seen.is_unknown() {
             return self.look(WATCH);
         }
-        self.event(IncidentEvent::CareFailed { seen: seen.clone() });
-        self.propose(seen);
+        self.event(IncidentEvent::CareFailed { seen });
+        self.look(LookHow::Once);
     }
 
     /// After-care is over at the earliest after its own time and one group interval after the resolve:

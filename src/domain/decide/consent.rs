@@ -1,7 +1,7 @@
 //! A person's consent: asked for, given, denied, expired. Bound to one attempt and its very plan.
 
 use super::Draft;
-use crate::domain::guard::{Guard, asked};
+use crate::domain::guard::{Guard, RELOOK_MAX, asked};
 use crate::domain::incident::{Escalation, IncidentEvent, Phase};
 use crate::domain::look::{LookHow, Observation};
 use crate::domain::notice::NoticeKind;
@@ -17,7 +17,11 @@ impl Draft<'_> {
         let plan = plan.fingerprint();
         self.event(IncidentEvent::Looked { seen, passed: false });
         self.event(IncidentEvent::ApprovalAsked { attempt, plan, text: text.clone(), expires, may });
-        self.event(IncidentEvent::Held { guard: Guard::Approve, reason: asked(expires), wake: expires });
+        self.event(IncidentEvent::Held {
+            guard: Guard::Approve,
+            reason: asked(expires),
+            wake: expires.min(self.now + RELOOK_MAX),
+        });
         let id = self.incident.id;
         let question = format!("may heald do this? {text}; `heald approve {id}` or `heald deny {id}`, until {expires}");
         // Each attempt is another question.

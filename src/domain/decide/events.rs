@@ -56,7 +56,8 @@ impl Draft<'_> {
     }
 
     fn resolved_after_escalation(&mut self) {
-        if self.facts.playbook.rungs.is_empty()
+        if matches!(self.incident.phase, Phase::Escalated { reason: Escalation::Quarantined, .. })
+            || self.facts.playbook.rungs.is_empty()
             || self.facts.playbook.verify.probes.is_empty()
             || matches!(self.incident.subject, Subject::Alert(_))
         {
@@ -121,6 +122,9 @@ impl Draft<'_> {
         }
         match self.incident.phase.clone() {
             Phase::Assessing if self.facts.playbook.rungs.is_empty() || self.incident.target().is_none() => self.opened(None),
+            Phase::Escalated { reason: Escalation::Quarantined, .. } if !self.incident.is_firing() => {
+                self.resolved_after_escalation()
+            }
             Phase::Acting { ended: true, .. } => self.look_between(),
             Phase::Assessing | Phase::Held { .. } | Phase::Acting { .. } => self.look(LookHow::Once),
             // Its last alert resolved just before: that look waits for nothing.

@@ -243,6 +243,7 @@ impl Draft<'_> {
         self.event(IncidentEvent::Escalated { reason, text: text.clone() });
         self.effect(Effect::StopLooking);
         if !self.incident.is_firing()
+            && reason != Escalation::Quarantined
             && let Ok(probes) = self.binding().probes()
         {
             // No resolve will come that could end it.

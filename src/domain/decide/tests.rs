@@ -322,6 +322,21 @@ impl Bench {
     fn perform(&mut self, effect: Effect, last: Option<&IncidentEvent>) {
         match effect {
             Effect::StopLooking => self.looking = None,
+            // The look before the next decision sees what was seen a moment ago.
+            Effect::Look(order)
+                if order.how == LookHow::Once
+                    && matches!(
+                        last,
+                        Some(
+                            IncidentEvent::AttemptEnded { outcome: AttemptOutcome::NotHealed, .. }
+                                | IncidentEvent::CareFailed { .. }
+                                | IncidentEvent::SymptomShown { .. }
+                        )
+                    ) =>
+            {
+                let word = self.last.clone();
+                self.signal(Signal::Looked(self.seen.of(&word)));
+            }
             Effect::Look(order) if order.probes.is_empty() => {
                 let word = self.between.clone().unwrap_or_else(|| self.last.clone());
                 self.signal(Signal::Looked(self.seen.of(&word)));

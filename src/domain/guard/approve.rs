@@ -24,7 +24,8 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
         return deny("what would be done is no longer what people were asked about");
     }
     match &approval.by {
-        _ if now >= approval.expires => deny("nobody consented in time"),
+        None if now >= approval.expires => deny("nobody consented in time"),
+        Some(_) if now >= approval.expires => deny("the consent expired before the repair could begin"),
         Some(_) => None,
         None => refuse(Then::Wait(approval.expires), asked(approval.expires)),
     }

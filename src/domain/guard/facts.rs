@@ -60,7 +60,7 @@ pub trait Ledger {
     /// The worst open trouble of a target.
     fn trouble_on(&self, target: &Target) -> Option<Neighbour>;
 
-    /// Distinct targets that are down now.
+    /// Distinct targets that are down now and heald's matter: not those that people mend already, or that are only observed.
     fn down(&self) -> usize;
 
     /// The state of a group, by its key (see [`group_keys`]).

@@ -26,7 +26,7 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
         AlertSight::Gone | AlertSight::Unreadable { .. } if relapsed => None,
         AlertSight::Gone if proposal.ask == Ask::Step => refuse(Then::Resolved, GONE.to_owned()),
         AlertSight::Gone => match &proposal.incident.phase {
-            Phase::Held { guard: Guard::Freshness, since, .. } if now.since(*since) >= GONE_FOR => {
+            Phase::Held { guard: Guard::Freshness, reason, since, .. } if reason == GONE && now.since(*since) >= GONE_FOR => {
                 refuse(Then::Resolved, GONE.to_owned())
             }
             _ => refuse(Then::Wait(now + RELOOK), GONE.to_owned()),

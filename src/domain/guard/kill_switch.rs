@@ -10,8 +10,13 @@ use crate::domain::time::Time;
 pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {
     let wait = |hold: &Hold, what: &str| {
         let next_look = now + RELOOK_MAX;
-        let wake = hold.until.map_or(next_look, |until| until.min(next_look));
-        Refusal::wait(Guard::KillSwitch, wake, format!("{what} {}", hold.text()))
+        let reason = format!("{what} {}", hold.text());
+        // What fails meanwhile is a person's matter; they must hear of it.
+        let then = match hold.until {
+            Some(until) => Then::Wait(until.min(next_look)),
+            None => Then::WaitForPeople(next_look),
+        };
+        Some(Refusal { guard: Guard::KillSwitch, reason, then })
     };
     // What is half done may still be undone.
     if facts.removed && proposal.ask != Ask::Rollback {
@@ -24,7 +29,7 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
     if let Some(hold) = facts.house.book_held(&facts.playbook.id, now) {
         return wait(hold, &format!("playbook {} is on hold", facts.playbook.id));
     }
-    let mut objects = proposal.plan.objects();
+    let mut objects = proposal.objects();
     objects.extend(proposal.incident.target().cloned());
     let (target, hold) = objects.iter().find_map(|target| facts.house.held(target, now).map(|hold| (target, hold)))?;
     wait(hold, &format!("{target} is on hold"))

@@ -27,6 +27,7 @@ fn changed(proposal: &Proposal<'_>, now: Time) -> Option<Refusal> {
     let wait = |reason: String| Refusal::wait(Guard::Settling, now + RELOOK_MOVING, reason);
     match (&proposal.seen.state, &proposal.incident.before, &proposal.seen.evidence) {
         (S::JobPending { detail }, ..) => wait(format!("somebody's job is pending: {detail}")),
+        (S::Unreachable { detail }, ..) => wait(format!("the target can't be seen: {detail}")),
         (S::Masked, ..) => wait("masked by a person meanwhile".to_owned()),
         (_, Some(before), Some(seen)) if before != seen => wait("somebody started it since heald's last step".to_owned()),
         _ => None,
