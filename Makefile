@@ -20,7 +20,7 @@ test-unit: ## The pure core, the files, the wire
 	$(CARGO) test --locked --lib --bins --test it
 
 test-sim: ## Seeded simulation of the core, and of the loop with its store
-	$(CARGO) test --locked --test sim
+	$(CARGO) test --locked --features failpoints --test sim
 
 soak: ## Fresh seeds until Ctrl-C; prints one that fails, and how to see it again (HEALD_SOAK_SECONDS=n: for so long)
 	$(CARGO) test --locked --test sim soak -- --ignored --nocapture

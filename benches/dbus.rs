@@ -131,8 +131,10 @@ async fn repaired(bus: &Bus, manager: &Manager, folder: &Path, repairs: usize) -
     let units: Vec<String> = (0..repairs + WARM).map(|number| format!("heald-{number}.service")).collect();
     let unit = r#"unit: "{{ labels.target }}""#;
     let book = playbook("bench", "=\"Bench\"", unit, "auto", "systemd.restart: {}", "systemd.active: {}");
+    // The guard that smooths bursts would make all but the first ten wait for seconds.
     let settings = format!(
-        "targets: {{ units: [{}] }}\nsystemd: {{ bus: \"{}\" }}\nalertmanager: {{ group_interval: 1s }}",
+        "targets: {{ units: [{}] }}\nsystemd: {{ bus: \"{}\" }}\nalertmanager: {{ group_interval: 1s }}\n\
+         guards: {{ rate: {{ limit: 10000 per 1s, burst: 10000 }} }}",
         units.join(", "),
         bus.address
     );

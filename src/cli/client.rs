@@ -116,16 +116,16 @@ impl Daemon {
         Ok(clean(&done.message))
     }
 
-    /// Reads the configuration again; as long as that takes.
-    pub async fn reload(&self) -> Result<String, Failure> {
-        let done: Done = self.read(&self.text(self.send(self.client.post(RELOAD).timeout(READ_WITHIN)).await?).await?)?;
-        Ok(clean(&done.message))
-    }
-
     /// The answer's own bytes. It takes as long as a look at the target.
     pub async fn explain(&self, question: &Question) -> Result<String, Failure> {
         let request = self.client.post(url("explain")).timeout(ANSWER_WITHIN).json(question);
         self.text(self.send(request).await?).await
+    }
+
+    /// Reads the configuration again; as long as that takes.
+    pub async fn reload(&self) -> Result<String, Failure> {
+        let done: Done = self.read(&self.text(self.send(self.client.post(RELOAD).timeout(READ_WITHIN)).await?).await?)?;
+        Ok(clean(&done.message))
     }
 
     /// From `after` on; `None`: what is yet to come.

@@ -32,6 +32,7 @@ pub enum Held {
 const UNIT_ENDINGS: [&str; 5] = [".service", ".timer", ".socket", ".path", ".mount"];
 
 impl TargetArg {
+    /// Where no playbook can be meant.
     pub fn target(&self) -> Result<Target, Failure> {
         match self.held()? {
             Held::Target(target) => Ok(target),

@@ -78,9 +78,6 @@ fn flags_are_consistent() {
         "heald pause --for 2h --why storm",
         "heald pause",
         "heald resume",
-        "heald reload --socket x",
-        "heald hold playbook container-down --why x",
-        "heald release playbook:container-down",
         "heald explain alertname=WebDown target=web.service -o json",
         "heald explain --incident #17",
         "heald approve #17",
@@ -88,6 +85,9 @@ fn flags_are_consistent() {
         "heald breaker open web-down unit web.service --why flaky",
         "heald breaker open web-down web.service --for 2h --why flaky --socket /x",
         "heald breaker close web-down container:ollama",
+        "heald reload --socket x",
+        "heald hold playbook container-down --why x",
+        "heald release playbook:container-down",
     ] {
         Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
     }
@@ -253,11 +253,6 @@ async fn commands_become_orders() {
         ("close 3 --note done", PersonOrder::Close { incident: IncidentId(3), note: "done".to_owned() }),
         ("pause --for 2h", PersonOrder::Pause { for_: span, why: String::new() }),
         ("resume", PersonOrder::Resume),
-        (
-            "hold playbook container-down --why odd",
-            PersonOrder::HoldPlaybook { playbook: "container-down".into(), for_: None, why: "odd".to_owned() },
-        ),
-        ("release playbook container-down", PersonOrder::ReleasePlaybook { playbook: "container-down".into() }),
         ("approve #3", PersonOrder::Approve { incident: IncidentId(3) }),
         ("deny 3 --why no", PersonOrder::Deny { incident: IncidentId(3), why: "no".to_owned() }),
         (
@@ -265,6 +260,11 @@ async fn commands_become_orders() {
             PersonOrder::OpenBreaker { playbook: book.clone(), target: unit.clone(), for_: span, why: "flaky".to_owned() },
         ),
         ("breaker close web-down web.service", PersonOrder::CloseBreaker { playbook: book, target: unit }),
+        (
+            "hold playbook container-down --why odd",
+            PersonOrder::HoldPlaybook { playbook: "container-down".into(), for_: None, why: "odd".to_owned() },
+        ),
+        ("release playbook container-down", PersonOrder::ReleasePlaybook { playbook: "container-down".into() }),
     ] {
         command(folder.path(), line).await.unwrap();
         assert_eq!(heald.state().orders.pop().unwrap().0, order, "{line}");

@@ -136,16 +136,16 @@ async fn order(State(control): State<Control>, peer: Extensions, body: Bytes) ->
     Ok(json(&Done { message }))
 }
 
-/// As long as it takes: an answer that came before the end would be a guess.
-async fn reload(State(control): State<Control>, peer: Extensions) -> Result<Response, ApiError> {
-    let message = (control.reload)(control.by(&peer)).await?;
-    Ok(json(&Done { message }))
-}
-
 async fn explain(State(control): State<Control>, body: Bytes) -> Result<Response, ApiError> {
     let question: Question = serde_json::from_slice(&body)
         .map_err(|error| ApiError(StatusCode::BAD_REQUEST, format!("the question can't be read: {error}")))?;
     Ok(json(&soon(control.handle.explain(question)).await??))
+}
+
+/// As long as it takes: an answer that came before the end would be a guess.
+async fn reload(State(control): State<Control>, peer: Extensions) -> Result<Response, ApiError> {
+    let message = (control.reload)(control.by(&peer)).await?;
+    Ok(json(&Done { message }))
 }
 
 /// One line: `-o json` prints it as it is.

@@ -2,8 +2,8 @@
 //!
 //! The command line is its client. The socket belongs to heald's user and to
 //! root alone (0600), so whoever can open it may give orders; the journal notes
-//! who did, by the kernel's word (`SO_PEERCRED`): no request can name somebody else.
-//! The same routes may be served elsewhere, behind somebody else's gate.
+//! who did, by the kernel's word (`SO_PEERCRED`): no request can name somebody else. The same routes may be served
+//! elsewhere, behind somebody else's gate.
 
 mod control;
 mod events;

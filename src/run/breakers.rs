@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Shown {
     fresh: bool,
     open: BTreeSet<(PlaybookId, Target)>,
+    /// What `standing_back` has a series for; a group may leave the configuration.
+    apart: BTreeSet<String>,
     /// When the first of those that people opened for a time ends.
     again: Option<Time>,
 }
@@ -27,7 +29,7 @@ impl Shown {
 
 impl<W: World> Driver<W> {
     pub(super) fn breaker(&self, playbook: &PlaybookId, target: &Target, now: Time) -> BreakerState {
-        breaker_state(playbook, target, &self.state.ledger, &self.state.house, self.config.in_force.policy.breaker, now)
+        breaker_state(playbook, target, &self.state.ledger, &self.state.house, self.config.in_force.policy.breaker, now, None)
     }
 
     /// Those that are not closed.
@@ -62,6 +64,7 @@ impl<W: World> Driver<W> {
         let groups = self.config.in_force.policy.blast.groups.iter();
         let mut back: BTreeMap<String, usize> = groups.map(|group| (format!("group {}", group.name), 0)).collect();
         back.insert(STORM.to_owned(), 0);
+        back.extend(std::mem::take(&mut self.shown.apart).into_iter().map(|from| (from, 0)));
         for (from, _) in self.apart(now) {
             // The part is an alert's own word, and none of those becomes a metric label.
             let name = back
@@ -74,6 +77,7 @@ impl<W: World> Driver<W> {
         for (from, parts) in &back {
             self.telemetry.standing_back(from, *parts);
         }
+        self.shown.apart = back.into_keys().collect();
         if self.shown.fresh && self.shown.again.is_none_or(|again| now < again) {
             return;
         }
@@ -93,6 +97,6 @@ impl<W: World> Driver<W> {
             let is_open = listed.contains(&(playbook.clone(), target.clone()));
             self.telemetry.breaker(&playbook.0, &target.to_string(), is_open);
         }
-        self.shown = Shown { fresh: true, open: listed, again };
+        self.shown = Shown { fresh: true, open: listed, again, ..std::mem::take(&mut self.shown) };
     }
 }

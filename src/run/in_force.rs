@@ -82,6 +82,7 @@ impl<W: World> Driver<W> {
         let policy = &self.config.in_force.policy;
         self.state.regroup(&policy.blast.groups);
         self.pace = Pace::replayed(policy.rate, self.state.ledger.all(), now);
+        self.shown.changed();
         let mut groups: Vec<String> = self.state.house.apart.keys().cloned().collect();
         for id in self.state.incidents.keys() {
             groups.extend(self.state.ledger.census.groups_of(*id).iter().cloned());

@@ -94,9 +94,7 @@ impl<W: World> Driver<W> {
                 Ok(format!("{target} is released"))
             }
             PersonOrder::HoldPlaybook { playbook, for_, why } => {
-                if self.library.get(&playbook).is_none() {
-                    return Err(OrderError::Refused(format!("there is no playbook {}; see heald status", cut(&playbook.0))));
-                }
+                self.known(&playbook).map_err(OrderError::Refused)?;
                 let event = HouseEvent::PlaybookHeld { playbook, hold: hold(for_, why) };
                 let text = event.text();
                 self.record_house(event, now, round);

@@ -131,13 +131,13 @@ pub(super) fn next(incident: &Incident, timer: Option<Time>) -> Option<NextView>
         Phase::Assessing => "looking at the probes".to_owned(),
         Phase::Watching { .. } => "the probes pass: watched".to_owned(),
         Phase::Held { guard, reason, .. } => format!("{}: {reason}", guard.label()),
-        Phase::Observed => "observe mode: waits for the resolve".to_owned(),
+        Phase::Observed => "only reported: waits for the resolve".to_owned(),
         Phase::Acting { step, .. } => format!("step {} is running", step + 1),
         Phase::Verifying { .. } => "verifying".to_owned(),
         Phase::Healed { close_at: Some(_), .. } => "closes when after-care is over".to_owned(),
         Phase::Healed { .. } => "waits for the alert to resolve".to_owned(),
         Phase::ResolvedBad { .. } => "resolved, but the probes fail: watched before a person is called".to_owned(),
-        Phase::Escalated { .. } => "a person's turn".to_owned(),
+        Phase::Escalated { reason, .. } => format!("a person's turn ({})", reason.label()),
         Phase::Closed { .. } => return None,
     };
     Some(NextView { at: timer.map(stamp), why })

@@ -129,9 +129,9 @@ impl State {
         self.alerts.get(fingerprint).and_then(|id| self.incidents.get(id))
     }
 
-    /// The closed incident that had exactly this alert.
+    /// The last closed incident of this alert, for a repeat of its last episode or of one before.
     pub fn closed_with(&self, fingerprint: &Fingerprint, starts_at: Timestamp) -> Option<IncidentId> {
-        self.closed.get(fingerprint).filter(|(start, _)| *start == starts_at).map(|(_, id)| *id)
+        self.closed.get(fingerprint).filter(|(start, _)| *start >= starts_at).map(|(_, id)| *id)
     }
 
     pub fn is_untold(&self, id: IncidentId, kind: NoticeKind) -> bool {
@@ -147,12 +147,12 @@ impl State {
         self.held.get(&guard).into_iter().flatten().copied().collect()
     }
 
-    pub fn held(&self) -> Vec<IncidentId> {
-        self.held.values().flatten().copied().collect()
-    }
-
     pub fn held_count(&self, guard: Guard) -> usize {
         self.held.get(&guard).map_or(0, BTreeSet::len)
+    }
+
+    pub fn held(&self) -> Vec<IncidentId> {
+        self.held.values().flatten().copied().collect()
     }
 
     pub fn timer(&self, id: IncidentId) -> Option<Time> {
@@ -280,7 +280,9 @@ impl State {
     }
 
     fn remember_closed(&mut self, fingerprint: Fingerprint, starts_at: Timestamp, id: IncidentId) {
-        if self.closed.insert(fingerprint.clone(), (starts_at, id)).is_none() {
+        // A late repeat of an older episode does not make the newer one forgotten.
+        let newest = self.closed.get(&fingerprint).map_or(starts_at, |(known, _)| starts_at.max(*known));
+        if self.closed.insert(fingerprint.clone(), (newest, id)).is_none() {
             self.closed_order.push_back(fingerprint);
         }
         if self.closed_order.len() > CLOSED_MAX

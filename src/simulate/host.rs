@@ -4,6 +4,8 @@
 //! by itself, so that a quiet year costs nothing. It keeps its own [`History`].
 
 use super::history::{Before, Call, History, Needless, Outage, Verb, Who};
+pub use super::machine::Is;
+use super::machine::{Cause, Machine};
 use super::scenario::{Fault, FaultKind, Misbehaviour, Scenario, Service};
 use crate::domain::target::{Target, TargetKind};
 use crate::domain::time::Time;
@@ -21,49 +23,6 @@ pub struct Host {
     queue: BTreeMap<(Time, u64), Change>,
     order: u64,
     dependants: Vec<Vec<usize>>,
-}
-
-/// What a service is like now.
-#[derive(Clone, Debug)]
-pub struct Machine {
-    pub is: Is,
-    pub since: Time,
-    /// Changes with every start: systemd's InvocationID, Docker's StartedAt.
-    pub starts: u64,
-    /// Within the start limit's interval.
-    recent: Vec<Time>,
-    cause: Option<Cause>,
-    hidden_until: Time,
-    slow: Option<Duration>,
-    breaks: Option<usize>,
-    misbehaves: Option<(Misbehaviour, Time)>,
-    /// The last to start it since it stopped answering.
-    started_by: Option<Who>,
-    /// Its open outage, by number.
-    outage: Option<usize>,
-    /// The call that made its present start, by number.
-    call: Option<usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Is {
-    Up,
-    /// Runs, and does not answer.
-    Hung,
-    Starting,
-    /// Down, and about to be started by its own manager.
-    Restarting,
-    Failed,
-    Stopped,
-    Masked,
-    StartLimit,
-}
-
-/// What a start comes to while it lasts.
-#[derive(Clone, Copy, Debug)]
-struct Cause {
-    until: Time,
-    hangs: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -87,20 +46,7 @@ const FLAP_EVERY: Duration = Duration::from_secs(45);
 
 impl Host {
     pub fn new(scenario: &Scenario, start: Time) -> Self {
-        let machine = Machine {
-            is: Is::Up,
-            since: Time(start.0.saturating_sub(86_400_000)),
-            starts: 1,
-            recent: Vec::new(),
-            cause: None,
-            hidden_until: Time(0),
-            slow: None,
-            breaks: None,
-            misbehaves: None,
-            started_by: None,
-            outage: None,
-            call: None,
-        };
+        let machine = Machine::up(start);
         let count = scenario.services.len();
         let mut dependants = vec![Vec::new(); count];
         for (number, service) in scenario.services.iter().enumerate() {

@@ -13,6 +13,7 @@ pub mod history;
 pub mod host;
 mod life;
 mod look;
+pub mod machine;
 mod people;
 mod read;
 pub mod report;

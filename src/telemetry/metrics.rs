@@ -64,11 +64,11 @@ struct Metrics {
     queue: Gauge,
     last_commit: Gauge<f64, AtomicU64>,
     paused: Gauge,
-    reload_ok: Gauge,
-    last_reload: Gauge<f64, AtomicU64>,
     breakers: Family<ByBreaker, Gauge>,
     standing_back: Family<ByFrom, Gauge>,
     approvals: Gauge,
+    reload_ok: Gauge,
+    last_reload: Gauge<f64, AtomicU64>,
 }
 
 // === impl Telemetry ===
@@ -187,15 +187,6 @@ impl Telemetry {
         self.0.paused.set(i64::from(paused));
     }
 
-    /// The configuration was read. `at_ms`: the wall clock's milliseconds since 1970.
-    pub fn reloaded(&self, ok: bool, at_ms: i64) {
-        self.0.reload_ok.set(i64::from(ok));
-        if ok {
-            #[expect(clippy::cast_precision_loss, reason = "the time needs milliseconds")]
-            self.0.last_reload.set(at_ms as f64 / 1_000.0);
-        }
-    }
-
     /// `target`: a name of the allow-list. Not open: closed again; one that never was has no series.
     pub fn breaker(&self, playbook: &str, target: &str, open: bool) {
         let labels = ByBreaker { playbook: playbook.to_owned(), target: target.to_owned() };
@@ -209,6 +200,15 @@ impl Telemetry {
 
     pub fn approvals_pending(&self, waiting: usize) {
         self.0.approvals.set(signed(waiting));
+    }
+
+    /// The configuration was read. `at_ms`: the wall clock's milliseconds since 1970.
+    pub fn reloaded(&self, ok: bool, at_ms: i64) {
+        self.0.reload_ok.set(i64::from(ok));
+        if ok {
+            #[expect(clippy::cast_precision_loss, reason = "the time needs milliseconds")]
+            self.0.last_reload.set(at_ms as f64 / 1_000.0);
+        }
     }
 
     /// The text of `/metrics`, of type [`OPENMETRICS`].
@@ -262,13 +262,6 @@ impl Metrics {
             queue: plain(&mut page, "queue_depth", "Requests waiting for the loop"),
             last_commit: seconds(&mut page, "last_commit_timestamp", "When the journal was last written", Gauge::default()),
             paused: plain(&mut page, "paused", "1 while repairs are paused by a person"),
-            reload_ok: plain(&mut page, "config_last_reload_successful", "1 when the configuration was taken when last read"),
-            last_reload: seconds(
-                &mut page,
-                "config_last_reload_success_timestamp",
-                "When the configuration was last taken",
-                Gauge::default(),
-            ),
             breakers: plain(&mut page, "breaker_open", "1 while no attempt, or only one trial, is allowed; 0: closed again"),
             standing_back: plain(
                 &mut page,
@@ -276,6 +269,13 @@ impl Metrics {
                 "1 in a storm; of a group the number of its parts that are left alone",
             ),
             approvals: plain(&mut page, "approvals_pending", "Incidents that wait for a person's consent"),
+            reload_ok: plain(&mut page, "config_last_reload_successful", "1 when the configuration was taken when last read"),
+            last_reload: seconds(
+                &mut page,
+                "config_last_reload_success_timestamp",
+                "When the configuration was last taken",
+                Gauge::default(),
+            ),
             registry: page,
         }
     }
@@ -338,10 +338,10 @@ mod tests {
         telemetry.dependency("systemd", false);
         telemetry.committed(4, Duration::from_millis(2), 1_500);
         telemetry.notified("webhook", false);
-        telemetry.reloaded(true, 2_500);
-        telemetry.reloaded(false, 9_000);
         telemetry.breaker("container-down", "container cache", true);
         telemetry.standing_back("group web", 2);
+        telemetry.reloaded(true, 2_500);
+        telemetry.reloaded(false, 9_000);
         let page = telemetry.page();
         for line in [
             "heald_attempts_total{playbook=\"container-down\",outcome=\"healed\"} 1",
@@ -352,10 +352,10 @@ mod tests {
             "heald_dependency_up{dependency=\"systemd\"} 0",
             "heald_journal_batch_records_sum 4.0",
             "heald_last_commit_timestamp_seconds 1.5",
-            "heald_config_last_reload_successful 0",
-            "heald_config_last_reload_success_timestamp_seconds 2.5",
             "heald_breaker_open{playbook=\"container-down\",target=\"container cache\"} 1",
             "heald_standing_back{from=\"group web\"} 2",
+            "heald_config_last_reload_successful 0",
+            "heald_config_last_reload_success_timestamp_seconds 2.5",
             "heald_notifications_total{channel=\"webhook\",outcome=\"failed\"} 1",
         ] {
             assert!(page.contains(line), "no {line:?} in\n{page}");

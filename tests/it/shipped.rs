@@ -114,6 +114,8 @@ fn the_metrics_page_and_its_reference_name_the_same() {
     telemetry.incident_closed("healed");
     telemetry.notified("log", true);
     telemetry.dependency("docker", true);
+    telemetry.breaker("p", "unit web.service", true);
+    telemetry.standing_back("storm", 0);
     let page = telemetry.page();
     let shown: BTreeSet<String> = page
         .lines()

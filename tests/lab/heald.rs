@@ -15,7 +15,7 @@ use std::{
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::{Context as _, NotYet, Process, Receiver, Result, RunFiles, Scrape, free_port, wait_for};
+use super::{Context as _, Error, NotYet, Process, Receiver, Result, RunFiles, Scrape, free_port, wait_for};
 
 /// What a heald is given. [`HealdOptions::new`] leaves out what most uses don't need.
 #[derive(Clone, Debug)]
@@ -33,6 +33,10 @@ pub struct HealdOptions {
     pub group_interval: String,
     /// By playbook; the shipped ones only observe without it.
     pub overrides: Value,
+    /// As in the configuration; what is not written keeps its default.
+    pub guards: Value,
+    /// Folders of playbooks, beside the shipped ones.
+    pub playbooks: Vec<PathBuf>,
     /// Where people are told.
     pub people: Option<String>,
 }
@@ -65,21 +69,26 @@ impl HealdOptions {
             alertmanager: "http://127.0.0.1:9093".into(),
             group_interval: "1s".into(),
             overrides: json!({}),
+            guards: json!({}),
+            playbooks: Vec::new(),
             people: None,
         }
     }
 
     fn text(&self, dir: &Path, port: u16) -> Result<String> {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks");
+        let playbooks: Vec<_> = std::iter::once(&shipped).chain(&self.playbooks).collect();
         let mut config = json!({
             "web": { "listen": format!("127.0.0.1:{port}"), "auth": { "bearer_file": dir.join("token") } },
             "state": dir.join("state"),
-            "playbooks": [Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks")],
+            "playbooks": playbooks,
             "host": self.host,
             "targets": { "units": self.units, "containers": self.containers },
             "systemd": { "bus": self.bus },
             "docker": { "host": format!("unix://{}", self.docker.display()) },
             "alertmanager": { "url": self.alertmanager, "group_interval": self.group_interval },
             "overrides": self.overrides,
+            "guards": self.guards,
             "log": { "format": "text", "level": "info" },
         });
         if let Some(url) = &self.people {
@@ -202,6 +211,18 @@ impl Heald {
     pub async fn ask(&self, path: &str) -> Result<Value> {
         let answer = self.control.get(format!("http://heald/api/v1/{path}")).send().await.context("ask heald")?;
         Ok(answer.error_for_status()?.json().await?)
+    }
+
+    /// `heald ARGUMENTS`, as a person types it, which must succeed; what it printed.
+    pub async fn command(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = tokio::process::Command::new(self.program());
+        command.args(arguments).arg("--socket").arg(self.socket());
+        let ended = command.output().await.context("start heald")?;
+        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if ended.status.success() {
+            return Ok(said(&ended.stdout));
+        }
+        Err(Error::new(format!("heald {}: {}", arguments.join(" "), said(&ended.stderr))))
     }
 
     pub fn program(&self) -> &Path {

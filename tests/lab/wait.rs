@@ -47,6 +47,10 @@ pub async fn wait_for<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut(
             Ok(Err(not_yet)) => last = not_yet.state,
             Err(_) => return Err(gave_up(what, limit, &last)),
         }
+        // A look that never waits is never cut off.
+        if start.elapsed() >= limit {
+            return Err(gave_up(what, limit, &last));
+        }
         tokio::time::sleep(BETWEEN_LOOKS.min(left)).await;
     }
 }

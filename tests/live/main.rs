@@ -10,9 +10,13 @@
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod alerts;
+mod consent;
 mod crashes;
 mod flood;
+mod guards;
 mod journal;
+mod managers;
 mod outages;
 mod repairs;
 mod rules;
@@ -42,14 +46,23 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 13] = [
+const TESTS: [(&str, Test); 22] = [
+    ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
+    ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
+    ("silenced_alert_waits", |scene| guards::silenced(scene).boxed_local()),
     ("never_healthy_stops_at_the_budget", |scene| repairs::never_healthy(scene).boxed_local()),
     ("bus_gone_then_back", |scene| outages::bus_gone(scene).boxed_local()),
     ("shipped_unit_starts_and_heals", |scene| shipped::unit_starts_and_heals(scene).boxed_local()),
     ("engine_cut_off_then_back", |scene| outages::engine_cut_off(scene).boxed_local()),
+    ("alert_not_listed_waits", |scene| guards::not_listed(scene).boxed_local()),
+    ("what_is_needed_comes_first", |scene| managers::needed_first(scene).boxed_local()),
+    ("slow_starters_restart_once", |scene| managers::slow_starters(scene).boxed_local()),
     ("unit_killed_is_healed", |scene| repairs::unit_killed(scene).boxed_local()),
     ("container_killed_is_healed", |scene| repairs::container_killed(scene).boxed_local()),
+    ("approval_is_asked_first", |scene| consent::asked_first(scene).boxed_local()),
     ("stopped_by_a_person_is_left_alone", |scene| repairs::stopped_by_a_person(scene).boxed_local()),
+    ("stopped_in_after_care_is_left_alone", |scene| guards::stopped_in_after_care(scene).boxed_local()),
+    ("own_ground_is_left_to_people", |scene| guards::own_ground(scene).boxed_local()),
     ("killed_again_is_healed_by_after_care", |scene| repairs::killed_again_in_after_care(scene).boxed_local()),
     ("crash_after_the_reply", |scene| crashes::after_the_reply(scene).boxed_local()),
     ("crash_before_the_call", |scene| crashes::before_the_call(scene).boxed_local()),

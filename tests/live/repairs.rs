@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::lab::{Pace, Result, RuleFile};
 use crate::scene::{REPAIR, Scene, auto, check, equal, journal, stays};
-use crate::victims::Unit;
+use crate::victims::{Lines, Unit};
 
 /// Every stage in its order; what lies between (looks, notices, resolves) may vary.
 const REPAIRED: [&str; 6] = ["opened", "attempt_started", "step_started", "step_ended", "verify_started", "healed"];
@@ -98,7 +98,7 @@ pub async fn never_healthy(scene: Arc<Scene>) -> Result<()> {
         })
         .await?;
 
-    let unit = Unit::start_broken(scene.stack().host(), scene.name).await?;
+    let unit = Unit::start_broken(scene.stack().host(), scene.name, &Lines::default()).await?;
     let journal = journal(&heald);
     let escalated = journal.wait_kind("escalated", REPAIR).await?;
     check(escalated.text().contains("budget"), || escalated.line())?;

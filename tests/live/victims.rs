@@ -14,41 +14,80 @@ pub struct Unit<'a> {
     name: String,
 }
 
+/// A unit's file, apart from the line that counts its starts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lines<'a> {
+    /// Of `[Unit]`. Default: systemd's start limit is out of the way.
+    pub unit: &'a str,
+    /// Of `[Service]`.
+    pub service: &'a str,
+    /// Another name that systemd knows it by.
+    pub alias: Option<&'a str>,
+}
+
 pub struct Counted {
     container: Container,
 }
+
+/// Runs until it is killed.
+pub const FOREVER: &str = "ExecStart=/bin/sleep infinity";
+/// Never says that it is ready.
+const BROKEN: &str = "Type=notify\nExecStart=/bin/sh -c 'exit 1'";
 
 // === impl Unit ===
 
 impl<'a> Unit<'a> {
     /// A service without `Restart=` that runs until it is killed.
     pub async fn start(host: &'a Host, name: &str) -> Result<Self> {
-        let unit = Self::write(host, name, "ExecStart=/bin/sleep infinity").await?;
+        Self::start_with(host, name, &Lines { service: FOREVER, ..Lines::default() }).await
+    }
+
+    /// Returns when its start is over.
+    pub async fn start_with(host: &'a Host, name: &str, lines: &Lines<'_>) -> Result<Self> {
+        let unit = Self::write(host, name, lines).await?;
         host.systemctl(&["start", &unit.name]).await?;
         unit.expect_starts(1).await?;
         Ok(unit)
     }
 
     /// A service that never says that it is ready: every start of it fails at once.
-    pub async fn start_broken(host: &'a Host, name: &str) -> Result<Self> {
-        let broken = "Type=notify\nExecStart=/bin/sh -c 'exit 1'";
-        let unit = Self::write(host, name, broken).await?;
-        let started = host.exec(&["systemctl", "start", &unit.name]).await?;
-        if started.code == 0 {
-            return Err(Error::new(format!("{name} was to fail and did not")));
-        }
+    pub async fn start_broken(host: &'a Host, name: &str, lines: &Lines<'_>) -> Result<Self> {
+        let unit = Self::write(host, name, &Lines { service: BROKEN, ..*lines }).await?;
+        unit.start_in_vain().await?;
         Ok(unit)
     }
 
-    async fn write(host: &'a Host, name: &str, service: &str) -> Result<Self> {
+    /// Writes its file, and starts nothing.
+    pub async fn write(host: &'a Host, name: &str, lines: &Lines<'_>) -> Result<Self> {
         let name = format!("{name}.service");
-        // Counted by its own process, with systemd's start limit out of the way.
+        let unit = if lines.unit.is_empty() { "StartLimitIntervalSec=0" } else { lines.unit };
+        let service = lines.service;
+        let install = lines.alias.map_or_else(String::new, |alias| format!("[Install]\nAlias={alias}\n"));
+        // Counted by its own process.
         let text = format!(
-            "[Unit]\nStartLimitIntervalSec=0\n[Service]\n\
-             ExecStartPre=/bin/sh -c 'mkdir -p /run/starts; echo started >>/run/starts/%n'\n{service}\n"
+            "[Unit]\n{unit}\n[Service]\n\
+             ExecStartPre=/bin/sh -c 'mkdir -p /run/starts; echo started >>/run/starts/%n'\n{service}\n{install}"
         );
         host.write_unit(&name, &text).await?;
+        if lines.alias.is_some() {
+            host.systemctl(&["enable", &name]).await?;
+        }
         Ok(Self { host, name })
+    }
+
+    /// Returns when it is down again.
+    pub async fn start_for_a_moment(&self) -> Result<()> {
+        self.host.systemctl(&["start", &self.name]).await?;
+        self.wait_failed().await
+    }
+
+    /// As a person does, and it does not come up.
+    pub async fn start_in_vain(&self) -> Result<()> {
+        let started = self.host.exec(&["systemctl", "start", &self.name]).await?;
+        if started.code == 0 {
+            return Err(Error::new(format!("{} was to fail and did not", self.name)));
+        }
+        Ok(())
     }
 
     pub fn name(&self) -> &str {
@@ -59,7 +98,7 @@ impl<'a> Unit<'a> {
     pub async fn kill(&self) -> Result<Timestamp> {
         let at = now();
         self.host.systemctl(&["kill", "--signal=SIGKILL", &self.name]).await?;
-        self.host.wait_until(&self.name, "ActiveState", &["failed"], SOON).await?;
+        self.wait_failed().await?;
         Ok(at)
     }
 
@@ -83,7 +122,16 @@ impl<'a> Unit<'a> {
     }
 
     pub async fn state(&self) -> Result<String> {
-        self.host.show(&self.name, "ActiveState").await
+        self.show("ActiveState").await
+    }
+
+    /// One property of it.
+    pub async fn show(&self, property: &str) -> Result<String> {
+        self.host.show(&self.name, property).await
+    }
+
+    pub async fn wait_failed(&self) -> Result<()> {
+        self.host.wait_until(&self.name, "ActiveState", &["failed"], SOON).await.map(drop)
     }
 
     pub async fn wait_active(&self) -> Result<()> {

@@ -83,15 +83,15 @@ fn r01_taken_is_on_disk(evidence: &Evidence<'_>) {
 }
 
 /// **R4** N deliveries of the same (fingerprint, startsAt, status) give one incident and one run: a repeat joins while the
-/// incident is open, and one that comes later opens an incident that knows its predecessor. (Of each alert heald remembers
-/// the last episode; what comes again after a newer one is looked at as if it were new.)
+/// incident is open, and one that comes later, also after a newer episode, opens an incident that knows its predecessor.
 fn r04_one_incident_for_one_episode(evidence: &Evidence<'_>) {
     let mut last: HashMap<&Fingerprint, (Timestamp, IncidentId)> = HashMap::new();
     let mut joined: BTreeSet<(IncidentId, &Fingerprint, Timestamp)> = BTreeSet::new();
     for (id, previous, key) in attached(evidence) {
         assert!(joined.insert((id, key.0, key.1)), "incident {id} took {key:?} twice");
-        if let (Some((starts_at, earlier)), Some(previous)) = (last.insert(key.0, (key.1, id)), previous)
-            && starts_at == key.1
+        let newest = last.get(key.0).map_or(key.1, |(newest, _)| key.1.max(*newest));
+        if let (Some((starts_at, earlier)), Some(previous)) = (last.insert(key.0, (newest, id)), previous)
+            && key.1 <= starts_at
         {
             assert_eq!(previous, Some(earlier), "{id} does not know of {earlier}: {key:?}");
         }
@@ -198,12 +198,11 @@ fn r11_budgets_hold(evidence: &Evidence<'_>) {
 }
 
 /// **R14** Attempts back off, and the schedule survives restarts: after the n-th attempt in ten minutes that did not help,
-/// `base * 2^(n-1)`, at most `max`. Counted from when that attempt began: where the next is proposed in the same breath in
-/// which it ended, the loop's ledger does not know its end yet.
+/// `base * 2^(n-1)`, at most `max`, counted from its end.
 fn r14_attempts_back_off(evidence: &Evidence<'_>) {
     let Limits { cooldown, .. } = books::all()[0].limits.clone();
-    // Of each target: when an attempt began, and whether it was verified.
-    let mut past: HashMap<Target, Vec<(AttemptId, Time, bool)>> = HashMap::new();
+    // Of each target: when an attempt began and ended, and whether it was verified.
+    let mut past: HashMap<Target, Vec<(AttemptId, Time, Time, bool)>> = HashMap::new();
     for row in evidence.rows {
         let Record::Incident { id, event } = &row.record else { continue };
         match event {
@@ -211,18 +210,18 @@ fn r14_attempts_back_off(evidence: &Evidence<'_>) {
                 for target in locks {
                     let list = past.entry(target.clone()).or_default();
                     let recent = list.iter().filter(|(_, began, ..)| row.at.since(*began) < Duration::from_secs(600));
-                    let failed: Vec<Time> = recent.filter(|(.., verified)| !verified).map(|(_, began, ..)| *began).collect();
+                    let failed: Vec<Time> = recent.filter(|(.., verified)| !verified).map(|(_, _, ended, _)| *ended).collect();
                     let wait = cooldown.base * 2_u32.pow(u32::try_from(failed.len()).unwrap().clamp(1, 8) - 1);
                     if let Some(last) = failed.iter().max() {
                         assert!(row.at >= *last + wait.min(cooldown.max), "{wait:?} after {last} at the earliest: {row:?}");
                     }
-                    list.push((AttemptId { incident: *id, number: *attempt }, row.at, false));
+                    list.push((AttemptId { incident: *id, number: *attempt }, row.at, row.at, false));
                 }
             }
             E::AttemptEnded { attempt, outcome, .. } => {
                 let me = AttemptId { incident: *id, number: *attempt };
                 for one in past.values_mut().flatten().filter(|(id, ..)| *id == me) {
-                    one.2 = *outcome == AttemptOutcome::Healed;
+                    (one.2, one.3) = (row.at, *outcome == AttemptOutcome::Healed);
                 }
             }
             _ => {}

@@ -22,6 +22,7 @@ mod life;
 mod liveness;
 mod mutants;
 mod neighbours;
+mod refusals;
 mod reload;
 mod replay;
 mod rng;

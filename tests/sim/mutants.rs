@@ -1,11 +1,12 @@
-//! With one guard taken away an invariant breaks: else the simulation would not notice its loss. This world has nothing
-//! for the younger guards to refuse yet; `domain::decide::tests::missed` proves for each of them that a timeline needs it.
+//! With any one guard taken away an invariant breaks, or a scenario comes out otherwise: else the simulation would not
+//! notice its loss.
 //!
 //! `HEALD_SIM_WITHOUT=budget cargo test --test sim mutants -- --ignored --nocapture`, or `make mutants` for all of them.
 
 use crate::day::day;
 use crate::invariants::noticed;
 use crate::life::WITHOUT;
+use crate::refusals::DECIDED_BY;
 use crate::sweep::{CASES, run};
 use heald::domain::guard::Guard;
 use std::collections::BTreeMap;
@@ -13,9 +14,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Days to live without the guard; most are noticed in the first few.
 const DAYS: u64 = 60;
-
-/// Their loss must be noticed here.
-const MISSED: [Guard; 6] = [Guard::KillSwitch, Guard::Settling, Guard::Exclusive, Guard::Cooldown, Guard::Budget, Guard::Mode];
 
 #[test]
 #[ignore = "takes guards away; see make mutants"]
@@ -44,13 +42,16 @@ fn every_guard_is_missed() {
         for seed in 1..=DAYS {
             note(format!("seed {seed}"), &mut || drop(day(seed)));
         }
+        for (_, scenario) in DECIDED_BY.iter().filter(|(decider, _)| *decider == guard) {
+            note("its own scenario".to_owned(), &mut || scenario());
+        }
         WITHOUT.set(None);
         for (invariant, (first, count)) in &by {
             println!("| {} | `{invariant}` | {first} | {count} |", guard.label());
         }
         if by.is_empty() {
             println!("| {} | **nothing** | | 0 |", guard.label());
-            unnoticed.extend(MISSED.contains(&guard).then(|| guard.label()));
+            unnoticed.push(guard.label());
         }
     }
     std::panic::set_hook(quiet);

@@ -3,6 +3,8 @@
 //! The real loop and the real store on a clock that jumps; a step ends when a test gives leave for it.
 
 use crate::books;
+#[cfg(feature = "failpoints")]
+use crate::life::WITHOUT;
 use crate::life::on_paused_clock;
 use crate::liveness;
 use heald::domain::alert::{Alert, AlertStatus, Labels, ListedAlert};
@@ -24,24 +26,29 @@ use heald::store::{Horizon, Store};
 use heald::telemetry::Telemetry;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 
 const START: Time = Time(1_700_000_000_000);
-const SECOND: Duration = Duration::from_secs(1);
+pub const SECOND: Duration = Duration::from_secs(1);
 /// On the simulated clock.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-struct Nodes {
+pub struct Nodes {
     clock: Clock,
-    broken: Mutex<BTreeSet<String>>,
+    pub broken: Mutex<BTreeSet<String>>,
     /// Target and time of each step, as they were sent.
     sent: Mutex<Vec<(String, Time)>>,
     told: Mutex<Vec<Notice>>,
     /// A step ends, and has mended its target, when there is leave for it.
-    leave: Semaphore,
+    pub leave: Semaphore,
+    /// Steps mend nothing.
+    pub in_vain: AtomicBool,
+    /// What Alertmanager says of every alert.
+    pub sight: Mutex<AlertSight>,
 }
 
 impl Nodes {
@@ -54,7 +61,7 @@ impl Nodes {
         };
         let probe = ProbeResult { probe: "active".to_owned(), verdict, detail: String::new() };
         let seen = Observation::new(vec![probe], state, Some(Evidence("same".into())));
-        Observation { alert: AlertSight::Firing, ..seen }
+        Observation { alert: self.sight.lock().unwrap().clone(), ..seen }
     }
 }
 
@@ -81,7 +88,9 @@ impl World for Nodes {
         let name = order.permit.targets()[0].name().to_owned();
         self.sent.lock().unwrap().push((name.clone(), self.clock.now()));
         self.leave.acquire().await.unwrap().forget();
-        self.broken.lock().unwrap().remove(&name);
+        if !self.in_vain.load(Ordering::SeqCst) {
+            self.broken.lock().unwrap().remove(&name);
+        }
         Acted::new(ActOutcome::Done, "done").with(Some(Evidence("same".into())))
     }
 
@@ -99,19 +108,19 @@ impl World for Nodes {
     }
 }
 
-struct Life {
-    nodes: Arc<Nodes>,
-    handle: Handle,
-    clock: Clock,
-    driver: tokio::task::JoinHandle<Result<(), String>>,
+pub struct Life {
+    pub nodes: Arc<Nodes>,
+    pub handle: Handle,
+    pub clock: Clock,
+    pub driver: tokio::task::JoinHandle<Result<(), String>>,
     stop: watch::Sender<bool>,
 }
 
-fn node(number: usize) -> String {
+pub fn node(number: usize) -> String {
     format!("node-{number}.service")
 }
 
-fn restart() -> Playbook {
+pub fn restart() -> Playbook {
     let mut book = books::all().into_iter().find(|book| book.title == "Down").unwrap();
     // One probe, and a step that is over at once: what is under test lies elsewhere.
     book.verify.probes.truncate(1);
@@ -119,7 +128,7 @@ fn restart() -> Playbook {
     book
 }
 
-fn begin(dir: &Path, policy: Policy, book: Playbook, broken: &[usize], asks_alertmanager: bool) -> Life {
+pub fn begin(dir: &Path, policy: Policy, book: Playbook, broken: &[usize], asks_alertmanager: bool) -> Life {
     let (store, loaded) = Store::open(dir, Horizon::default()).unwrap();
     let clock = Clock::tokio(loaded.mark.as_ref().map_or(START, |mark| mark.at));
     let nodes = Arc::new(Nodes {
@@ -128,6 +137,8 @@ fn begin(dir: &Path, policy: Policy, book: Playbook, broken: &[usize], asks_aler
         sent: Mutex::default(),
         told: Mutex::default(),
         leave: Semaphore::new(0),
+        in_vain: AtomicBool::new(false),
+        sight: Mutex::new(AlertSight::Firing),
     });
     let config = Config {
         host: "h".to_owned(),
@@ -141,7 +152,7 @@ fn begin(dir: &Path, policy: Policy, book: Playbook, broken: &[usize], asks_aler
         switch: Switch::none(),
         asks_alertmanager,
         #[cfg(feature = "failpoints")]
-        without: None,
+        without: WITHOUT.get(),
         compile: |_| Ok(restart()),
         heartbeat_every: heald::run::HEARTBEAT,
         heartbeat: Box::new(|| {}),
@@ -154,7 +165,7 @@ fn begin(dir: &Path, policy: Policy, book: Playbook, broken: &[usize], asks_aler
 
 impl Life {
     /// All in one delivery, as Alertmanager sends a group.
-    async fn deliver(&self, status: AlertStatus, numbers: &[usize]) {
+    pub async fn deliver(&self, status: AlertStatus, numbers: &[usize]) {
         let alert = |number: &usize| Alert {
             fingerprint: Fingerprint::from(node(*number).as_str()),
             status,
@@ -165,7 +176,7 @@ impl Life {
         self.handle.deliver(numbers.iter().map(alert).collect()).await.unwrap();
     }
 
-    async fn break_and_fire(&self, numbers: &[usize]) {
+    pub async fn break_and_fire(&self, numbers: &[usize]) {
         self.nodes.broken.lock().unwrap().extend(numbers.iter().map(|number| node(*number)));
         self.deliver(AlertStatus::Firing, numbers).await;
     }
@@ -179,11 +190,11 @@ impl Life {
         }
     }
 
-    fn sent(&self) -> Vec<(String, Time)> {
+    pub fn sent(&self) -> Vec<(String, Time)> {
         self.nodes.sent.lock().unwrap().clone()
     }
 
-    async fn until_sent(&self, count: usize) {
+    pub async fn until_sent(&self, count: usize) {
         self.until(&format!("{count} sent"), async || self.sent().len() >= count).await;
     }
 
@@ -194,7 +205,7 @@ impl Life {
         views.iter().filter(|view| view.state == state && why_not(&view.next).contains(why)).count()
     }
 
-    async fn until_count(&self, count: usize, state: &str, why: &str) {
+    pub async fn until_count(&self, count: usize, state: &str, why: &str) {
         self.until(&format!("{count} {state} ({why})"), async || self.count(state, why).await == count).await;
     }
 
@@ -202,7 +213,7 @@ impl Life {
         self.nodes.told.lock().unwrap().iter().filter(|notice| notice.kind.label() == kind).count()
     }
 
-    async fn end(self) {
+    pub async fn end(self) {
         // Steps under way may end.
         self.nodes.leave.add_permits(100);
         self.stop.send_replace(true);
@@ -226,7 +237,7 @@ fn twenty_nodes() -> Policy {
 
 /// 20 nodes, 11 must be good: 15 good allow 5 repairs; 10 block; 12 again start a cool-down of 30 s; then the rest.
 #[test]
-fn a_group_keeps_its_minimum_and_cools_down() {
+pub fn a_group_keeps_its_minimum_and_cools_down() {
     let dir = liveness::tempdir();
     on_paused_clock(async {
         let life = begin(dir.path(), twenty_nodes(), restart(), &[], false);
@@ -249,7 +260,7 @@ fn a_group_keeps_its_minimum_and_cools_down() {
 }
 
 #[test]
-fn a_cool_down_outlives_a_restart() {
+pub fn a_cool_down_outlives_a_restart() {
     let dir = liveness::tempdir();
     on_paused_clock(async {
         let all: Vec<usize> = (0..10).collect();
@@ -271,7 +282,7 @@ fn a_cool_down_outlives_a_restart() {
 
 /// More than the threshold at once: nothing begins, people are told once, and after the cool-down it goes on.
 #[test]
-fn a_storm_is_waited_out() {
+pub fn a_storm_is_waited_out() {
     let dir = liveness::tempdir();
     on_paused_clock(async {
         let mut policy = Policy::default();
@@ -294,7 +305,7 @@ fn a_storm_is_waited_out() {
 }
 
 #[test]
-fn several_down_are_recovered_in_order() {
+pub fn several_down_are_recovered_in_order() {
     let dir = liveness::tempdir();
     on_paused_clock(async {
         let target = |number: usize| books::target(&node(number));
@@ -315,13 +326,14 @@ fn several_down_are_recovered_in_order() {
 }
 
 #[test]
-fn a_burst_is_smoothed_and_a_restart_refills_nothing() {
+pub fn a_burst_is_smoothed_and_a_restart_refills_nothing() {
     let dir = liveness::tempdir();
     on_paused_clock(async {
         let policy = Policy { rate: RatePolicy { count: 6, window: 60 * SECOND, burst: 2 }, ..Policy::default() };
         let life = begin(dir.path(), policy.clone(), restart(), &[], false);
         life.break_and_fire(&[0, 1, 2, 3]).await;
         life.until_count(2, "held", "too many repairs at once").await;
+        life.until_sent(2).await;
         let first = life.sent()[0].1;
         life.end().await;
         let life = begin(dir.path(), policy, restart(), &[2, 3], false);
@@ -335,11 +347,12 @@ fn a_burst_is_smoothed_and_a_restart_refills_nothing() {
 
 /// Observed, then asked for, then by itself; and one step back after a failure.
 #[test]
-fn trust_is_earned_and_lost() {
+pub fn trust_is_earned_and_lost() {
     let dir = liveness::tempdir();
     on_paused_clock(async {
         let policy = Policy { trust: TrustPolicy { observed: 1, approved: 1 }, ..Policy::default() };
-        let book = Playbook { earns: true, ..restart() };
+        let mut book = Playbook { earns: true, ..restart() };
+        book.rungs[0].steps[0].stake.deadline = 30 * SECOND;
         let life = begin(dir.path(), policy, book, &[], false);
         life.nodes.leave.add_permits(2);
         life.break_and_fire(&[0]).await;
@@ -373,7 +386,7 @@ fn trust_is_earned_and_lost() {
 
 /// The resolve never came, and Alertmanager does not know the alert any more.
 #[test]
-fn a_lost_resolve_is_found_by_asking() {
+pub fn a_lost_resolve_is_found_by_asking() {
     let dir = liveness::tempdir();
     on_paused_clock(async {
         let book = Playbook { rungs: Vec::new(), ..restart() };

@@ -3,7 +3,7 @@
 
 use super::{Facts, Guard, Ledger, PastAttempt, Proposal, Refusal, Then};
 use crate::domain::house::{Hold, House};
-use crate::domain::id::PlaybookId;
+use crate::domain::id::{IncidentId, PlaybookId};
 use crate::domain::incident::AttemptOutcome as O;
 use crate::domain::policy::BreakerPolicy;
 use crate::domain::target::Target;
@@ -34,24 +34,26 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
     }
     let book = &facts.playbook.id;
     let policy = facts.policy.breaker;
-    proposal.objects().iter().find_map(|target| match state(book, target, facts.ledger, facts.house, policy, now) {
-        BreakerState::Closed { .. } | BreakerState::HalfOpen { .. } => None,
-        BreakerState::Open { failures, until } => {
-            let reason = format!("the breaker for {target} is open until {until}: {failures} attempts in a row did not help");
-            Refusal::wait(Guard::Breaker, until, reason)
-        }
-        BreakerState::Opened(hold) => {
-            let next_look = now + super::RELOOK_MAX;
-            let wake = hold.until.map_or(next_look, |until| until.min(next_look));
-            // Without an end of its own only a person ends it.
-            let then = if hold.until.is_none() { Then::WaitForPeople(wake) } else { Then::Wait(wake) };
-            let reason = format!("the breaker for {target} was opened {}", hold.text());
-            Some(Refusal { guard: Guard::Breaker, reason, then })
+    proposal.objects().iter().find_map(|target| {
+        match state(book, target, facts.ledger, facts.house, policy, now, Some(proposal.incident.id)) {
+            BreakerState::Closed { .. } | BreakerState::HalfOpen { .. } => None,
+            BreakerState::Open { failures, until } => {
+                let reason = format!("the breaker for {target} is open until {until}: {failures} attempts in a row did not help");
+                Refusal::wait(Guard::Breaker, until, reason)
+            }
+            BreakerState::Opened(hold) => {
+                let next_look = now + super::RELOOK_MAX;
+                let wake = hold.until.map_or(next_look, |until| until.min(next_look));
+                // Without an end of its own only a person ends it.
+                let then = if hold.until.is_none() { Then::WaitForPeople(wake) } else { Then::Wait(wake) };
+                let reason = format!("the breaker for {target} was opened {}", hold.text());
+                Some(Refusal { guard: Guard::Breaker, reason, then })
+            }
         }
     })
 }
 
-/// Derived from the attempts alone: no restart forgets it.
+/// Derived from the attempts alone: no restart forgets it. `proposing`: whose last attempt has just ended, if one's has.
 pub fn state(
     book: &PlaybookId,
     target: &Target,
@@ -59,8 +61,9 @@ pub fn state(
     house: &House,
     policy: BreakerPolicy,
     now: Time,
+    proposing: Option<IncidentId>,
 ) -> BreakerState {
-    let (failures, last) = streak(ledger.past(target), book, house.breaker_reset(book, target));
+    let (failures, last) = streak(ledger.past(target), book, house.breaker_reset(book, target), proposing.map(|id| (id, now)));
     if let Some(hold) = house.breaker(book, target, now) {
         return BreakerState::Opened(hold.clone());
     }
@@ -107,10 +110,19 @@ impl BreakerState {
 }
 
 /// Failures since the last success or reset, and when the last of them ended.
-fn streak(past: &[PastAttempt], book: &PlaybookId, reset: Option<Time>) -> (u32, Option<Time>) {
+fn streak(
+    past: &[PastAttempt],
+    book: &PlaybookId,
+    reset: Option<Time>,
+    proposing: Option<(IncidentId, Time)>,
+) -> (u32, Option<Time>) {
+    let end = |past: &PastAttempt| match proposing {
+        Some((id, now)) => past.end(id, now),
+        None => past.ended,
+    };
     let mut failures = 0;
     let mut last = None;
-    for (at, outcome) in past.iter().rev().filter(|past| past.playbook == *book).filter_map(|past| past.ended) {
+    for (at, outcome) in past.iter().rev().filter(|past| past.playbook == *book).filter_map(end) {
         match outcome {
             _ if reset.is_some_and(|reset| at <= reset) => break,
             O::Healed => break,

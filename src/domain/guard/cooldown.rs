@@ -30,7 +30,7 @@ fn cool_until(past: &[PastAttempt], proposal: &Proposal<'_>, facts: &Facts<'_>, 
     let counted: Vec<Time> = recent
         .iter()
         .filter(|past| third || !past.verified())
-        .map(|past| past.ended.map_or(past.at, |(ended, _)| ended))
+        .map(|past| past.end(proposal.incident.id, now).map_or(past.at, |(ended, _)| ended))
         .collect();
     let last = counted.iter().max()?;
     let wait = facts.playbook.limits.cooldown.wait(u32::try_from(counted.len()).unwrap_or(u32::MAX), proposal.incident.id.0);

@@ -133,6 +133,12 @@ impl Facts<'_> {
 // === impl PastAttempt ===
 
 impl PastAttempt {
+    /// When and how it ended. An attempt of the incident that proposes the next one has ended just now, and in vain,
+    /// although the ledger hears of it only with the commit.
+    pub fn end(&self, proposing: IncidentId, now: Time) -> Option<(Time, AttemptOutcome)> {
+        self.ended.or_else(|| (self.attempt.incident == proposing).then_some((now, AttemptOutcome::NotHealed)))
+    }
+
     pub fn verified(&self) -> bool {
         matches!(self.ended, Some((_, AttemptOutcome::Healed)))
     }

@@ -66,12 +66,7 @@ impl Monitoring {
         this.alertmanager.wait_ready(&this.http, "/-/ready").await?;
         this.prometheus.wait_ready(&this.http, "/-/ready").await?;
         this.wait_target("node").await?;
-        wait_for("Prometheus' discovery of Alertmanager", Duration::from_secs(30), async || {
-            let seen = this.prometheus_api("alertmanagers", &[]).await?;
-            let found = seen["activeAlertmanagers"].as_array().is_some_and(|list| !list.is_empty());
-            if found { Ok(()) } else { Err(seen.into()) }
-        })
-        .await?;
+        this.wait_discovery().await?;
         Ok(this)
     }
 
@@ -114,12 +109,17 @@ impl Monitoring {
         self.reconfigure(&options, &self.prometheus).await
     }
 
-    /// Adds rule files, or replaces those of the same names.
+    /// Adds rule files, or replaces those of the same names, and returns once their alerts can reach Alertmanager.
+    ///
+    /// With each reload Prometheus forgets where Alertmanager is, for up to 5 s, and an alert that begins meanwhile, of
+    /// whatever rule, is sent only at its next turn.
     pub async fn set_rules(&self, files: Vec<RuleFile>) -> Result<()> {
         let mut options = self.options.lock().await;
         options.rules.retain(|old| files.iter().all(|new| new.name != old.name));
         options.rules.extend(files);
-        self.reconfigure(&options, &self.prometheus).await
+        self.reconfigure(&options, &self.prometheus).await?;
+        drop(options);
+        self.wait_discovery().await
     }
 
     async fn reconfigure(&self, options: &MonitoringOptions, service: &Service) -> Result<()> {
@@ -164,6 +164,15 @@ impl Monitoring {
         let url = format!("{}/api/v2/alerts", self.alertmanager.url());
         self.http.post(url).json(alerts).send().await?.error_for_status()?;
         Ok(())
+    }
+
+    async fn wait_discovery(&self) -> Result<()> {
+        wait_for("Prometheus' discovery of Alertmanager", Duration::from_secs(30), async || {
+            let seen = self.prometheus_api("alertmanagers", &[]).await?;
+            let found = seen["activeAlertmanagers"].as_array().is_some_and(|list| !list.is_empty());
+            if found { Ok(()) } else { Err(seen.into()) }
+        })
+        .await
     }
 
     /// Waits until the job's last scrape went well.

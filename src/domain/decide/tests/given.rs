@@ -70,7 +70,9 @@ pub(super) fn given(bench: &mut Bench, what: &str) {
         "down" => bench.ledger.down = rest.parse().unwrap(),
         "breaker" => bench.policy.breaker = BreakerPolicy { failures: rest.parse().unwrap(), open: Duration::from_secs(120) },
         "breaker-opened" => {
-            let hold = crate::domain::house::Hold { until: None, why: "flaky disk".to_owned(), by: "ann".to_owned() };
+            // `breaker-opened 600`: for so many seconds.
+            let until = rest.parse::<u64>().ok().map(|secs| bench.now + Duration::from_secs(secs));
+            let hold = crate::domain::house::Hold { until, why: "flaky disk".to_owned(), by: "ann".to_owned() };
             let (playbook, target) = (bench.book.id.clone(), books::target("web.service"));
             bench.house.apply(&HouseEvent::BreakerOpened { playbook, target, hold });
         }

@@ -404,6 +404,20 @@ pub(super) fn what_a_person_opened_only_a_person_closes() {
 }
 
 #[test]
+pub(super) fn what_a_person_opened_for_a_time_ends_with_it() {
+    check(
+        "given breaker-opened 90; fire; look failed; +1m; look failed; +30s; look failed",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by breaker: the breaker for unit web.service was opened by ann until 00:01:30: flaky disk
+         1m30s   attempt 1 permitted: restart [target: failed (says the world)]
+         1m30s   step 1: systemd.restart web.service
+        ",
+    );
+}
+
+#[test]
 pub(super) fn budgets_of_playbook_host_and_everything() {
     check(
         "given budget-for host; given spent 2; +10m; fire; look failed",
