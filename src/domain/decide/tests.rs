@@ -142,7 +142,7 @@ impl Bench {
             now: Time(0),
             incident: None,
             house: House::default(),
-            allow: AllowList { units: ["web.service".to_owned()].into(), ..AllowList::default() },
+            allow: AllowList { units: ["web.service", "db.service"].map(str::to_owned).into(), ..AllowList::default() },
             ledger: Attempts::default(),
             policy: Policy::default(),
             pace: Slow::default(),
@@ -199,7 +199,10 @@ impl Bench {
             }
             "act" => {
                 let (attempt, section, step) = self.acting.take().unwrap_or_else(|| panic!("{words}: no step\n{}", self.out));
-                let acted = Acted::new(outcome(rest), "says the world");
+                // `act done@9`: with that evidence.
+                let (word, evidence) = rest.split_once('@').map_or((rest, None), |(word, start)| (word, Some(start)));
+                let evidence = evidence.map(|start| crate::domain::look::Evidence(start.into()));
+                let acted = Acted::new(outcome(word), "says the world").with(evidence);
                 self.signal(Signal::Acted { attempt, section, step, acted, took: Duration::from_millis(500) });
             }
             "late-act" => {

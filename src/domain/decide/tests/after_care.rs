@@ -140,10 +140,10 @@ fn a_relapse_that_mends_itself_is_healed() {
          0s      failed again in after-care: active: fail; http: fail [failed (says the world)]
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      → tell left_alone: all repairs are paused by ann until lifted: deploy
          0s      looked, good: active: pass; http: pass
          0s      healed; watched until 00:05:00 at least
          0s      all alerts resolved; closes at 00:05:00 if it stays good
-         0s      → tell healed: all probes pass after 1 attempt
          5m      closed, healed: repaired, verified, resolved, and good through its after-care
         ",
     );
@@ -164,9 +164,11 @@ fn a_relapse_that_mends_itself_after_a_retry_still_ends() {
          0s      failed again in after-care: active: fail; http: fail [failed (says the world)]
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      → tell left_alone: all repairs are paused by ann until lifted: deploy
          0s      tried again by ann: counters start anew, budgets do not
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      → tell left_alone: all repairs are paused by ann until lifted: deploy
          0s      looked, good: active: pass; http: pass
          0s      the alert fires and the probes pass: watching until 00:00:10
          0s      alert a resolved
@@ -197,7 +199,6 @@ fn a_person_stops_it_in_after_care() {
          2m      looked, good: active: pass; http: pass
          2m      healed; watched until 00:07:00 at least
          2m      all alerts resolved; closes at 00:07:00 if it stays good
-         2m      → tell healed: all probes pass after 1 attempt
         ",
     );
 }

@@ -72,6 +72,12 @@ pub(super) fn alter(book: &mut Playbook, word: &str) {
             let name = "{{ labels.target }}".to_owned();
             book.verify.probes[1].object = StepObject::Other(TargetTemplate { kind: TargetKind::Unit, name });
         }
+        "db-first" => {
+            let object = StepObject::Other(TargetTemplate { kind: TargetKind::Unit, name: "db.service".to_owned() });
+            let mut first = step("systemd.restart", Risk::Seen);
+            first.stake.object = object;
+            book.rungs[0].steps.insert(0, first);
+        }
         "one-try" => book.rungs[0].times = 1,
         "two-rungs" => {
             book.rungs[0].times = 1;

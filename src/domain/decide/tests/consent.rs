@@ -110,6 +110,7 @@ pub(super) fn consent_outlives_a_restart_and_a_hold() {
          0s      → tell approval_needed: may heald do this? systemd.restart web.service, attempt 1 of 3; `heald approve 7` or `heald deny 7`, until 00:30:00
          0s      attempt 1 approved by ann
          0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      → tell left_alone: all repairs are paused by ann until lifted: deploy
          0s      attempt 1 permitted: restart [target: failed (says the world)]
          0s      step 1: systemd.restart web.service
         ",

@@ -39,6 +39,7 @@ pub(super) fn the_kill_switch_holds_and_lets_go() {
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      → tell left_alone: all repairs are paused by ann until lifted: deploy
          1m      attempt 1 permitted: restart [target: failed (says the world)]
          1m      step 1: systemd.restart web.service
         ",
@@ -57,6 +58,7 @@ pub(super) fn the_kill_switch_in_mid_attempt_ends_it_after_the_step() {
          0s      attempt 1 ended not_healed: active: fail; http: fail
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      → tell left_alone: all repairs are paused by ann until lifted: deploy
          0s      held by cooldown: unit web.service cools down until 00:00:10.943Z after the last attempt
          20s     attempt 2 permitted: restart [target: failed (says the world)]
          20s     step 1: systemd.restart web.service
@@ -72,6 +74,7 @@ pub(super) fn a_hold_on_the_target_holds() {
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by kill_switch: unit web.service is on hold by ann until lifted: deploy
+         0s      → tell left_alone: unit web.service is on hold by ann until lifted: deploy
          0s      attempt 1 permitted: restart [target: failed (says the world)]
          0s      step 1: systemd.restart web.service
         ",
@@ -244,6 +247,7 @@ pub(super) fn the_strictest_of_several_alerts_counts() {
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      → tell left_alone: all repairs are paused by ann until lifted: deploy
          0s      alert b joined
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      escalated (refused): the alert says `remediate: never`

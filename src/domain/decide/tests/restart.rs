@@ -22,6 +22,7 @@ fn while_held() {
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      → tell left_alone: all repairs are paused by ann until lifted: deploy
          0s      attempt 1 permitted: restart [target: failed (says the world)]
          0s      step 1: systemd.restart web.service
         ",
@@ -36,6 +37,7 @@ fn while_watching() {
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, good: active: pass; http: pass
          0s      the alert fires and the probes pass: watching until 00:00:10
+         0s      the symptom shows: active: fail; http: fail [failed (says the world)]
          0s      attempt 1 permitted: restart [target: failed (says the world)]
          0s      step 1: systemd.restart web.service
         ",
@@ -218,6 +220,7 @@ fn paused_meanwhile_is_not_sent() {
          0s      attempt 1 ended not_healed: active: fail; http: fail
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      → tell left_alone: all repairs are paused by ann until lifted: deploy
         ",
     );
 }

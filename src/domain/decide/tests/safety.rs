@@ -575,7 +575,7 @@ pub(super) fn unless_a_playbook_names_it_and_then_once() {
 #[test]
 pub(super) fn an_incident_that_runs_whenever_heald_crashes_is_set_aside() {
     check(
-        "fire; look failed; restart crash; look failed; act done; restart crash; restart crash",
+        "fire; look failed; restart crash; look failed; act done; restart crash; restart crash; resolve",
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      attempt 1 permitted: restart [target: failed (says the world)]
@@ -589,6 +589,9 @@ pub(super) fn an_incident_that_runs_whenever_heald_crashes_is_set_aside() {
          0s      attempt 1 ended unknown: it was running at 3 crashes of heald in a row: set aside
          0s      escalated (quarantined): it was running at 3 crashes of heald in a row: set aside
          0s      → tell escalated: it was running at 3 crashes of heald in a row: set aside
+         0s      alert a resolved
+         0s      closed, unverified: the alert resolved; no probe can say more
+         0s      → tell over: the alert resolved; no probe can say more
         ",
     );
 }
@@ -601,6 +604,7 @@ pub(super) fn a_crash_elsewhere_does_not_count() {
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      → tell left_alone: all repairs are paused by ann until lifted: deploy
          0s      attempt 1 permitted: restart [target: failed (says the world)]
          0s      step 1: systemd.restart web.service
         ",
@@ -616,6 +620,55 @@ pub(super) fn trust_begins_with_watching() {
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      would do systemd.restart web.service, attempt 1 of 3 (the playbook earns its trust: observe (0 good, 0 bad), 0 of 5 good outcomes towards approve)
          0s      → tell would_act: would do systemd.restart web.service, attempt 1 of 3 (the playbook earns its trust: observe (0 good, 0 bad), 0 of 5 good outcomes towards approve)
+        ",
+    );
+}
+
+/// What another object answers is nothing to compare the target with.
+#[test]
+pub(super) fn a_step_on_another_object_is_not_taken_for_somebody_elses() {
+    check(
+        "book db-first; fire; look failed; act done@9; act done@2; look up/2",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      step 1: systemd.restart db.service
+         0s      step 1 done: says the world (500 ms)
+         0s      step 2: systemd.restart web.service
+         0s      step 2 done: says the world (500 ms)
+         0s      attempt 1 ended healed: active: pass; http: pass
+         0s      healed; watched until 00:05:00 at least
+         0s      → tell healed: all probes pass after 1 attempt
+        ",
+    );
+}
+
+/// An Alertmanager that was away has lost its memory, and is given time to learn it anew.
+#[test]
+pub(super) fn unreadable_does_not_count_as_gone() {
+    check(
+        "given alertmanager unreadable; fire; look failed; given alertmanager gone; +3m; look failed; given alertmanager firing; +5s; look failed",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by freshness: Alertmanager can't be asked whether it still fires: status 500
+         0s      → tell out_of_sight: Alertmanager can't be asked whether it still fires: status 500
+         3m      held by freshness: Alertmanager does not list the alert as firing
+         3m5s    attempt 1 permitted: restart [target: failed (says the world)]
+         3m5s    step 1: systemd.restart web.service
+        ",
+    );
+}
+
+#[test]
+pub(super) fn whoever_is_held_for_long_is_told_of() {
+    check(
+        "given down 11; fire; look failed; +9m; look failed; +2m; look failed",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by blast_radius: 11 targets are down at once, more than 10: the cause is likely elsewhere
+         11m     → tell left_alone: held by blast_radius for 10m: 11 targets are down at once, more than 10: the cause is likely elsewhere
         ",
     );
 }

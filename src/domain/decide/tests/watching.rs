@@ -29,6 +29,7 @@ fn a_symptom_that_shows_later_is_repaired() {
          0s      the alert fires and the probes pass: watching until 00:00:10
          10s     the alert still fires and the probes still pass: watching on
          10s     → tell alert_without_symptom: the alert fires and all probes pass: nothing was done, the target stays watched
+         10s     the symptom shows: active: fail; http: fail [failed (says the world)]
          10s     attempt 1 permitted: restart [target: failed (says the world)]
          10s     step 1: systemd.restart web.service
          10s     step 1 done: says the world (500 ms)
@@ -93,6 +94,7 @@ fn resolved_while_held_acts_not() {
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      held by kill_switch: all repairs are paused by ann until lifted: deploy
+         0s      → tell left_alone: all repairs are paused by ann until lifted: deploy
          0s      alert a resolved
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
          0s      the alert resolved, but the probes fail: watching until 00:00:10
