@@ -1,10 +1,10 @@
 //! From a bad look to a verified repair: guards, steps, verification, rollback.
 
 use super::{Draft, Effect, WATCH};
-use crate::domain::guard::{self, Ask, Guard, Proposal, RELOOK_MAX, Refusal, Then};
+use crate::domain::guard::{self, Ask, Guard, Proposal, Refusal, Then};
 use crate::domain::id::AttemptId;
 use crate::domain::incident::{AttemptOutcome, Escalation, IncidentEvent, Phase, Trouble};
-use crate::domain::look::{AlertSight, LookHow, Observation, TargetState};
+use crate::domain::look::{LookHow, Observation, TargetState};
 use crate::domain::notice::NoticeKind;
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{Plan, Section};
@@ -14,8 +14,6 @@ use std::time::Duration;
 
 /// How long to wait for a job of somebody else before looking again.
 pub(super) const CONFLICT_WAIT: Duration = Duration::from_secs(5);
-/// Whoever is held so long without an end is told of.
-const LONG_HOLD: Duration = Duration::from_secs(600);
 /// A verification that can't be made is waited for so long; then its outcome is unknown, and that is a person's matter.
 const BLIND_MAX: Duration = Duration::from_secs(300);
 
@@ -74,82 +72,6 @@ impl Draft<'_> {
         let title = self.facts.playbook.rungs[rung].title.clone();
         self.event(IncidentEvent::AttemptStarted { attempt: number, rung, title, locks, charged, seen });
         self.start_step(&plan, attempt, 0, permit);
-    }
-
-    fn refused(&mut self, refusal: Refusal, plan: &Plan, seen: Observation) {
-        let observe = guard::only_reports(self.facts.mode, self.incident.remediate());
-        match refusal.then {
-            Then::Look => self.look(LookHow::Once),
-            Then::Ask => self.ask_people(plan, seen),
-            Then::Resolved => {
-                self.not_listed();
-                self.watched(seen);
-            }
-            Then::Wait(wake) | Then::WaitForPeople(wake) => {
-                let told = match (refusal.then, refusal.guard, &seen.state) {
-                    // Only a person ends such a hold, so a person must hear of it.
-                    (Then::WaitForPeople(_), ..) => Some(NoticeKind::LeftAlone),
-                    (_, Guard::Settling, TargetState::Unreachable { .. }) => Some(NoticeKind::OutOfSight),
-                    (_, Guard::Freshness, _) if matches!(seen.alert, AlertSight::Unreadable { .. }) => {
-                        Some(NoticeKind::OutOfSight)
-                    }
-                    _ => None,
-                };
-                self.hold(refusal.guard, refusal.reason.clone(), wake, seen);
-                if let Some(kind) = told {
-                    self.tell_once(kind, &refusal.reason);
-                }
-            }
-            Then::Escalate(reason) if !observe => {
-                self.event(IncidentEvent::Looked { seen, passed: false });
-                self.give_up(reason, refusal.reason);
-            }
-            Then::Report | Then::Escalate(_) => {
-                self.event(IncidentEvent::Looked { seen, passed: false });
-                let number = self.incident.tried() + 1;
-                let what = format!("{}, attempt {number} of {}", plan.text(), self.facts.playbook.limits.attempts);
-                let permitted = refusal.then == Then::Report;
-                let text = match permitted {
-                    true => format!("would do {what} ({})", refusal.reason),
-                    false => format!("would not do {what}: refused by {} ({})", refusal.guard.label(), refusal.reason),
-                };
-                self.event(IncidentEvent::WouldAct { text: text.clone(), permitted });
-                self.tell_once(NoticeKind::WouldAct, &text);
-            }
-        }
-    }
-
-    /// Alertmanager does not list them any more: as good as a resolve that was lost, or is still on its way.
-    fn not_listed(&mut self) {
-        let firing: Vec<_> =
-            self.incident.alerts.iter().filter(|(_, alert)| alert.firing).map(|(name, _)| name.clone()).collect();
-        for fingerprint in firing {
-            self.event(IncidentEvent::AlertResolved { fingerprint });
-        }
-    }
-
-    /// The same hold again is not written again, only prolonged.
-    fn hold(&mut self, guard: Guard, reason: String, wake: Time, seen: Observation) {
-        let same = matches!(&self.incident.phase, Phase::Held { guard: old, reason: text, .. } if *old == guard && (*text == reason || matches!(guard, Guard::Settling | Guard::BlastRadius | Guard::Rate) && same_words(text, &reason)));
-        // What holds it may be over sooner than it said, and what is held may be good again.
-        let wake = wake.min(self.now + RELOOK_MAX);
-        if same {
-            self.decision.wake = Some(wake);
-            return self.tell_long_hold(guard, &reason);
-        }
-        if !matches!(self.incident.phase, Phase::Held { .. }) {
-            self.event(IncidentEvent::Looked { seen, passed: false });
-        }
-        self.event(IncidentEvent::Held { guard, reason, wake });
-    }
-
-    /// Nobody may wait for ever unheard. A window was a person's plan, and consent is asked for anyway.
-    fn tell_long_hold(&mut self, guard: Guard, reason: &str) {
-        let Phase::Held { since, .. } = self.incident.phase else { return };
-        if self.now.since(since) >= LONG_HOLD && !matches!(guard, Guard::Window | Guard::Approve) {
-            let reason = format!("held by {} for {}: {reason}", guard.label(), Span(LONG_HOLD));
-            self.tell_once(NoticeKind::LeftAlone, &reason);
-        }
     }
 
     fn start_step(&mut self, plan: &Plan, attempt: AttemptId, index: usize, permit: guard::Permit) {
@@ -405,10 +327,4 @@ fn unseen() -> Observation {
 
 fn count(attempts: u32) -> String {
     if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") }
-}
-
-/// The same reason but for the figures in it (`started 2.1 s ago`).
-fn same_words(a: &str, b: &str) -> bool {
-    let words = |text: &str| text.chars().filter(|c| !c.is_ascii_digit() && *c != '.').collect::<String>();
-    words(a) == words(b)
 }

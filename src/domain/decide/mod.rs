@@ -1,7 +1,8 @@
 //! What to do next: (incident, signal, facts, now) → events and effects. Total; no panic, no clock, no I/O.
 //!
 //! `events.rs` handles what comes from outside (alerts, people, time, a restart),
-//! `attempt.rs` the way from a bad look to a verified repair, `consent.rs` the question to a person on that way,
+//! `attempt.rs` the way from a bad look to a verified repair, `refusal.rs` what follows
+//! a guard's no, `consent.rs` the question to a person,
 //! `care.rs` what follows it, `recovery.rs` a step that a restart of heald cut short.
 
 use super::alert::Remediate;
@@ -22,6 +23,7 @@ mod care;
 mod consent;
 mod events;
 mod recovery;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
