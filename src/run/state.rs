@@ -280,9 +280,10 @@ impl State {
     }
 
     fn remember_closed(&mut self, fingerprint: Fingerprint, starts_at: Timestamp, id: IncidentId) {
-        // A late repeat of an older episode does not make the newer one forgotten.
-        let newest = self.closed.get(&fingerprint).map_or(starts_at, |(known, _)| starts_at.max(*known));
-        if self.closed.insert(fingerprint.clone(), (newest, id)).is_none() {
+        // A late repeat of an older episode does not make the newer one forgotten, whichever was done with first.
+        let known = self.closed.get(&fingerprint).copied().unwrap_or((starts_at, id));
+        let newest = (known.0.max(starts_at), known.1.max(id));
+        if self.closed.insert(fingerprint.clone(), newest).is_none() {
             self.closed_order.push_back(fingerprint);
         }
         if self.closed_order.len() > CLOSED_MAX

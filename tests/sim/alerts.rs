@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const MONTH: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
-const RULES: [&str; 6] = ["Down", "Slow", "Stuck", "Trial", "Runbook", "Unknown"];
+const RULES: [&str; 7] = ["Down", "Slow", "Stuck", "Trial", "Asked", "Runbook", "Unknown"];
 
 #[derive(Default)]
 pub struct Alerts {
@@ -31,7 +31,7 @@ impl Alerts {
             for (n, rule) in RULES.into_iter().enumerate() {
                 let good = world.is_good(target);
                 let key = (rule, target);
-                let likely = [60, 12, 4, 8, 3, 3][n];
+                let likely = [60, 12, 4, 8, 8, 3, 3][n];
                 match self.firing.get(&key).copied() {
                     None if !good && rng.percent(likely) || good && !calm && rng.below(4_000) == 0 => {
                         self.firing.insert(key, now);

@@ -36,6 +36,7 @@ pub fn all() -> Vec<Playbook> {
         ),
         book("Stuck", Mode::Auto, vec![rung(2, vec![step("post", Risk::Once)])], vec![]),
         book("Trial", Mode::Observe, vec![rung(3, vec![restart()])], vec![]),
+        book("Asked", Mode::Approve, vec![rung(3, vec![restart()])], vec![]),
         book("Runbook", Mode::Auto, vec![], vec![]),
     ]
 }

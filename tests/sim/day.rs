@@ -3,7 +3,7 @@
 use crate::alerts::Alerts;
 use crate::books::{self, TARGETS};
 use crate::invariants::{self, Evidence};
-use crate::life::{Death, Life, on_paused_clock};
+use crate::life::{Death, Life, in_force, on_paused_clock};
 use crate::liveness::{self, liveness, tempdir};
 use crate::replay;
 use crate::rng::{Replay, Rng, seeds};
@@ -137,6 +137,9 @@ async fn hour(now: Time, world: &Arc<Mutex<World>>, alerts: &mut Alerts, rng: &m
     if !calm && rng.percent(1) {
         person(rng, life).await;
     }
+    if rng.percent(2) {
+        consent(rng, life).await;
+    }
     if rng.below(400) == 0 {
         liveness::views_are_the_fold(life, dir).await;
     }
@@ -154,7 +157,20 @@ async fn person(rng: &mut Rng, life: &Life) {
         (4 | 5, _) => PersonOrder::Release { target },
         (6 | 7, Some(incident)) => PersonOrder::Retry { incident },
         (8, Some(incident)) => PersonOrder::Close { incident, note: "?".to_owned() },
+        // The same configuration again: whoever waits is woken, everything is counted anew.
+        (9, _) if rng.percent(30) => return drop(life.handle.reload(in_force()).await),
         _ => return,
+    };
+    drop(life.handle.order(order, "ann".to_owned()).await);
+}
+
+/// Minutes late, or too late; and not always a yes.
+async fn consent(rng: &mut Rng, life: &Life) {
+    let open = life.handle.incidents().await.unwrap_or_default();
+    let Some(incident) = open.iter().find(|view| view.approval.is_some()).map(|view| view.id) else { return };
+    let order = match rng.below(4) {
+        0 => PersonOrder::Deny { incident, why: "?".to_owned() },
+        _ => PersonOrder::Approve { incident },
     };
     drop(life.handle.order(order, "ann".to_owned()).await);
 }

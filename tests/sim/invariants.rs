@@ -31,7 +31,7 @@ pub struct Evidence<'a> {
 
 type Invariant = (&'static str, fn(&Evidence<'_>));
 
-pub const ALL: [Invariant; 16] = [
+pub const ALL: [Invariant; 17] = [
     ("r01_taken_is_on_disk", r01_taken_is_on_disk),
     ("r04_one_incident_for_one_episode", r04_one_incident_for_one_episode),
     ("r05_nothing_runs_without_a_cause", r05_nothing_runs_without_a_cause),
@@ -47,6 +47,7 @@ pub const ALL: [Invariant; 16] = [
     ("r21_nothing_starts_while_paused", r21_nothing_starts_while_paused),
     ("r22_an_observer_touches_nothing", r22_an_observer_touches_nothing),
     ("r25_a_death_repeats_one_message", r25_a_death_repeats_one_message),
+    ("r26_consent_is_used_once", r26_consent_is_used_once),
     ("the_end_is_lawful", the_end_is_lawful),
 ];
 
@@ -302,6 +303,28 @@ fn r22_an_observer_touches_nothing(evidence: &Evidence<'_>) {
         .collect();
     let touched = evidence.calls.iter().find(|call| observers.contains(&call.attempt.incident));
     assert!(touched.is_none(), "an observer acts: {touched:?}");
+}
+
+/// **R26** Where consent is needed, each attempt has its own: given to that number, not expired, not denied.
+fn r26_consent_is_used_once(evidence: &Evidence<'_>) {
+    let mut given: HashMap<IncidentId, (u32, Time, bool)> = HashMap::new();
+    in_order(evidence, |incident, event, row| match event {
+        E::ApprovalAsked { attempt, expires, .. } => drop(given.insert(incident.id, (*attempt, *expires, false))),
+        E::Approved { attempt, .. } => {
+            let asked = given.get_mut(&incident.id).unwrap_or_else(|| panic!("nobody asked: {row:?}"));
+            assert!(asked.0 == *attempt && row.at < asked.1, "another attempt, or too late: {row:?}");
+            asked.2 = true;
+        }
+        E::Denied { .. } => drop(given.remove(&incident.id)),
+        E::AttemptStarted { attempt, .. } if &*incident.playbook.0 == "asked" => {
+            let consent = given.remove(&incident.id);
+            assert!(
+                consent.is_some_and(|(number, expires, yes)| yes && number == *attempt && row.at < expires),
+                "unasked: {row:?}"
+            );
+        }
+        _ => {}
+    });
 }
 
 /// **R25** Messages are delivered at least once, and a death repeats at most the one that was under way.

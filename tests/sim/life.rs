@@ -96,13 +96,7 @@ impl Life {
         };
         let config = Config {
             host: "h".to_owned(),
-            in_force: InForce {
-                host_label: "host".to_owned(),
-                allow: books::allow(),
-                policy: Policy::default(),
-                group_interval: Duration::from_secs(120),
-                books: books::all().into_iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.id.0))).collect(),
-            },
+            in_force: in_force(),
             switch: Switch::none(),
             asks_alertmanager: false,
             #[cfg(feature = "failpoints")]
@@ -127,6 +121,16 @@ impl Life {
             ended = &mut self.driver => panic!("the loop ended by itself: {ended:?}"),
             () = tokio::time::sleep(time) => true,
         }
+    }
+}
+
+pub fn in_force() -> InForce {
+    InForce {
+        host_label: "host".to_owned(),
+        allow: books::allow(),
+        policy: Policy::default(),
+        group_interval: Duration::from_secs(120),
+        books: books::all().into_iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.id.0))).collect(),
     }
 }
 
