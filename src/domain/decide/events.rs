@@ -55,7 +55,7 @@ impl Draft<'_> {
         }
     }
 
-    fn resolved_after_escalation(&mut self) {
+    pub(super) fn resolved_after_escalation(&mut self) {
         if matches!(self.incident.phase, Phase::Escalated { reason: Escalation::Quarantined, .. })
             || self.facts.playbook.rungs.is_empty()
             || self.facts.playbook.verify.probes.is_empty()

@@ -28,6 +28,10 @@ impl Draft<'_> {
             _ => {}
         }
         self.escalate(Escalation::Quarantined, text);
+        // No resolve will come that could end it, and no look is made.
+        if !self.incident.is_firing() {
+            self.resolved_after_escalation();
+        }
     }
 
     /// After a restart in the middle of a step: what is seen says whether it took effect.

@@ -672,3 +672,27 @@ pub(super) fn whoever_is_held_for_long_is_told_of() {
         ",
     );
 }
+
+#[test]
+pub(super) fn set_aside_after_its_alert_resolved() {
+    check(
+        "fire; look failed; restart crash; look failed; act done; restart crash; resolve; restart crash",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      step 1: systemd.restart web.service
+         0s      heald crashed while it was at this
+         0s      step 1: heald was restarted; the target is untouched
+         0s      step 1: systemd.restart web.service
+         0s      step 1 done: says the world (500 ms)
+         0s      heald crashed while it was at this
+         0s      alert a resolved
+         0s      heald crashed while it was at this
+         0s      attempt 1 ended unknown: it was running at 3 crashes of heald in a row: set aside
+         0s      escalated (quarantined): it was running at 3 crashes of heald in a row: set aside
+         0s      closed, unverified: the alert resolved; no probe can say more
+         0s      → tell escalated: it was running at 3 crashes of heald in a row: set aside
+         0s      → tell over: the alert resolved; no probe can say more
+        ",
+    );
+}
