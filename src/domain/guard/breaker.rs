@@ -8,6 +8,10 @@ use crate::domain::incident::AttemptOutcome as O;
 use crate::domain::policy::BreakerPolicy;
 use crate::domain::target::Target;
 use crate::domain::time::Time;
+use std::time::Duration;
+
+/// What failed longer ago was another failure. The ledger looks back so far at least, at any time and after any restart.
+pub const MEMORY: Duration = Duration::from_secs(86_400);
 
 /// As shown in `heald status` and the metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +67,7 @@ pub fn state(
     now: Time,
     proposing: Option<IncidentId>,
 ) -> BreakerState {
-    let (failures, last) = streak(ledger.past(target), book, house.breaker_reset(book, target), proposing.map(|id| (id, now)));
+    let (failures, last) = streak(ledger.past(target), book, house.breaker_reset(book, target), now, proposing);
     if let Some(hold) = house.breaker(book, target, now) {
         return BreakerState::Opened(hold.clone());
     }
@@ -114,15 +118,17 @@ fn streak(
     past: &[PastAttempt],
     book: &PlaybookId,
     reset: Option<Time>,
-    proposing: Option<(IncidentId, Time)>,
+    now: Time,
+    proposing: Option<IncidentId>,
 ) -> (u32, Option<Time>) {
     let end = |past: &PastAttempt| match proposing {
-        Some((id, now)) => past.end(id, now),
+        Some(id) => past.end(id, now),
         None => past.ended,
     };
     let mut failures = 0;
     let mut last = None;
-    for (at, outcome) in past.iter().rev().filter(|past| past.playbook == *book).filter_map(end) {
+    let recent = past.iter().rev().take_while(|past| now.since(past.at) < MEMORY);
+    for (at, outcome) in recent.filter(|past| past.playbook == *book).filter_map(end) {
         match outcome {
             _ if reset.is_some_and(|reset| at <= reset) => break,
             O::Healed => break,
