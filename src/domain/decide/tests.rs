@@ -27,10 +27,13 @@ use std::time::Duration;
 
 mod after_care;
 mod books;
+mod caps;
 mod consent;
+mod freshness;
 mod given;
 mod guards;
 mod missed;
+mod neighbours;
 mod repair;
 mod restart;
 mod rollback;
