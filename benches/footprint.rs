@@ -165,10 +165,7 @@ fn events(number: u64, over: bool) -> Vec<IncidentEvent> {
         IncidentEvent::Looked { seen: Observation::new(vec![probe], TargetState::Stateless, None), passed: false },
         IncidentEvent::WouldAct { text: text.clone(), permitted: true },
         IncidentEvent::NoticeDue { notice: NoticeKind::WouldAct, reason: text },
-        IncidentEvent::Told {
-            notice: NoticeKind::WouldAct,
-            deliveries: vec![Delivery { channel: "log".to_owned(), error: None }],
-        },
+        IncidentEvent::Told { notice: NoticeKind::WouldAct, deliveries: vec![Delivery::taken("log")] },
     ];
     if over {
         events.push(IncidentEvent::Closed { outcome: Outcome::ResolvedByItself, note: "resolved".to_owned() });

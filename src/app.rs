@@ -12,7 +12,7 @@ use crate::link::alertmanager::Alertmanager;
 use crate::link::docker::Docker;
 use crate::link::systemd::Systemd;
 use crate::link::{self, Allowed, Tools};
-use crate::notify::{self, Notifier};
+use crate::notify::Notifier;
 use crate::real_world::RealWorld;
 use crate::run::clock::Clock;
 use crate::run::handle::Handle;
@@ -272,15 +272,6 @@ fn tools(settings: &Settings) -> Result<Tools, String> {
     })
 }
 
-fn notify_settings(settings: &Settings) -> notify::Settings {
-    let webhook = settings.notify.webhook.as_ref();
-    notify::Settings {
-        webhook: webhook.map(|webhook| {
-            notify::Webhook::new(webhook.url.clone(), webhook.bearer.as_ref().map(|secret| secret.reveal().to_owned()))
-        }),
-    }
-}
-
 fn auth(settings: &Settings) -> Result<Auth, String> {
     let secrets = |secret: &config::Secret| Secrets::parse(secret.reveal()).map_err(|error| format!("web.auth: {error}"));
     Ok(match &settings.web.auth {
@@ -373,7 +364,7 @@ pub fn read_books(settings: &Settings, dirs: &[PathBuf]) -> Result<Books, Vec<Pr
 
 impl Checked {
     fn of(settings: &Settings) -> Result<Self, String> {
-        let notifier = Notifier::new(notify_settings(settings)).map_err(|error| format!("notify: {error}"))?;
+        let notifier = Notifier::new(settings.notify.clone()).map_err(|error| format!("notify: {error}"))?;
         let admin = settings
             .web
             .admin

@@ -7,6 +7,7 @@
 
 mod guards;
 mod intervals;
+mod notify;
 mod read;
 mod secret;
 mod settings;
@@ -15,7 +16,7 @@ mod targets;
 pub use crate::yaml::Problem;
 pub use read::load;
 pub use secret::Secret;
-pub use settings::{Alertmanager, Auth, Level, Log, LogFormat, Notify, Prometheus, Settings, Web, WebhookTarget};
+pub use settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Web};
 
 #[cfg(test)]
 mod tests;

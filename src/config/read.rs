@@ -1,8 +1,8 @@
 //! Walks the file key by key.
 
 use super::secret::{Places, Secret};
-use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Notify, Prometheus, Settings, Web, WebhookTarget};
-use super::{guards, intervals, targets};
+use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Web};
+use super::{guards, intervals, notify, targets};
 use crate::book::Override;
 use crate::domain::target::AllowList;
 use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
@@ -97,7 +97,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         prometheus: fields.fields("prometheus").and_then(prometheus),
         vars: fields.values("vars").unwrap_or_default(),
         overrides: overrides(&mut fields),
-        notify: fields.fields("notify").map(|fields| notify(fields, places)).unwrap_or_default(),
+        notify: fields.fields("notify").map(|fields| notify::read(fields, places)).unwrap_or_default(),
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
     fields.end();
@@ -240,7 +240,7 @@ fn prometheus(mut fields: Fields<'_>) -> Option<Prometheus> {
 }
 
 /// Ends without a slash, so that paths can be put behind it.
-fn url(fields: &mut Fields<'_>) -> Option<String> {
+pub(super) fn url(fields: &mut Fields<'_>) -> Option<String> {
     if !fields.has("url") {
         fields.missing("url", "write `url: http://127.0.0.1:9093`");
     }
@@ -265,18 +265,6 @@ fn overrides(fields: &mut Fields<'_>) -> BTreeMap<String, Override> {
     let Some(fields) = fields.fields("overrides") else { return BTreeMap::new() };
     let read = fields.entries().iter().filter_map(|(key, node)| Some((key.name.clone(), Override::read(fields.file(), node)?)));
     read.collect()
-}
-
-fn notify(mut fields: Fields<'_>, places: &Places<'_>) -> Notify {
-    let webhook = fields.fields("webhook").and_then(|mut fields| {
-        let url = url(&mut fields);
-        let bearer: Option<Secret> = places.read(&mut fields, "bearer_file", "bearer");
-        fields.end();
-        Some(WebhookTarget { url: url?, bearer })
-    });
-    fields.unsupported(&["telegram", "slack", "gitea", "email"]);
-    fields.end();
-    Notify { webhook }
 }
 
 fn log(mut fields: Fields<'_>) -> Log {

@@ -4,6 +4,7 @@ use super::secret::Secret;
 use crate::book::Override;
 use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
+use crate::notify;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -34,7 +35,7 @@ pub struct Settings {
     pub overrides: BTreeMap<String, Override>,
     /// `guards:` and `time_intervals:`.
     pub guards: Policy,
-    pub notify: Notify,
+    pub notify: notify::Settings,
     pub log: Log,
 }
 
@@ -66,17 +67,6 @@ pub struct Alertmanager {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prometheus {
     pub url: String,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Notify {
-    pub webhook: Option<WebhookTarget>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WebhookTarget {
-    pub url: String,
-    pub bearer: Option<Secret>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A notice in words, and as JSON. Pure; one wording for log, chat, page and mail.
 
-use crate::domain::notice::{Notice, NoticeKind};
+use crate::domain::notice::{Notice, NoticeKind, Standing};
 use crate::domain::playbook::Severity;
 use crate::domain::time::Span;
 use serde::Serialize;
@@ -37,17 +37,29 @@ const LINE_MAX: usize = 500;
 /// A section of the playbook.
 const SECTION_MAX: usize = 8_000;
 
+/// One line of a card: `Since     12:00 (3m)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub name: &'static str,
+    pub value: String,
+    /// Only what a browser may open.
+    pub link: Option<String>,
+}
+
 /// The message as people read it: what, where, since when, what heald did, why it stopped, what to do.
 ///
 /// ```text
-/// 🔴 P1 unit web.service on web-1: needs a person
+/// 🔴 P1 SystemdUnitFailed unit web.service on web-1: needs a person
 ///
 /// A systemd unit failed
 /// "web.service entered the state failed"
 ///
 /// Since     2026-11-22T01:47:01.742Z (12m3s)
-/// Tried     3 attempts
+/// Did       3 attempts
+/// Verified  http get http://127.0.0.1/: status 502
 /// Why       attempts used up: 3 of 3
+/// Budget    2 of 5 per 10m left
+/// Next      level 3 is told at 2026-11-22T02:00:00Z unless somebody acknowledges
 /// Playbook  systemd-unit-failed
 /// Incident  17, see: heald incidents 17
 /// Runbook   https://runbooks.example/web
@@ -63,33 +75,87 @@ pub fn text(notice: &Notice) -> String {
         push(&mut text, &format!("\"{}\"", line(&notice.summary)));
     }
     text.push('\n');
-    fact(&mut text, "Since", &format!("{} ({})", notice.opened, round(notice.at.since(notice.opened))));
-    fact(&mut text, "Tried", &tried(notice.attempts));
-    fact(&mut text, "Why", &line(&notice.reason));
-    fact(&mut text, "Playbook", &notice.playbook.0);
-    fact(&mut text, "Incident", &format!("{0}, see: heald incidents {0}", notice.incident));
-    if let Some(url) = &notice.runbook_url {
-        fact(&mut text, "Runbook", &line(url));
+    for row in rows(notice) {
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{:<10}{}", row.name, row.link.as_deref().unwrap_or(&row.value));
     }
-    for (heading, body) in [("Manual fix", &notice.manual_fix), ("Debug prompt", &notice.debug_prompt)] {
-        if let Some(body) = body.as_deref().map(str::trim).filter(|body| !body.is_empty()) {
-            let _ = write!(text, "\n{heading}\n{}", indented(body));
-        }
+    for (heading, body) in sections(notice) {
+        let _ = write!(text, "\n{heading}\n{}", indented(&body));
     }
     text
 }
 
-/// `🔴 P1 unit web.service on web-1: needs a person`
+/// What is known, in the order in which a person asks. Rows without a value are left out.
+pub fn rows(notice: &Notice) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut row = |name, value: String| rows.push(Row { name, value: line(&value), link: None });
+    if notice.kind.is_of_house() {
+        row("At", notice.at.to_string());
+        row("Why", notice.reason.clone());
+        return rows;
+    }
+    row("Since", format!("{} ({})", notice.opened, round(notice.at.since(notice.opened))));
+    row("Did", tried(notice.attempts));
+    for (name, value) in [("Verified", &notice.verified), ("Why", &Some(notice.reason.clone())), ("Budget", &notice.budget_left)]
+    {
+        if let Some(value) = value {
+            row(name, value.clone());
+        }
+    }
+    if let Some(who) = &notice.acknowledged {
+        row("Acked", format!("by {who}"));
+    }
+    if let Some(by) = notice.respond_by {
+        row("Respond", format!("by {by}"));
+    }
+    if let Some(next) = &notice.next {
+        row("Next", next.clone());
+    }
+    if notice.times > 1 {
+        row("Times", format!("{} in 30 days", notice.times));
+    }
+    row("Playbook", notice.playbook.0.to_string());
+    row("Incident", format!("{0}, see: heald incidents {0}", notice.incident));
+    let links = [
+        ("Runbook", &notice.runbook_url),
+        ("Rule", &notice.generator_url),
+        ("Silence", &notice.silence_url),
+        ("Dashboard", &notice.dashboard_url),
+    ];
+    for (name, url) in links {
+        if let Some(url) = url.as_deref().filter(|url| is_link(url)) {
+            rows.push(Row { name, value: name.to_lowercase(), link: Some(url.to_owned()) });
+        }
+    }
+    rows
+}
+
+/// What a person may do, and what to ask others: only once it is their turn.
+pub fn sections(notice: &Notice) -> Vec<(&'static str, String)> {
+    let named = [("Manual fix", &notice.manual_fix), ("Debug prompt", &notice.debug_prompt)];
+    let clean = |text: &str| {
+        shortened(&text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_control(*c)).collect::<String>(), SECTION_MAX)
+    };
+    let found = named.into_iter().filter_map(|(name, text)| Some((name, clean(text.as_deref()?.trim()))));
+    found.filter(|(_, text)| !text.is_empty()).collect()
+}
+
+/// One line for a log of the incident: what is new.
+pub fn news(notice: &Notice) -> String {
+    format!("{}: {}", headline(notice), line(&notice.reason))
+}
+
+/// `🔴 P1 SystemdUnitFailed unit web.service on web-1: needs a person`
 pub fn title(notice: &Notice) -> String {
-    let severity = notice.severity.map_or(String::new(), |severity| format!("{} ", severity.label()));
-    format!("{} {severity}{} on {}: {}", emoji(notice.kind), line(&notice.target), line(&notice.host), headline(notice.kind))
+    let named = [notice.severity.map_or("", Severity::label), &line(&notice.alertname)].map(str::to_owned);
+    let before = named.into_iter().filter(|word| !word.is_empty()).fold(String::new(), |all, word| all + &word + " ");
+    format!("{} {before}{} on {}: {}", emoji(notice), line(&notice.target), line(&notice.host), headline(notice))
 }
 
 pub fn card(notice: &Notice) -> Card<'_> {
     Card {
         version: 1,
-        // A second repair, or a second call for a person after a retry, is news.
-        key: format!("{}/{}/{}/{}", notice.host, notice.incident, notice.kind.label(), notice.attempts),
+        key: key(notice),
         kind: notice.kind.label(),
         incident: notice.incident.0,
         playbook: &notice.playbook.0,
@@ -109,9 +175,14 @@ pub fn card(notice: &Notice) -> Card<'_> {
     }
 }
 
+/// The notice's identity, the same for every repetition of it and for no other.
+pub fn key(notice: &Notice) -> String {
+    format!("{}/{}/{}/{}", notice.host, notice.incident, notice.kind.label(), notice.number)
+}
+
 /// What it means, in a few words.
-pub fn headline(kind: NoticeKind) -> &'static str {
-    match kind {
+pub fn headline(notice: &Notice) -> &'static str {
+    match notice.kind {
         NoticeKind::Escalated => "needs a person",
         NoticeKind::Healed => "repaired and verified",
         NoticeKind::WouldAct => "heald would act, but only observes",
@@ -125,6 +196,20 @@ pub fn headline(kind: NoticeKind) -> &'static str {
         NoticeKind::Over => "over",
         NoticeKind::EscalateOnly => "heald can't do its work",
         NoticeKind::AlertsLost => "alerts did not reach heald",
+        NoticeKind::Unacknowledged => "nobody has acknowledged it",
+        NoticeKind::Digest => "what else happened",
+        NoticeKind::Storm => "many incidents at once",
+        NoticeKind::ChannelBroken => "a channel is broken",
+        NoticeKind::DetectionBlind => "detection is blind",
+        NoticeKind::DetectionBack => "detection works again",
+        NoticeKind::Test => "a test; nothing is wrong",
+        NoticeKind::Progress => match notice.standing {
+            Standing::Working => "heald is at it",
+            Standing::Asking => "heald asks for consent",
+            Standing::NeedsPerson => "needs a person",
+            Standing::Healed => "repaired and verified",
+            Standing::Over => "over",
+        },
     }
 }
 
@@ -138,13 +223,24 @@ pub fn line(text: &str) -> String {
     shortened(&words.collect::<Vec<_>>().join(" "), LINE_MAX)
 }
 
-fn emoji(kind: NoticeKind) -> &'static str {
-    match kind {
-        NoticeKind::Escalated | NoticeKind::EscalateOnly | NoticeKind::StandsBack => "🔴",
-        NoticeKind::StillFiring | NoticeKind::AlertsLost | NoticeKind::FiresAnew => "🟠",
+fn emoji(notice: &Notice) -> &'static str {
+    match notice.kind {
+        NoticeKind::Escalated
+        | NoticeKind::EscalateOnly
+        | NoticeKind::StandsBack
+        | NoticeKind::Unacknowledged
+        | NoticeKind::Storm
+        | NoticeKind::DetectionBlind => "🔴",
+        NoticeKind::StillFiring | NoticeKind::AlertsLost | NoticeKind::FiresAnew | NoticeKind::ChannelBroken => "🟠",
         NoticeKind::AlertWithoutSymptom | NoticeKind::OutOfSight | NoticeKind::ApprovalNeeded => "🟡",
-        NoticeKind::WouldAct | NoticeKind::LeftAlone => "🔵",
-        NoticeKind::Healed | NoticeKind::Over => "🟢",
+        NoticeKind::WouldAct | NoticeKind::LeftAlone | NoticeKind::Digest | NoticeKind::Test => "🔵",
+        NoticeKind::Healed | NoticeKind::Over | NoticeKind::DetectionBack => "🟢",
+        NoticeKind::Progress => match notice.standing {
+            Standing::Working => "🔧",
+            Standing::Asking => "🟡",
+            Standing::NeedsPerson => "🔴",
+            Standing::Healed | Standing::Over => "🟢",
+        },
     }
 }
 
@@ -166,15 +262,9 @@ fn push(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-fn fact(text: &mut String, name: &str, value: &str) {
-    // Writing to a String can't fail.
-    let _ = writeln!(text, "{name:<10}{value}");
-}
-
 /// A section keeps its lines: commands are copied from it.
 fn indented(body: &str) -> String {
-    let clean: String = body.chars().filter(|c| matches!(c, '\n' | '\t') || !is_control(*c)).collect();
-    shortened(&clean, SECTION_MAX).lines().fold(String::new(), |mut text, line| {
+    body.lines().fold(String::new(), |mut text, line| {
         if !line.trim().is_empty() {
             text.push_str("  ");
             text.push_str(line.trim_end());

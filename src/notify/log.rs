@@ -19,12 +19,18 @@ pub fn tell(notice: &Notice) {
                 reason = notice.reason.as_str(),
                 attempts = notice.attempts,
                 "{}",
-                card::headline(notice.kind)
+                card::headline(notice)
             )
         };
     }
     match notice.kind {
-        NoticeKind::Escalated | NoticeKind::EscalateOnly | NoticeKind::StandsBack => line!(error),
+        NoticeKind::Escalated
+        | NoticeKind::EscalateOnly
+        | NoticeKind::StandsBack
+        | NoticeKind::Unacknowledged
+        | NoticeKind::Storm
+        | NoticeKind::ChannelBroken
+        | NoticeKind::DetectionBlind => line!(error),
         NoticeKind::AlertsLost
         | NoticeKind::FiresAnew
         | NoticeKind::StillFiring
@@ -34,6 +40,12 @@ pub fn tell(notice: &Notice) {
         | NoticeKind::AlertWithoutSymptom => {
             line!(warn)
         }
-        NoticeKind::Healed | NoticeKind::WouldAct | NoticeKind::Over => line!(info),
+        NoticeKind::Healed
+        | NoticeKind::WouldAct
+        | NoticeKind::Over
+        | NoticeKind::Progress
+        | NoticeKind::Digest
+        | NoticeKind::DetectionBack
+        | NoticeKind::Test => line!(info),
     }
 }

@@ -1,26 +1,42 @@
 //! TELL: what heald has to say to people, on every channel.
 //!
 //! [`card`] makes the words once for all of them; a channel only carries them.
-//! Nothing here remembers anything: the journal holds what is still to be told,
-//! and asks again when no channel took it.
+//! Nothing here remembers anything: what is still to be told, to whom, and when to try
+//! again is decided in `domain/` and kept in the journal. One [`Post`] is one try.
 
+pub mod answer;
+pub mod button;
 pub mod card;
 mod log;
-mod webhook;
+pub mod sample;
+pub mod webhook;
 
-pub use webhook::Webhook;
+use crate::domain::notice::{Again, Delivery, Notice, Post};
+use answer::{Failure, Posted};
+use std::collections::BTreeMap;
 
-use crate::domain::notice::{Delivery, Notice};
+pub use log::NAME as LOG;
 
-/// The channels that are configured.
-#[derive(Clone, Debug, Default)]
+/// The channels that are configured, by the names that the configuration gives them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    pub webhook: Option<Webhook>,
+    pub channels: BTreeMap<String, Kind>,
 }
 
-#[derive(Clone, Debug)]
+/// What a channel is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Webhook(webhook::Settings),
+}
+
+#[derive(Debug)]
 pub struct Notifier {
-    webhook: Option<webhook::Channel>,
+    channels: BTreeMap<String, Channel>,
+}
+
+#[derive(Debug)]
+enum Channel {
+    Webhook(webhook::Channel),
 }
 
 // === impl Notifier ===
@@ -29,24 +45,60 @@ impl Notifier {
     /// # Errors
     /// A channel's settings can't work; the text says which and why.
     pub fn new(settings: Settings) -> Result<Self, String> {
-        Ok(Self { webhook: settings.webhook.map(webhook::Channel::new).transpose()? })
+        let made = settings.channels.into_iter().map(|(name, kind)| {
+            let channel = Channel::new(kind).map_err(|why| format!("channel {name}: {why}"))?;
+            Ok((name, channel))
+        });
+        Ok(Self { channels: made.collect::<Result<_, String>>()? })
+    }
+
+    /// One try on one channel.
+    pub async fn post(&self, post: Post) -> Delivery {
+        let told = match self.channels.get(&post.channel) {
+            _ if post.channel == LOG => {
+                log::tell(&post.notice);
+                Ok(Posted::default())
+            }
+            Some(channel) => channel.post(&post).await,
+            None => Err(Failure::never("no such channel is configured any more")),
+        };
+        let channel = post.channel;
+        match told {
+            Ok(Posted { thread }) => Delivery { channel, error: None, again: Again::Soon, thread: thread.or(post.thread) },
+            Err(Failure { why, again }) => {
+                tracing::warn!(incident = post.notice.incident.0, channel, error = why.as_str(), "notice not delivered");
+                Delivery { channel, error: Some(why), again, thread: post.thread }
+            }
+        }
     }
 
     /// Tells on every channel and says how each took it.
-    ///
-    /// The log always gets its line, but it counts as a channel only where there
-    /// is no other: a line that nobody reads must not end the attempts to reach
-    /// somebody.
     pub async fn tell(&self, notice: Notice) -> Vec<Delivery> {
         log::tell(&notice);
-        let Some(webhook) = &self.webhook else {
-            return vec![Delivery { channel: log::NAME.to_owned(), error: None }];
-        };
-        let error = webhook.tell(&notice).await.err();
-        if let Some(error) = &error {
-            tracing::warn!(incident = notice.incident.0, channel = webhook::NAME, error = error.as_str(), "notice not delivered");
+        if self.channels.is_empty() {
+            return vec![Delivery::taken(LOG)];
         }
-        vec![Delivery { channel: webhook::NAME.to_owned(), error }]
+        let mut told = Vec::new();
+        for channel in self.channels.keys() {
+            told.push(self.post(Post { channel: channel.clone(), notice: notice.clone(), thread: None }).await);
+        }
+        told
+    }
+}
+
+// === impl Channel ===
+
+impl Channel {
+    fn new(kind: Kind) -> Result<Self, String> {
+        Ok(match kind {
+            Kind::Webhook(settings) => Self::Webhook(webhook::Channel::new(settings)?),
+        })
+    }
+
+    async fn post(&self, post: &Post) -> Result<Posted, Failure> {
+        match self {
+            Self::Webhook(channel) => channel.post(post).await,
+        }
     }
 }
 

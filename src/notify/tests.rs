@@ -1,10 +1,7 @@
 //! The wording, and the webhook against a receiver on loopback.
 
 use super::*;
-use crate::domain::id::{IncidentId, PlaybookId};
 use crate::domain::notice::NoticeKind;
-use crate::domain::playbook::Severity;
-use crate::domain::time::Time;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use std::collections::VecDeque;
@@ -12,39 +9,31 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn notice(kind: NoticeKind) -> Notice {
-    Notice {
-        incident: IncidentId(17),
-        kind,
-        playbook: PlaybookId::from("systemd-unit-failed"),
-        title: "A systemd unit failed".to_owned(),
-        severity: Some(Severity::P1),
-        target: "unit web.service".to_owned(),
-        host: "web-1".to_owned(),
-        summary: "web.service entered the state failed".to_owned(),
-        opened: Time(1_795_312_021_742),
-        at: Time(1_795_312_744_999),
-        reason: "attempts used up: 3 of 3".to_owned(),
-        attempts: 3,
-        manual_fix: Some("Look at the journal:\n\n    journalctl -u web.service -n 50\n".to_owned()),
-        debug_prompt: Some("Why does web.service fail?".to_owned()),
-        runbook_url: Some("https://runbooks.example/web".to_owned()),
-    }
+    sample::notice(kind)
 }
 
 #[test]
 fn an_escalation_says_all_that_a_person_needs() {
     let expected = "\
-🔴 P1 unit web.service on web-1: needs a person
+🔴 P1 SystemdUnitFailed unit web.service on web-1: needs a person
 
 A systemd unit failed
 \"web.service entered the state failed\"
 
 Since     2026-11-22T01:47:01.742Z (12m3s)
-Tried     3 attempts
+Did       3 attempts
+Verified  http get http://127.0.0.1:8080/: status 502
 Why       attempts used up: 3 of 3
+Budget    2 of 5 per 10m
+Respond   by 2026-11-22T02:02:01.742Z
+Next      level 3 is told at 2026-11-22T02:09:04.999Z unless somebody acknowledges
+Times     4 in 30 days
 Playbook  systemd-unit-failed
 Incident  17, see: heald incidents 17
 Runbook   https://runbooks.example/web
+Rule      http://prometheus.example:9090/graph?g0.expr=up&g0.tab=1
+Silence   http://alertmanager.example:9093/#/silences/new?filter=%7Balertname%3D%22SystemdUnitFailed%22%7D
+Dashboard https://grafana.example/d/heald?var-incident=17
 
 Manual fix
   Look at the journal:
@@ -59,14 +48,21 @@ Debug prompt
 
 #[test]
 fn what_is_missing_leaves_no_hole() {
-    let mut bare = notice(NoticeKind::Healed);
-    bare.severity = None;
-    bare.summary.clear();
-    bare.attempts = 1;
-    (bare.manual_fix, bare.debug_prompt, bare.runbook_url) = (Some(" \n".to_owned()), None, None);
-    let text = card::text(&bare);
-    assert!(text.starts_with("🟢 unit web.service on web-1: repaired and verified\n\nA systemd unit failed\n\nSince "), "{text}");
-    assert!(text.ends_with("Tried     1 attempt\nWhy       attempts used up: 3 of 3\nPlaybook  systemd-unit-failed\nIncident  17, see: heald incidents 17\n"), "{text}");
+    let house = Notice::of_house(NoticeKind::Healed, "web-1", "", "all probes pass", notice(NoticeKind::Healed).at);
+    let manual_fix = Some(" \n".to_owned());
+    let bare = Notice { severity: None, target: "unit web.service".to_owned(), attempts: 1, manual_fix, ..house };
+    let expected = "\
+🟢 unit web.service on web-1: repaired and verified
+
+heald itself
+
+Since     2026-11-22T01:59:04.999Z (0s)
+Did       1 attempt
+Why       all probes pass
+Playbook  heald
+Incident  0, see: heald incidents 0
+";
+    assert_eq!(card::text(&bare), expected);
 }
 
 #[test]
@@ -77,8 +73,8 @@ fn an_alerts_text_stays_text() {
     hostile.runbook_url = Some("javascript:alert(1)".to_owned());
     let text = card::text(&hostile);
     assert!(text.contains("\"a [2J b xxx"), "{text}");
-    assert!(text.starts_with("🔴 P1 unit a forged: line on web-1"), "{text}");
-    assert!(text.len() < 2_000, "{} bytes", text.len());
+    assert!(text.starts_with("🔴 P1 SystemdUnitFailed unit a forged: line on web-1"), "{text}");
+    assert!(text.len() < 2_500, "{} bytes", text.len());
     let json = serde_json::to_value(card::card(&hostile)).unwrap();
     assert_eq!(json["runbook_url"], serde_json::Value::Null, "only http and https become links");
     assert_eq!(json["text"], text);
@@ -124,16 +120,18 @@ impl Receiver {
 }
 
 fn notifier(url: &str) -> Notifier {
-    let waits = vec![Duration::from_millis(1); 3];
-    let webhook = Webhook { waits, ..Webhook::new(url, Some("canary-bearer".to_owned())) };
-    Notifier::new(Settings { webhook: Some(webhook) }).unwrap()
+    let webhook = Kind::Webhook(webhook::Settings::new(url, Some("canary-bearer".to_owned())));
+    Notifier::new(Settings { channels: [("hook".to_owned(), webhook)].into() }).unwrap()
+}
+
+async fn post(notifier: &Notifier, kind: NoticeKind) -> Delivery {
+    notifier.post(Post { channel: "hook".to_owned(), notice: notice(kind), thread: None }).await
 }
 
 #[tokio::test]
 async fn the_webhook_carries_facts_and_text() {
     let (receiver, url) = Receiver::open(&[]).await;
-    let told = notifier(&url).tell(notice(NoticeKind::Escalated)).await;
-    assert_eq!(told, [Delivery { channel: "webhook".to_owned(), error: None }]);
+    assert_eq!(post(&notifier(&url), NoticeKind::Escalated).await, Delivery::taken("hook"));
     let (headers, json) = receiver.got.lock().unwrap().remove(0);
     assert_eq!(headers["authorization"], "Bearer canary-bearer");
     assert_eq!(headers["idempotency-key"], "web-1/17/escalated/3");
@@ -151,24 +149,21 @@ async fn the_webhook_carries_facts_and_text() {
 }
 
 #[tokio::test]
-async fn what_passes_is_tried_again_and_what_does_not_is_not() {
-    let cases: [(&[Answer], usize, Option<&str>); 6] = [
-        (&[(500, None), (503, None), (429, Some("0"))], 4, None),
-        (&[(502, None); 9], 4, Some("the receiver answered 502 Bad Gateway (after 4 tries)")),
-        (&[(404, None)], 1, Some("the receiver answered 404 Not Found")),
-        (&[(401, None)], 1, Some("the receiver answered 401")),
-        (&[(302, None)], 1, Some("the receiver answered 302 Found")),
-        (&[(429, Some("31"))], 1, Some("the receiver answered 429 Too Many Requests, and asks to wait 31s")),
+async fn an_answer_says_whether_another_try_may_do_better() {
+    let cases: [(Answer, &str, Again); 7] = [
+        ((500, None), "500 Internal Server Error", Again::Soon),
+        ((503, Some("7")), "503 Service Unavailable", Again::After(Duration::from_secs(7))),
+        ((429, Some("31")), "429 Too Many Requests", Again::After(Duration::from_secs(31))),
+        ((408, None), "408 Request Timeout", Again::Soon),
+        ((404, None), "404 Not Found", Again::Never),
+        ((401, Some("1")), "401 Unauthorized", Again::Never),
+        ((302, None), "302 Found", Again::Never),
     ];
-    for (answers, tries, error) in cases {
-        let (receiver, url) = Receiver::open(answers).await;
-        let told = notifier(&url).tell(notice(NoticeKind::Healed)).await;
-        assert_eq!(receiver.tries(), tries, "{answers:?}");
-        match (error, &told[0].error) {
-            (None, None) => {}
-            (Some(wanted), Some(got)) => assert!(got.contains(wanted), "{got}"),
-            (wanted, got) => panic!("{answers:?}: {got:?} instead of {wanted:?}"),
-        }
+    for (answer, why, again) in cases {
+        let (receiver, url) = Receiver::open(&[answer]).await;
+        let told = post(&notifier(&url), NoticeKind::Healed).await;
+        assert_eq!(told, Delivery::failed("hook", format!("the receiver answered {why}"), again));
+        assert_eq!(receiver.tries(), 1, "the next try is the outbox's matter");
     }
 }
 
@@ -176,19 +171,14 @@ async fn what_passes_is_tried_again_and_what_does_not_is_not() {
 async fn no_secret_reaches_an_error() {
     let (_, url) = Receiver::open(&[]).await;
     let gone = url.replace("127.0.0.1", "127.0.0.2");
-    let told = notifier(&gone).tell(notice(NoticeKind::Over)).await;
-    let error = told[0].error.clone().unwrap();
-    assert!(error.starts_with("no connection") && error.ends_with("(after 4 tries)"), "{error}");
-    let bad = Notifier::new(Settings { webhook: Some(Webhook::new("ftp://canary@x/canary", None)) }).unwrap_err();
+    let error = post(&notifier(&gone), NoticeKind::Over).await.error.unwrap();
+    assert!(error.starts_with("no connection"), "{error}");
+    let bad = Kind::Webhook(webhook::Settings::new("ftp://canary@x/canary", None));
+    let bad = Notifier::new(Settings { channels: [("hook".to_owned(), bad)].into() }).unwrap_err();
+    assert!(bad.starts_with("channel hook: "), "{bad}");
     for shown in [error, bad, format!("{:?}", notifier(&url))] {
         assert!(!shown.contains("canary"), "{shown}");
     }
-}
-
-#[tokio::test]
-async fn the_log_is_a_channel_only_where_there_is_no_other() {
-    let told = Notifier::new(Settings::default()).unwrap().tell(notice(NoticeKind::Escalated)).await;
-    assert_eq!(told, [Delivery { channel: "log".to_owned(), error: None }]);
 }
 
 #[derive(Clone, Default)]

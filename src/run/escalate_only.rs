@@ -50,6 +50,9 @@ fn refuse(request: Request, reason: &str, host: &str) {
         Request::Reload(reload) => drop(reload.reply.send(Err(error()))),
         Request::Order { reply, .. } => drop(reply.send(Err(OrderError::Unavailable(error())))),
         Request::Explain { reply, .. } => drop(reply.send(Err(OrderError::Unavailable(error())))),
+        Request::RefusedInChat { reply, .. } => drop(reply.send(())),
+        Request::Heard { reply, .. } => drop(reply.send(None)),
+        Request::OnCall { reply } => drop(reply.send(Vec::new())),
         Request::Incidents { reply } => drop(reply.send(Vec::new())),
         Request::Incident { reply, .. } => drop(reply.send(None)),
         Request::Events { reply, .. } => drop(reply.send(Vec::new())),
@@ -80,7 +83,7 @@ mod tests {
         let tries = AtomicU32::new(0);
         let tell = || async {
             let failed = tries.fetch_add(1, Ordering::SeqCst) < 3;
-            vec![Delivery { channel: "webhook".to_owned(), error: failed.then(|| "no connection".to_owned()) }]
+            vec![Delivery { error: failed.then(|| "no connection".to_owned()), ..Delivery::taken("webhook") }]
         };
         insist(tell).await;
         assert_eq!(tries.load(Ordering::SeqCst), 4);

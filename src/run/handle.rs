@@ -6,6 +6,7 @@ use super::view::{EventView, Explanation, IncidentView, Status};
 use crate::domain::alert::{Alert, Labels, ListedAlert};
 use crate::domain::id::{IncidentId, PlaybookId, Seq};
 use crate::domain::target::Target;
+use crate::domain::time::Time;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -115,6 +116,23 @@ pub enum PersonOrder {
         #[serde(default)]
         why: String,
     },
+    /// Somebody is at it: the climb to the next level stops until `for_` is over (the configuration's where None).
+    Ack {
+        incident: IncidentId,
+        #[serde(rename = "for", default)]
+        for_: Option<crate::domain::time::Span>,
+    },
+    /// In Alertmanager, by the labels of the incident's alert.
+    Silence {
+        incident: IncidentId,
+        #[serde(rename = "for")]
+        for_: crate::domain::time::Span,
+    },
+    /// A playbook by hand, through the same guards, as if an alert with these labels fired.
+    Run {
+        playbook: PlaybookId,
+        labels: Labels,
+    },
     /// `for_`: `None` until closed by a person.
     OpenBreaker {
         playbook: PlaybookId,
@@ -128,6 +146,27 @@ pub enum PersonOrder {
         playbook: PlaybookId,
         target: Target,
     },
+}
+
+/// How an order came from a chat: so that none is carried out twice, and none that was meant for something else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Letter {
+    /// The channel's name in the configuration.
+    pub channel: String,
+    /// The chat's own number of the message. Those up to the last one on disk are not carried out again.
+    pub offset: Option<i64>,
+    pub button: Option<PressedButton>,
+}
+
+/// What a button was made for. It works once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PressedButton {
+    pub tag: String,
+    /// Of the question that it answers; 0 where it answers none.
+    pub attempt: u32,
+    /// The digest of the plan that was asked about ([`crate::domain::notice::Question::digest`]).
+    pub plan: [u8; 8],
+    pub expires: Time,
 }
 
 /// What would be done, and why, or why not.
@@ -162,7 +201,21 @@ pub(super) enum Request {
     Order {
         order: PersonOrder,
         by: String,
+        letter: Option<Letter>,
         reply: oneshot::Sender<Result<String, OrderError>>,
+    },
+    RefusedInChat {
+        channel: String,
+        who: String,
+        what: String,
+        reply: oneshot::Sender<()>,
+    },
+    Heard {
+        channel: String,
+        reply: oneshot::Sender<Option<i64>>,
+    },
+    OnCall {
+        reply: oneshot::Sender<Vec<String>>,
     },
     /// The loop's own: what Alertmanager lists.
     Listed {
@@ -230,7 +283,39 @@ impl Handle {
     /// # Errors
     /// Why it can't be done.
     pub async fn order(&self, order: PersonOrder, by: String) -> Result<String, OrderError> {
-        self.ask(|reply| Request::Order { order, by, reply }).await?
+        self.ask(|reply| Request::Order { order, by, letter: None, reply }).await?
+    }
+
+    /// As [`Handle::order`], from a chat.
+    ///
+    /// # Errors
+    /// Why it can't be done; a button also where it was used before, is over, or was made for another question.
+    pub async fn order_by_letter(&self, order: PersonOrder, by: String, letter: Letter) -> Result<String, OrderError> {
+        self.ask(|reply| Request::Order { order, by, letter: Some(letter), reply }).await?
+    }
+
+    /// Somebody in a chat was refused: for the journal and the metrics.
+    ///
+    /// # Errors
+    /// The loop is gone or does not answer.
+    pub async fn refused_in_chat(&self, channel: String, who: String, what: String) -> Result<(), Unavailable> {
+        self.ask(|reply| Request::RefusedInChat { channel, who, what, reply }).await
+    }
+
+    /// The chat's number of the last message whose order is on disk.
+    ///
+    /// # Errors
+    /// The loop is gone or does not answer.
+    pub async fn heard(&self, channel: String) -> Result<Option<i64>, Unavailable> {
+        self.ask(|reply| Request::Heard { channel, reply }).await
+    }
+
+    /// Who is on duty now, by level, one line each.
+    ///
+    /// # Errors
+    /// The loop is gone or does not answer.
+    pub async fn on_call(&self) -> Result<Vec<String>, Unavailable> {
+        self.ask(|reply| Request::OnCall { reply }).await
     }
 
     /// Answers once it is in force: whatever is decided from then on goes by it.

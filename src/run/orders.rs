@@ -21,10 +21,13 @@ impl<W: World> Driver<W> {
             Request::Listed { answer } => self.listed(answer, round),
             Request::Reload(reload) => self.reloads.push(reload),
             Request::AlertsLost { why } => self.tell_house(NoticeKind::AlertsLost, "alerts did not reach heald", &why),
-            Request::Order { order, by, reply } => {
+            Request::Order { order, by, letter: _, reply } => {
                 let answer = self.order(order, &by, round);
                 round.replies.push(Reply::Order(reply, answer));
             }
+            Request::RefusedInChat { reply, .. } => drop(reply.send(())),
+            Request::Heard { reply, .. } => drop(reply.send(None)),
+            Request::OnCall { reply } => drop(reply.send(Vec::new())),
             Request::Explain { question, reply } => self.explain(question, reply),
             Request::Seen { question, seen, reply } => drop(reply.send(self.explanation(&question, Some(*seen)))),
             Request::Status { reply } => drop(reply.send(self.status())),
@@ -131,6 +134,9 @@ impl<W: World> Driver<W> {
             PersonOrder::Deny { incident, why } => {
                 self.person(incident, Signal::Deny { by: by.to_owned(), why }, now, round)?;
                 Ok(format!("incident {incident}: denied by {by}; it is a person's turn"))
+            }
+            PersonOrder::Ack { .. } | PersonOrder::Silence { .. } | PersonOrder::Run { .. } => {
+                Err(OrderError::Refused("not yet".to_owned()))
             }
             PersonOrder::OpenBreaker { playbook, target, for_, why } => {
                 self.known(&playbook).map_err(OrderError::Refused)?;

@@ -5,7 +5,7 @@ use crate::domain::decide::{Effect, Signal};
 use crate::domain::guard::Permit;
 use crate::domain::id::IncidentId;
 use crate::domain::look::{AlertSight, LookHow, Observation, TargetState};
-use crate::domain::notice::{Delivery, NoticeKind};
+use crate::domain::notice::{Again, Delivery, NoticeKind};
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{PlannedStep, Section};
 use crate::telemetry::Telemetry;
@@ -86,7 +86,7 @@ impl<W: World> Performer<W> {
                 let telemetry = self.telemetry.clone();
                 let voices = Arc::clone(&self.voices);
                 let kind = notice.kind;
-                let failed = |why: &str| vec![Delivery { channel: "all".to_owned(), error: Some(why.to_owned()) }];
+                let failed = |why: &str| vec![Delivery::failed("all", why, Again::Soon)];
                 let broken = Signal::Told { notice: kind, deliveries: failed(BROKEN) };
                 self.spawn(incident, Token::Tell(kind), broken, async move {
                     // The semaphore is never closed. Waiting for it is no fault of a channel.
@@ -237,7 +237,6 @@ pub(super) fn blind(why: &str) -> Observation {
 mod tests {
     use super::*;
     use crate::domain::alert::ListedAlert;
-    use crate::domain::id::PlaybookId;
     use crate::domain::notice::Notice;
     use crate::domain::plan::PlannedProbe;
     use crate::domain::time::Time;
@@ -286,23 +285,8 @@ mod tests {
     }
 
     fn notice(incident: u64) -> Notice {
-        Notice {
-            incident: IncidentId(incident),
-            kind: NoticeKind::Escalated,
-            playbook: PlaybookId::from("web-down"),
-            title: String::new(),
-            severity: None,
-            target: String::new(),
-            host: String::new(),
-            summary: String::new(),
-            opened: Time(0),
-            at: Time(0),
-            reason: String::new(),
-            attempts: 0,
-            manual_fix: None,
-            debug_prompt: None,
-            runbook_url: None,
-        }
+        let house = Notice::of_house(NoticeKind::Escalated, "web-1", "", "", Time(0));
+        Notice { incident: IncidentId(incident), ..house }
     }
 
     #[tokio::test(start_paused = true)]

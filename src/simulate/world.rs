@@ -259,7 +259,7 @@ impl World for SimWorld {
                 scene.people.call(now, service);
             }
         });
-        vec![Delivery { channel: "people".to_owned(), error: None }]
+        vec![Delivery::taken("people")]
     }
 
     async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {

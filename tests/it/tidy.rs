@@ -13,17 +13,22 @@ const TABLE: &[(&str, &[&str])] = &[
     ("collect", &["domain", "link"]),
     ("action", &["domain", "link"]),
     ("probe", &["domain", "link"]),
-    ("notify", &["domain"]),
+    ("notify", &["domain", "link"]),
     ("store", &["domain"]),
     ("yaml", &["domain"]),
     ("book", &["domain", "action", "probe", "yaml"]),
-    ("run", &["domain", "store", "telemetry"]),
+    ("review", &["domain"]),
+    ("run", &["domain", "review", "store", "telemetry"]),
     ("real_world", &["domain", "run", "book", "link", "action", "probe", "notify", "telemetry"]),
     ("simulate", &["domain", "run", "store", "telemetry", "yaml"]),
     ("ingest", &["domain", "run", "telemetry"]),
     ("console", &["domain", "run", "store", "telemetry"]),
+    ("chat", &["domain", "run", "link", "notify", "telemetry"]),
     ("telemetry", &[]),
-    ("config", &["domain", "link", "action", "probe", "notify", "store", "ingest", "collect", "book", "yaml", "telemetry"]),
+    (
+        "config",
+        &["domain", "link", "action", "probe", "notify", "store", "ingest", "chat", "collect", "book", "yaml", "telemetry"],
+    ),
 ];
 /// These see everything.
 const TOP: &[&str] = &["app", "cli", "lib", "main"];

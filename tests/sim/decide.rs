@@ -370,7 +370,7 @@ impl Run {
                 Effect::Act { section, index, permit, .. } => self.acting = Some((permit.attempt(), section, index)),
                 Effect::Tell(notice) => {
                     let error = self.rng.percent(20).then(|| "?".to_owned());
-                    let deliveries = vec![Delivery { channel: "log".to_owned(), error }];
+                    let deliveries = vec![Delivery { error, ..Delivery::taken("log") }];
                     self.send(Signal::Told { notice: notice.kind, deliveries });
                 }
             }

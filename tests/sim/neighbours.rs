@@ -96,7 +96,7 @@ impl World for Nodes {
 
     async fn tell(&self, notice: Notice) -> Vec<Delivery> {
         self.told.lock().unwrap().push(notice);
-        vec![Delivery { channel: "chat".to_owned(), error: None }]
+        vec![Delivery::taken("chat")]
     }
 
     fn admit(&self, _: &PlannedStep) -> Result<(), String> {

@@ -92,7 +92,7 @@ impl World for Service {
     }
 
     async fn tell(&self, _: Notice) -> Vec<Delivery> {
-        vec![Delivery { channel: "chat".to_owned(), error: None }]
+        vec![Delivery::taken("chat")]
     }
 
     fn admit(&self, _: &PlannedStep) -> Result<(), String> {

@@ -113,7 +113,7 @@ impl World for Seat {
         self.host.lock().unwrap().told.push(told);
         tokio::time::sleep(Duration::from_millis(300)).await;
         self.alive().await;
-        vec![Delivery { channel: "chat".to_owned(), error }]
+        vec![Delivery { error, ..Delivery::taken("chat") }]
     }
 
     async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {

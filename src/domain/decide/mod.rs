@@ -10,7 +10,7 @@ use super::guard::{Facts, Guard, Permit};
 use super::id::{AttemptId, Fingerprint};
 use super::incident::{Escalation, Incident, IncidentEvent, Outcome, Phase};
 use super::look::{AlertQuery, Evidence, LookHow, LookOrder, Observation};
-use super::notice::{Delivery, Notice, NoticeKind};
+use super::notice::{Delivery, Notice, NoticeKind, Standing};
 use super::outcome::Acted;
 use super::plan::{Binding, Plan, PlannedStep, Section};
 use super::target::Target;
@@ -283,20 +283,35 @@ impl Draft<'_> {
         let fill = |text: &String| super::template::render(text, &context).unwrap_or_else(|_| text.clone());
         Notice {
             incident: incident.id,
+            number: 0,
             kind,
+            standing: Standing::Working,
             playbook: playbook.id.clone(),
             title: playbook.title.clone(),
             severity: playbook.severity,
             target: incident.target().map_or_else(|| alertname.to_owned(), ToString::to_string),
             host: self.facts.host.to_owned(),
+            alertname: alertname.to_owned(),
             summary: annotations.get("summary").cloned().unwrap_or_else(|| alertname.to_owned()),
             opened: incident.opened,
             at: self.now,
             reason: reason.to_owned(),
+            class: playbook.class,
             attempts: incident.attempts,
+            level: 1,
+            verified: None,
+            budget_left: None,
+            next: None,
+            acknowledged: None,
+            respond_by: None,
+            question: None,
+            times: 0,
             manual_fix: playbook.manual_fix.as_ref().map(fill),
             debug_prompt: playbook.debug_prompt.as_ref().map(fill),
             runbook_url: annotations.get("runbook_url").filter(|url| url.starts_with("https://")).cloned(),
+            dashboard_url: None,
+            silence_url: None,
+            generator_url: None,
         }
     }
 }

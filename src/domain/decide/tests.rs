@@ -359,7 +359,7 @@ impl Bench {
             }
             Effect::Tell(notice) => {
                 self.line(&format!("→ tell {}: {}", notice.kind.label(), notice.reason));
-                let deliveries = vec![Delivery { channel: "log".to_owned(), error: None }];
+                let deliveries = vec![Delivery::taken("log")];
                 self.signal(Signal::Told { notice: notice.kind, deliveries });
             }
         }

@@ -1,6 +1,6 @@
 //! A loop for the tests of those who only know the [`Handle`]: it remembers what it was given and answers what it was told to.
 
-use super::{Handle, INBOX, OrderError, PersonOrder, Question, Receipt, Request, Unavailable};
+use super::{Handle, INBOX, Letter, OrderError, PersonOrder, Question, Receipt, Request, Unavailable};
 use crate::domain::alert::Alert;
 use crate::domain::id::{IncidentId, Seq};
 use crate::run::view::{EventView, Explanation, IncidentView, Status};
@@ -18,6 +18,11 @@ pub(crate) struct FakeLoop {
 pub(crate) struct FakeState {
     pub delivered: Vec<Alert>,
     pub orders: Vec<(PersonOrder, String)>,
+    pub letters: Vec<Letter>,
+    /// Who was refused in a chat: channel, who, what.
+    pub refused: Vec<(String, String, String)>,
+    /// What the chat's last message on disk was.
+    pub heard: Option<i64>,
     pub incidents: Vec<IncidentView>,
     pub events: Vec<EventView>,
     pub unavailable: Option<Unavailable>,
@@ -66,14 +71,25 @@ fn answer(state: &mut FakeState, request: Request) {
             }
             let _ = reply.send(answer);
         }
-        Request::Order { order, by, reply } => {
+        Request::Order { order, by, letter, reply } => {
             state.orders.push((order, by));
+            state.letters.extend(letter);
             let _ = reply.send(state.order_error.clone().map_or_else(|| Ok("done".to_owned()), Err));
         }
         Request::Reload(reload) => {
             let _ = reload.reply.send(Ok(()));
         }
         Request::AlertsLost { why } => state.lost.push(why),
+        Request::RefusedInChat { channel, who, what, reply } => {
+            state.refused.push((channel, who, what));
+            let _ = reply.send(());
+        }
+        Request::Heard { reply, .. } => {
+            let _ = reply.send(state.heard);
+        }
+        Request::OnCall { reply } => {
+            let _ = reply.send(vec!["level 2: ann".to_owned()]);
+        }
         Request::Listed { .. } | Request::Seen { .. } => {}
         Request::Explain { question, reply } => {
             state.questions.push(question);
