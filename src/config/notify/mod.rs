@@ -7,6 +7,7 @@ use crate::notify::{Kind, LOG, Settings};
 use crate::yaml::{Fields, File, Node, quote};
 
 mod people;
+mod telegram;
 mod webhook;
 
 /// Names that mean something else in `escalation:`.
@@ -14,6 +15,8 @@ const RESERVED: [&str; 2] = [LOG, "digest"];
 
 pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) -> Settings {
     let mut settings = Settings::default();
+    settings.telegram = fields.fields("telegram").and_then(|fields| telegram::bot(fields, places));
+    let has_bot = fields.has("telegram");
     // Short for a channel of that name.
     if let Some(fields) = fields.fields("webhook")
         && let Some(kind) = webhook::read(fields, places)
@@ -26,7 +29,7 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) ->
             if let Err(why) = sound(&key.name, &settings) {
                 file.refuse(key.at, why);
             }
-            if let Some(kind) = channel(file, node, places) {
+            if let Some(kind) = channel(file, node, places, has_bot) {
                 settings.channels.insert(key.name.clone(), kind);
             }
         }
@@ -39,12 +42,14 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) ->
 }
 
 /// `NAME: { KIND: … }`
-fn channel(file: &File<'_>, node: &Node, places: &Places<'_>) -> Option<Kind> {
+fn channel(file: &File<'_>, node: &Node, places: &Places<'_>, has_bot: bool) -> Option<Kind> {
     let mut fields = Fields::of(file, node)?;
     let kind = if let Some(fields) = fields.fields("webhook") {
         webhook::read(fields, places)
+    } else if let Some(fields) = fields.fields("telegram") {
+        telegram::read(fields, has_bot)
     } else {
-        file.refuse(node.at, "a channel needs its kind: `webhook: { url: … }`");
+        file.refuse(node.at, "a channel needs its kind: `telegram: { chat: … }`, `webhook: { url: … }`");
         None
     };
     fields.end();
