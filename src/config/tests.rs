@@ -11,6 +11,7 @@ use std::path::Path;
 mod guards;
 mod intervals;
 mod people;
+mod telegram;
 
 /// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `control`.
 fn reading(text: &str) -> Result<Settings, Vec<String>> {

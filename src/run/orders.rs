@@ -135,9 +135,10 @@ impl<W: World> Driver<W> {
                 self.person(incident, Signal::Deny { by: by.to_owned(), why }, now, round)?;
                 Ok(format!("incident {incident}: denied by {by}; it is a person's turn"))
             }
-            PersonOrder::Ack { .. } | PersonOrder::Silence { .. } | PersonOrder::Run { .. } => {
-                Err(OrderError::Refused("not yet".to_owned()))
-            }
+            PersonOrder::Ack { .. }
+            | PersonOrder::PausePlaybookOf { .. }
+            | PersonOrder::Silence { .. }
+            | PersonOrder::Run { .. } => Err(OrderError::Refused("not yet".to_owned())),
             PersonOrder::OpenBreaker { playbook, target, for_, why } => {
                 self.known(&playbook).map_err(OrderError::Refused)?;
                 listed(&self.config.in_force.allow, &target).map_err(OrderError::Refused)?;
