@@ -170,7 +170,7 @@ async fn a_press_that_is_not_allowed_is_answered_and_changes_nothing() {
     let scene = Scene::start().await;
     let message = scene.asks(NoticeKind::ApprovalNeeded).await;
     let data = scene.server.said(OPS)[0].keyboard[0][0].1.clone();
-    let forged = format!("A{}", &data[1..]);
+    let forged = format!("B{}", &data[1..]);
     let cases = [
         (STRANGER, OPS, data.as_str(), "heald does not know you; your number is 666"),
         (VIEWER, OPS, &data, "Approve needs the role approve; yours is view"),
