@@ -128,12 +128,30 @@ fn mistakes_are_named_with_their_place() {
             "heald.yaml:1:39: a secret does not belong into this file: `bearer`",
         ),
         ("notify: { telegram: {} }", "heald.yaml:1:21: key `token_file` is missing"),
+        (
+            "notify: { pager: {} }",
+            "heald.yaml:1:11: unknown key `pager`; known are telegram, webhook, channels, heartbeat, people",
+        ),
+        (
+            "notify: { channels: { digest: { webhook: { url: 'http://h' } } } }",
+            "heald.yaml:1:23: \"digest\" can't be a channel's name: it means something else in `escalation:`",
+        ),
+        (
+            "notify: { channels: { ops: {} } }",
+            "heald.yaml:1:28: a channel needs its kind: `telegram: { chat: … }`, `webhook: { url: … }`",
+        ),
+        ("escalation: { feed: [ops] }", "heald.yaml:1:22: there is no channel \"ops\"; there is none"),
+        (
+            "escalation: { chains: { P0: { levels: [{ to: [] }, { to: [bob] }] } } }",
+            "heald.yaml:1:52: `after` is missing; how long after the level before, such as `after: 5m`\nheald.yaml:1:59: \"bob\" is neither a channel nor a contact; there is none",
+        ),
+        ("escalation: { acknowledge: 5s }", "heald.yaml:1:28: 5s is out of range: 1m to 366d"),
         ("log: { level: verbose }", "heald.yaml:1:15: \"verbose\" is none of error, warn, info, debug, trace"),
         ("log: { format: jsn }", "heald.yaml:1:16: \"jsn\" is none of text, json; did you mean `json`?"),
         ("vars: [a]", "heald.yaml:1:7: a list where a map of keys is expected"),
         (
             "after_care: 5m",
-            "heald.yaml:1:1: unknown key `after_care`; known are web, targets, time_intervals, state, playbooks, host, host_label, guards, systemd, docker, alertmanager, prometheus, vars, overrides, notify, log",
+            "heald.yaml:1:1: unknown key `after_care`; known are web, targets, time_intervals, notify, escalation, alertmanager, state, playbooks, host, host_label, guards, systemd, docker, prometheus, vars, overrides, log",
         ),
         ("playbooks: [q]", "heald.yaml:2:1: key \"playbooks\" occurs twice; first in line 1"),
         ("web: {listen: [}", "heald.yaml:1:15: this is no YAML: mismatched bracket '[' closed by '}'"),

@@ -3,8 +3,9 @@
 use super::read::url;
 use super::secret::Places;
 use crate::chat::People;
-use crate::notify::{Kind, LOG, Settings};
+use crate::notify::{Kind, LOG, Settings, heartbeat};
 use crate::yaml::{Fields, File, Node, quote};
+use std::time::Duration;
 
 mod people;
 mod telegram;
@@ -34,11 +35,21 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) ->
             }
         }
     }
+    settings.heartbeat = fields.fields("heartbeat").and_then(|fields| heartbeat(fields, places));
     if let Some(fields) = fields.fields("people") {
         *people = people::read(&fields);
     }
     fields.end();
     settings
+}
+
+fn heartbeat(mut fields: Fields<'_>, places: &Places<'_>) -> Option<heartbeat::Settings> {
+    let every = fields.span("every", Duration::from_secs(1)..=Duration::from_secs(86_400)).unwrap_or(Duration::from_secs(60));
+    // Such an URL is a secret as often as not.
+    let from_file = places.read(&mut fields, "url_file", "token").map(|secret| secret.reveal().trim().to_owned());
+    let url = if fields.has("url_file") { from_file } else { url(&mut fields) };
+    fields.end();
+    Some(heartbeat::Settings { url: url?, every })
 }
 
 /// `NAME: { KIND: … }`
