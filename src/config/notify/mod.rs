@@ -15,8 +15,8 @@ mod webhook;
 const RESERVED: [&str; 2] = [LOG, "digest"];
 
 pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) -> Settings {
-    let mut settings = Settings::default();
-    settings.telegram = fields.fields("telegram").and_then(|fields| telegram::bot(fields, places));
+    let bot = fields.fields("telegram").and_then(|fields| telegram::bot(fields, places));
+    let mut settings = Settings { telegram: bot, ..Settings::default() };
     let has_bot = fields.has("telegram");
     // Short for a channel of that name.
     if let Some(fields) = fields.fields("webhook")
