@@ -4,6 +4,7 @@ use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Web};
 use super::{escalation, guards, intervals, notify, targets};
 use crate::book::Override;
+use crate::chat::People;
 use crate::domain::escalation::{EscalationPolicy, Watchdog};
 use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
@@ -84,7 +85,8 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
     let web = web(&mut fields, places);
     let targets = fields.fields("targets").map_or_else(AllowList::default, targets::read);
     let intervals = intervals::read(&mut fields);
-    let notify = fields.fields("notify").map(|fields| notify::read(fields, places)).unwrap_or_default();
+    let mut people = People::default();
+    let notify = fields.fields("notify").map(|fields| notify::read(fields, places, &mut people)).unwrap_or_default();
     let escalation = escalation::read(fields.fields("escalation"), &notify, &intervals);
     let alertmanager = fields.fields("alertmanager").map(alertmanager);
     let (alertmanager, watchdog) = alertmanager.map_or((None, None), |(settings, watchdog)| (Some(settings), watchdog));
@@ -106,6 +108,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         vars: fields.values("vars").unwrap_or_default(),
         overrides: overrides(&mut fields),
         notify,
+        people,
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
     fields.end();

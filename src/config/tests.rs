@@ -10,6 +10,8 @@ use std::path::Path;
 
 mod guards;
 mod intervals;
+mod people;
+mod telegram;
 
 /// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `control`.
 fn reading(text: &str) -> Result<Settings, Vec<String>> {
@@ -125,12 +127,19 @@ fn mistakes_are_named_with_their_place() {
             "notify: { webhook: { url: 'http://h', bearer: x } }",
             "heald.yaml:1:39: a secret does not belong into this file: `bearer`",
         ),
-        ("notify: { pager: {} }", "heald.yaml:1:11: unknown key `pager`; known are webhook, channels, heartbeat"),
+        ("notify: { telegram: {} }", "heald.yaml:1:21: key `token_file` is missing"),
+        (
+            "notify: { pager: {} }",
+            "heald.yaml:1:11: unknown key `pager`; known are telegram, webhook, channels, heartbeat, people",
+        ),
         (
             "notify: { channels: { digest: { webhook: { url: 'http://h' } } } }",
             "heald.yaml:1:23: \"digest\" can't be a channel's name: it means something else in `escalation:`",
         ),
-        ("notify: { channels: { ops: {} } }", "heald.yaml:1:28: a channel needs its kind: `webhook: { url: … }`"),
+        (
+            "notify: { channels: { ops: {} } }",
+            "heald.yaml:1:28: a channel needs its kind: `telegram: { chat: … }`, `webhook: { url: … }`",
+        ),
         ("escalation: { feed: [ops] }", "heald.yaml:1:22: there is no channel \"ops\"; there is none"),
         ("escalation: { chains: { P0: { levels: [{ to: [] }, { to: [] }] } } }", "heald.yaml:1:52: key `after` is missing"),
         (

@@ -13,6 +13,7 @@ pub mod docker;
 pub mod http;
 pub mod own;
 pub mod systemd;
+pub mod telegram;
 
 /// What actions and probes work with. Made once, shared by all.
 #[derive(Clone, Debug)]

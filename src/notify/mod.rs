@@ -10,6 +10,7 @@ pub mod card;
 pub mod heartbeat;
 mod log;
 pub mod sample;
+pub mod telegram;
 pub mod webhook;
 
 use crate::domain::notice::{Again, Delivery, Post};
@@ -22,6 +23,8 @@ pub use log::{NAME as LOG, tell as note};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     pub channels: BTreeMap<String, Kind>,
+    /// The bot of the channels in Telegram.
+    pub telegram: Option<crate::link::telegram::Settings>,
     /// heald's sign of life for somebody outside.
     pub heartbeat: Option<heartbeat::Settings>,
 }
@@ -41,16 +44,19 @@ pub enum Audience {
 /// What a channel is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
+    Telegram(telegram::Settings),
     Webhook(webhook::Settings),
 }
 
 #[derive(Debug)]
 pub struct Notifier {
     channels: BTreeMap<String, Channel>,
+    telegram: Option<telegram::Bot>,
 }
 
 #[derive(Debug)]
 enum Channel {
+    Telegram(telegram::Channel),
     Webhook(webhook::Channel),
 }
 
@@ -59,6 +65,7 @@ enum Channel {
 impl Kind {
     pub fn audience(&self) -> Audience {
         match self {
+            Self::Telegram(_) => Audience::Chat,
             Self::Webhook(_) => Audience::Program,
         }
     }
@@ -70,11 +77,23 @@ impl Notifier {
     /// # Errors
     /// A channel's settings can't work; the text says which and why.
     pub fn new(settings: Settings) -> Result<Self, String> {
+        let telegram =
+            settings.telegram.as_ref().map(telegram::Bot::new).transpose().map_err(|why| format!("telegram: {why}"))?;
         let made = settings.channels.into_iter().map(|(name, kind)| {
-            let channel = Channel::new(kind).map_err(|why| format!("channel {name}: {why}"))?;
+            let channel = Channel::new(&name, kind, telegram.as_ref()).map_err(|why| format!("channel {name}: {why}"))?;
             Ok((name, channel))
         });
-        Ok(Self { channels: made.collect::<Result<_, String>>()? })
+        let channels = made.collect::<Result<_, String>>()?;
+        Ok(Self { channels, telegram })
+    }
+
+    /// The bot and the chats in which it speaks, for those who listen there; `None` where there is no bot.
+    pub fn telegram(&self) -> Option<(&telegram::Bot, Vec<telegram::Channel>)> {
+        let chats = self.channels.values().filter_map(|channel| match channel {
+            Channel::Telegram(channel) => Some(channel.clone()),
+            _ => None,
+        });
+        Some((self.telegram.as_ref()?, chats.collect()))
     }
 
     /// One try on one channel.
@@ -99,14 +118,18 @@ impl Notifier {
 // === impl Channel ===
 
 impl Channel {
-    fn new(kind: Kind) -> Result<Self, String> {
+    fn new(name: &str, kind: Kind, telegram: Option<&telegram::Bot>) -> Result<Self, String> {
         Ok(match kind {
+            Kind::Telegram(settings) => {
+                Self::Telegram(telegram.ok_or("there is no bot: `notify.telegram` is missing")?.channel(name, &settings))
+            }
             Kind::Webhook(settings) => Self::Webhook(webhook::Channel::new(settings)?),
         })
     }
 
     async fn post(&self, post: &Post) -> Result<Posted, Failure> {
         match self {
+            Self::Telegram(channel) => channel.post(post).await,
             Self::Webhook(channel) => channel.post(post).await,
         }
     }

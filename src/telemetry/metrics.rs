@@ -40,6 +40,7 @@ labels! {
     ByDependency { dependency: Word }
     ByBreaker { playbook: String, target: String }
     ByFrom { from: String }
+    ByChat { channel: String }
     Build { version: Word }
 }
 
@@ -60,6 +61,7 @@ struct Metrics {
     commit: Histogram,
     batch: Histogram,
     notifications: Family<ByChannel, Counter>,
+    chat_refused: Family<ByChat, Counter>,
     heartbeat: Gauge,
     dependencies: Family<ByDependency, Gauge>,
     queue: Gauge,
@@ -176,6 +178,16 @@ impl Telemetry {
         self.0.notifications.get_or_create(&ByChannel { channel: channel.to_owned(), outcome }).inc();
     }
 
+    /// Begins the series of a channel in which people may give orders at 0.
+    pub fn chat(&self, channel: &str) {
+        let _ = self.0.chat_refused.get_or_create(&ByChat { channel: channel.to_owned() });
+    }
+
+    /// Somebody in a chat asked for what they may not.
+    pub fn chat_refused(&self, channel: &str) {
+        self.0.chat_refused.get_or_create(&ByChat { channel: channel.to_owned() }).inc();
+    }
+
     /// Whether a sign of life was given to somebody outside.
     pub fn heartbeat(&self, given: bool) {
         self.0.heartbeat.set(i64::from(given));
@@ -264,6 +276,7 @@ impl Metrics {
                 Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             ),
             notifications: plain(&mut page, "notifications", "Messages to people by channel and outcome"),
+            chat_refused: plain(&mut page, "chat_refused", "Orders and questions in chats that were refused"),
             heartbeat: plain(&mut page, "heartbeat_ok", "1 while signs of life are given to the outside (notify.heartbeat)"),
             dependencies: plain(&mut page, "dependency_up", "What heald stands on: 1 when it answered last"),
             queue: plain(&mut page, "queue_depth", "Requests waiting for the loop"),

@@ -2,18 +2,22 @@
 
 use super::read::url;
 use super::secret::Places;
+use crate::chat::People;
 use crate::notify::{Kind, LOG, Settings, heartbeat};
 use crate::yaml::{Fields, File, Node, quote};
-
 use std::time::Duration;
 
+mod people;
+mod telegram;
 mod webhook;
 
 /// Names that mean something else in `escalation:`.
 const RESERVED: [&str; 2] = [LOG, "digest"];
 
-pub fn read(mut fields: Fields<'_>, places: &Places<'_>) -> Settings {
-    let mut settings = Settings::default();
+pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) -> Settings {
+    let bot = fields.fields("telegram").and_then(|fields| telegram::bot(fields, places));
+    let mut settings = Settings { telegram: bot, ..Settings::default() };
+    let has_bot = fields.has("telegram");
     // Short for a channel of that name.
     if let Some(fields) = fields.fields("webhook")
         && let Some(kind) = webhook::read(fields, places)
@@ -26,12 +30,15 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>) -> Settings {
             if let Err(why) = sound(&key.name, &settings) {
                 file.refuse(key.at, why);
             }
-            if let Some(kind) = channel(file, node, places) {
+            if let Some(kind) = channel(file, node, places, has_bot) {
                 settings.channels.insert(key.name.clone(), kind);
             }
         }
     }
     settings.heartbeat = fields.fields("heartbeat").and_then(|fields| heartbeat(fields, places));
+    if let Some(fields) = fields.fields("people") {
+        *people = people::read(&fields);
+    }
     fields.end();
     settings
 }
@@ -46,12 +53,14 @@ fn heartbeat(mut fields: Fields<'_>, places: &Places<'_>) -> Option<heartbeat::S
 }
 
 /// `NAME: { KIND: … }`
-fn channel(file: &File<'_>, node: &Node, places: &Places<'_>) -> Option<Kind> {
+fn channel(file: &File<'_>, node: &Node, places: &Places<'_>, has_bot: bool) -> Option<Kind> {
     let mut fields = Fields::of(file, node)?;
     let kind = if let Some(fields) = fields.fields("webhook") {
         webhook::read(fields, places)
+    } else if let Some(fields) = fields.fields("telegram") {
+        telegram::read(fields, has_bot)
     } else {
-        file.refuse(node.at, "a channel needs its kind: `webhook: { url: … }`");
+        file.refuse(node.at, "a channel needs its kind: `telegram: { chat: … }`, `webhook: { url: … }`");
         None
     };
     fields.end();
@@ -65,9 +74,13 @@ fn sound(name: &str, settings: &Settings) -> Result<(), String> {
     if settings.channels.contains_key(name) {
         return Err(format!("there are two channels {}", quote(name)));
     }
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if name.is_empty() || name.len() > 32 || !name.chars().all(fits) {
+    if !is_name(name) {
         return Err(format!("{} can't be a channel's name: write at most 32 letters, digits, _ and -", quote(name)));
     }
     Ok(())
+}
+
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    (1..=32).contains(&name.len()) && name.chars().all(fits)
 }
