@@ -9,6 +9,8 @@ pub mod button;
 pub mod card;
 mod log;
 pub mod sample;
+pub mod slack;
+pub mod slack_webhook;
 pub mod webhook;
 
 use crate::domain::notice::{Again, Delivery, Notice, Post};
@@ -26,6 +28,8 @@ pub struct Settings {
 /// What a channel is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
+    Slack(slack::Settings),
+    SlackWebhook(slack_webhook::Settings),
     Webhook(webhook::Settings),
 }
 
@@ -36,7 +40,23 @@ pub struct Notifier {
 
 #[derive(Debug)]
 enum Channel {
+    Slack(slack::Channel),
+    SlackWebhook(slack_webhook::Channel),
     Webhook(webhook::Channel),
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// The app that the channels of kind [`Kind::Slack`] share, and their names by Slack's ids; `None` where there are none.
+    pub fn slack(&self) -> Option<(&slack::App, BTreeMap<&str, &str>)> {
+        let found = self.channels.iter().filter_map(|(name, kind)| match kind {
+            Kind::Slack(settings) => Some((&settings.app, settings.channel.as_str(), name.as_str())),
+            _ => None,
+        });
+        let found: Vec<_> = found.collect();
+        Some((found.first()?.0, found.iter().map(|(_, channel, name)| (*channel, *name)).collect()))
+    }
 }
 
 // === impl Notifier ===
@@ -91,12 +111,16 @@ impl Notifier {
 impl Channel {
     fn new(kind: Kind) -> Result<Self, String> {
         Ok(match kind {
+            Kind::Slack(settings) => Self::Slack(slack::Channel::new(settings)?),
+            Kind::SlackWebhook(settings) => Self::SlackWebhook(slack_webhook::Channel::new(settings)?),
             Kind::Webhook(settings) => Self::Webhook(webhook::Channel::new(settings)?),
         })
     }
 
     async fn post(&self, post: &Post) -> Result<Posted, Failure> {
         match self {
+            Self::Slack(channel) => channel.post(post).await,
+            Self::SlackWebhook(channel) => channel.post(post).await,
             Self::Webhook(channel) => channel.post(post).await,
         }
     }
