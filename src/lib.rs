@@ -2,6 +2,7 @@
 pub mod action;
 pub mod app;
 pub mod book;
+pub mod chat;
 pub mod cli;
 pub mod collect;
 pub mod config;

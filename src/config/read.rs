@@ -4,6 +4,7 @@ use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Web};
 use super::{guards, intervals, notify, targets};
 use crate::book::Override;
+use crate::chat::People;
 use crate::domain::target::AllowList;
 use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
 use std::collections::BTreeMap;
@@ -82,6 +83,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
     let web = web(&mut fields, places);
     let targets = fields.fields("targets").map_or_else(AllowList::default, targets::read);
     let intervals = intervals::read(&mut fields);
+    let mut people = People::default();
     let settings = Settings {
         file: file.path().to_owned(),
         web,
@@ -97,7 +99,8 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         prometheus: fields.fields("prometheus").and_then(prometheus),
         vars: fields.values("vars").unwrap_or_default(),
         overrides: overrides(&mut fields),
-        notify: fields.fields("notify").map(|fields| notify::read(fields, places)).unwrap_or_default(),
+        notify: fields.fields("notify").map(|fields| notify::read(fields, places, &mut people)).unwrap_or_default(),
+        people,
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
     fields.end();

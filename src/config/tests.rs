@@ -10,6 +10,7 @@ use std::path::Path;
 
 mod guards;
 mod intervals;
+mod people;
 
 /// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `control`.
 fn reading(text: &str) -> Result<Settings, Vec<String>> {
@@ -125,7 +126,7 @@ fn mistakes_are_named_with_their_place() {
             "notify: { webhook: { url: 'http://h', bearer: x } }",
             "heald.yaml:1:39: a secret does not belong into this file: `bearer`",
         ),
-        ("notify: { telegram: {} }", "heald.yaml:1:11: `telegram` is not supported by this version"),
+        ("notify: { telegram: {} }", "heald.yaml:1:21: key `token_file` is missing"),
         ("log: { level: verbose }", "heald.yaml:1:15: \"verbose\" is none of error, warn, info, debug, trace"),
         ("log: { format: jsn }", "heald.yaml:1:16: \"jsn\" is none of text, json; did you mean `json`?"),
         ("vars: [a]", "heald.yaml:1:7: a list where a map of keys is expected"),

@@ -2,15 +2,17 @@
 
 use super::read::url;
 use super::secret::Places;
+use crate::chat::People;
 use crate::notify::{Kind, LOG, Settings};
 use crate::yaml::{Fields, File, Node, quote};
 
+mod people;
 mod webhook;
 
 /// Names that mean something else in `escalation:`.
 const RESERVED: [&str; 2] = [LOG, "digest"];
 
-pub fn read(mut fields: Fields<'_>, places: &Places<'_>) -> Settings {
+pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) -> Settings {
     let mut settings = Settings::default();
     // Short for a channel of that name.
     if let Some(fields) = fields.fields("webhook")
@@ -28,6 +30,9 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>) -> Settings {
                 settings.channels.insert(key.name.clone(), kind);
             }
         }
+    }
+    if let Some(fields) = fields.fields("people") {
+        *people = people::read(&fields);
     }
     fields.end();
     settings
@@ -53,9 +58,13 @@ fn sound(name: &str, settings: &Settings) -> Result<(), String> {
     if settings.channels.contains_key(name) {
         return Err(format!("there are two channels {}", quote(name)));
     }
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if name.is_empty() || name.len() > 32 || !name.chars().all(fits) {
+    if !is_name(name) {
         return Err(format!("{} can't be a channel's name: write at most 32 letters, digits, _ and -", quote(name)));
     }
     Ok(())
+}
+
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    (1..=32).contains(&name.len()) && name.chars().all(fits)
 }
