@@ -11,13 +11,16 @@ use std::path::Path;
 mod guards;
 mod intervals;
 mod people;
+mod slack;
 
-/// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `control`.
+/// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `app-token`, `hook`, `empty` and `control`.
 fn reading(text: &str) -> Result<Settings, Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("token"), "s3cret\n").unwrap();
     fs::write(dir.path().join("empty"), "\n").unwrap();
     fs::write(dir.path().join("control"), "a\u{1b}b\n").unwrap();
+    fs::write(dir.path().join("app-token"), "xapp-s3cret\n").unwrap();
+    fs::write(dir.path().join("hook"), "https://hooks.slack.com/services/T0/B0/s3cret\n").unwrap();
     let places = Places { dir: dir.path(), credentials: None };
     read(Path::new("heald.yaml"), text, &places).map_err(|problems| {
         let shown = problems.iter().map(|problem| format!("{}: {}", problem.place(), problem.what));

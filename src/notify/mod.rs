@@ -48,14 +48,14 @@ enum Channel {
 // === impl Settings ===
 
 impl Settings {
-    /// The app that the channels of kind [`Kind::Slack`] share, and their names by Slack's ids; `None` where there are none.
-    pub fn slack(&self) -> Option<(&slack::App, BTreeMap<&str, &str>)> {
+    /// The app that the channels of kind [`Kind::Slack`] share, and each one's name and id; `None` where there are none.
+    pub fn slack(&self) -> Option<(&slack::App, Vec<(&str, &str)>)> {
         let found = self.channels.iter().filter_map(|(name, kind)| match kind {
-            Kind::Slack(settings) => Some((&settings.app, settings.channel.as_str(), name.as_str())),
+            Kind::Slack(settings) => Some((&settings.app, (name.as_str(), settings.channel.as_str()))),
             _ => None,
         });
-        let found: Vec<_> = found.collect();
-        Some((found.first()?.0, found.iter().map(|(_, channel, name)| (*channel, *name)).collect()))
+        let (apps, channels): (Vec<_>, Vec<_>) = found.unzip();
+        Some((apps.first().copied()?, channels))
     }
 }
 

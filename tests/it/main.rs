@@ -4,10 +4,13 @@
 
 mod cli;
 mod docs;
+#[path = "../fake/mod.rs"]
+mod fake;
 mod licences;
 mod people;
 mod reload;
 mod replay;
 mod shipped;
+mod slack;
 mod stop;
 mod tidy;

@@ -3,10 +3,12 @@
 use super::read::url;
 use super::secret::Places;
 use crate::chat::People;
+use crate::notify::slack::App;
 use crate::notify::{Kind, LOG, Settings};
 use crate::yaml::{Fields, File, Node, quote};
 
 mod people;
+mod slack;
 mod webhook;
 
 /// Names that mean something else in `escalation:`.
@@ -20,13 +22,15 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) ->
     {
         settings.channels.insert("webhook".to_owned(), kind);
     }
+    let has_slack = fields.has("slack");
+    let slack = fields.fields("slack").and_then(|fields| slack::app(fields, places));
     if let Some(channels) = fields.fields("channels") {
         let file = channels.file();
         for (key, node) in channels.entries() {
             if let Err(why) = sound(&key.name, &settings) {
                 file.refuse(key.at, why);
             }
-            if let Some(kind) = channel(file, node, places) {
+            if let Some(kind) = channel(file, node, places, (slack.as_ref(), has_slack)) {
                 settings.channels.insert(key.name.clone(), kind);
             }
         }
@@ -39,10 +43,14 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) ->
 }
 
 /// `NAME: { KIND: … }`
-fn channel(file: &File<'_>, node: &Node, places: &Places<'_>) -> Option<Kind> {
+fn channel(file: &File<'_>, node: &Node, places: &Places<'_>, app: (Option<&App>, bool)) -> Option<Kind> {
     let mut fields = Fields::of(file, node)?;
     let kind = if let Some(fields) = fields.fields("webhook") {
         webhook::read(fields, places)
+    } else if let Some(fields) = fields.fields("slack") {
+        slack::channel(fields, app.0, app.1)
+    } else if let Some(fields) = fields.fields("slack_webhook") {
+        slack::webhook(fields, places)
     } else {
         file.refuse(node.at, "a channel needs its kind: `webhook: { url: … }`");
         None

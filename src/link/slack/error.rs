@@ -100,7 +100,8 @@ impl Error {
         };
         let mut why = format!("{method}: Slack refused: {code}");
         // `missing_scope` says which.
-        let scopes = |text: &&str| text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_lowercase() || b":._,".contains(&byte));
+        let scopes =
+            |text: &&str| text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_lowercase() || b":._,".contains(&byte));
         if let Some(needed) = answer["needed"].as_str().filter(scopes) {
             why.push_str(&format!(", needed is {needed}"));
         }

@@ -73,9 +73,7 @@ impl Channel {
         };
         // The card first: the line in the thread speaks of what it shows, and its buttons may be used up.
         let changed = match self.slack.update(&self.channel, ts, &card).await {
-            Err(error) if error.is_about_blocks() => {
-                self.slack.update(&self.channel, ts, &blocks::plain_card(notice)).await
-            }
+            Err(error) if error.is_about_blocks() => self.slack.update(&self.channel, ts, &blocks::plain_card(notice)).await,
             changed => changed,
         };
         match changed {
