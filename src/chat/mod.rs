@@ -4,5 +4,8 @@
 //! from the command line does; here it is only asked who may give it.
 
 pub mod people;
+pub mod slack;
+pub mod slack_actions;
+pub mod slack_socket;
 
 pub use people::{People, Person, Role};

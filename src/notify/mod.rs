@@ -11,6 +11,7 @@ mod log;
 pub mod sample;
 pub mod slack;
 pub mod slack_webhook;
+pub mod telegram;
 pub mod webhook;
 
 use crate::domain::notice::{Again, Delivery, Notice, Post};
@@ -23,6 +24,8 @@ pub use log::NAME as LOG;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     pub channels: BTreeMap<String, Kind>,
+    /// The bot of the channels in Telegram.
+    pub telegram: Option<crate::link::telegram::Settings>,
 }
 
 /// What a channel is made of.
@@ -30,18 +33,21 @@ pub struct Settings {
 pub enum Kind {
     Slack(slack::Settings),
     SlackWebhook(slack_webhook::Settings),
+    Telegram(telegram::Settings),
     Webhook(webhook::Settings),
 }
 
 #[derive(Debug)]
 pub struct Notifier {
     channels: BTreeMap<String, Channel>,
+    telegram: Option<telegram::Bot>,
 }
 
 #[derive(Debug)]
 enum Channel {
     Slack(slack::Channel),
     SlackWebhook(slack_webhook::Channel),
+    Telegram(telegram::Channel),
     Webhook(webhook::Channel),
 }
 
@@ -65,11 +71,23 @@ impl Notifier {
     /// # Errors
     /// A channel's settings can't work; the text says which and why.
     pub fn new(settings: Settings) -> Result<Self, String> {
+        let telegram =
+            settings.telegram.as_ref().map(telegram::Bot::new).transpose().map_err(|why| format!("telegram: {why}"))?;
         let made = settings.channels.into_iter().map(|(name, kind)| {
-            let channel = Channel::new(kind).map_err(|why| format!("channel {name}: {why}"))?;
+            let channel = Channel::new(&name, kind, telegram.as_ref()).map_err(|why| format!("channel {name}: {why}"))?;
             Ok((name, channel))
         });
-        Ok(Self { channels: made.collect::<Result<_, String>>()? })
+        let channels = made.collect::<Result<_, String>>()?;
+        Ok(Self { channels, telegram })
+    }
+
+    /// The bot and the chats in which it speaks, for those who listen there; `None` where there is no bot.
+    pub fn telegram(&self) -> Option<(&telegram::Bot, Vec<telegram::Channel>)> {
+        let chats = self.channels.values().filter_map(|channel| match channel {
+            Channel::Telegram(channel) => Some(channel.clone()),
+            Channel::Slack(_) | Channel::SlackWebhook(_) | Channel::Webhook(_) => None,
+        });
+        Some((self.telegram.as_ref()?, chats.collect()))
     }
 
     /// One try on one channel.
@@ -109,10 +127,13 @@ impl Notifier {
 // === impl Channel ===
 
 impl Channel {
-    fn new(kind: Kind) -> Result<Self, String> {
+    fn new(name: &str, kind: Kind, telegram: Option<&telegram::Bot>) -> Result<Self, String> {
         Ok(match kind {
             Kind::Slack(settings) => Self::Slack(slack::Channel::new(settings)?),
             Kind::SlackWebhook(settings) => Self::SlackWebhook(slack_webhook::Channel::new(settings)?),
+            Kind::Telegram(settings) => {
+                Self::Telegram(telegram.ok_or("there is no bot: `notify.telegram` is missing")?.channel(name, &settings))
+            }
             Kind::Webhook(settings) => Self::Webhook(webhook::Channel::new(settings)?),
         })
     }
@@ -121,6 +142,7 @@ impl Channel {
         match self {
             Self::Slack(channel) => channel.post(post).await,
             Self::SlackWebhook(channel) => channel.post(post).await,
+            Self::Telegram(channel) => channel.post(post).await,
             Self::Webhook(channel) => channel.post(post).await,
         }
     }

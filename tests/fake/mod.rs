@@ -1,3 +1,4 @@
-//! Servers that people's chats run on, as their public documents describe them, with switches for what goes wrong.
+//! Local servers that speak as the public ones are documented to, with switches for what goes wrong.
 
 pub mod slack;
+pub mod telegram;

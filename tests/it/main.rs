@@ -13,4 +13,5 @@ mod replay;
 mod shipped;
 mod slack;
 mod stop;
+mod telegram;
 mod tidy;

@@ -9,28 +9,39 @@ use crate::yaml::{Fields, File, Node, quote};
 
 mod people;
 mod slack;
+mod telegram;
 mod webhook;
 
 /// Names that mean something else in `escalation:`.
 const RESERVED: [&str; 2] = [LOG, "digest"];
 
+/// What channels of one kind have in common.
+struct Shared {
+    has_bot: bool,
+    /// `None`: not written; in it `None`: no good, which is said already.
+    slack: Option<Option<App>>,
+}
+
 pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) -> Settings {
     let mut settings = Settings::default();
+    settings.telegram = fields.fields("telegram").and_then(|fields| telegram::bot(fields, places));
     // Short for a channel of that name.
     if let Some(fields) = fields.fields("webhook")
         && let Some(kind) = webhook::read(fields, places)
     {
         settings.channels.insert("webhook".to_owned(), kind);
     }
-    let has_slack = fields.has("slack");
-    let slack = fields.fields("slack").and_then(|fields| slack::app(fields, places));
+    let shared = Shared {
+        has_bot: fields.has("telegram"),
+        slack: fields.has("slack").then(|| fields.fields("slack").and_then(|fields| slack::app(fields, places))),
+    };
     if let Some(channels) = fields.fields("channels") {
         let file = channels.file();
         for (key, node) in channels.entries() {
             if let Err(why) = sound(&key.name, &settings) {
                 file.refuse(key.at, why);
             }
-            if let Some(kind) = channel(file, node, places, (slack.as_ref(), has_slack)) {
+            if let Some(kind) = channel(file, node, places, &shared) {
                 settings.channels.insert(key.name.clone(), kind);
             }
         }
@@ -43,16 +54,18 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) ->
 }
 
 /// `NAME: { KIND: … }`
-fn channel(file: &File<'_>, node: &Node, places: &Places<'_>, app: (Option<&App>, bool)) -> Option<Kind> {
+fn channel(file: &File<'_>, node: &Node, places: &Places<'_>, shared: &Shared) -> Option<Kind> {
     let mut fields = Fields::of(file, node)?;
     let kind = if let Some(fields) = fields.fields("webhook") {
         webhook::read(fields, places)
+    } else if let Some(fields) = fields.fields("telegram") {
+        telegram::read(fields, shared.has_bot)
     } else if let Some(fields) = fields.fields("slack") {
-        slack::channel(fields, app.0, app.1)
+        slack::channel(fields, &shared.slack)
     } else if let Some(fields) = fields.fields("slack_webhook") {
         slack::webhook(fields, places)
     } else {
-        file.refuse(node.at, "a channel needs its kind: `webhook: { url: … }`");
+        file.refuse(node.at, "a channel needs its kind: `telegram: { chat: … }`, `webhook: { url: … }`");
         None
     };
     fields.end();

@@ -50,10 +50,10 @@ pub fn app(mut fields: Fields<'_>, places: &Places<'_>) -> Option<App> {
     Some(App { api, signing_secret })
 }
 
-/// `app`: `None` where there is none, or no good one, which is said elsewhere.
-pub fn channel(mut fields: Fields<'_>, app: Option<&App>, configured: bool) -> Option<Kind> {
+/// `app`: `None` where `slack:` is not written; in it `None` where it is no good, which is said there.
+pub fn channel(mut fields: Fields<'_>, app: &Option<Option<App>>) -> Option<Kind> {
     let file = fields.file();
-    if !configured {
+    if app.is_none() {
         let help = "write `notify: { slack: { token_file: slack-bot-token } }`, or use `slack_webhook`";
         file.refuse_with_help(fields.at(), "a channel of Slack needs the app's token", help);
     }
@@ -71,7 +71,7 @@ pub fn channel(mut fields: Fields<'_>, app: Option<&App>, configured: bool) -> O
         None
     });
     fields.end();
-    Some(Kind::Slack(slack::Settings { app: app?.clone(), channel: channel? }))
+    Some(Kind::Slack(slack::Settings { app: app.clone()??, channel: channel? }))
 }
 
 pub fn webhook(mut fields: Fields<'_>, places: &Places<'_>) -> Option<Kind> {

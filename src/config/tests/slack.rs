@@ -33,44 +33,57 @@ fn channels_share_the_app_and_name_their_ids() {
 
 #[test]
 fn what_cannot_work_is_refused_with_its_place() {
-    let name = "is no id of a channel: a name may be another channel's tomorrow";
-    let room =
-        |channel: &str| format!("notify: {{ slack: {{ token_file: token }}, channels: {{ r: {{ slack: {{ {channel} }} }} }} }}");
-    for (text, expected) in [
-        (room("channel: '#ops'"), format!("1:77: \"#ops\" {name}")),
-        (room("channel: ops"), format!("1:77: \"ops\" {name}")),
-        (room("channel: U0123ABCD"), format!("1:77: \"U0123ABCD\" {name}")),
-        (room("canal: C0123"), "1:68: unknown key `canal`; did you mean `channel`?".to_owned()),
-        ("notify: { slack: { token: xoxb-1 } }".to_owned(), "1:20: a secret does not belong into this file: `token`".to_owned()),
-        ("notify: { slack: { token_file: app-token } }".to_owned(), {
-            "1:32: `token_file`: that is the app-level token, xapp-…: it belongs to `app_token_file`".to_owned()
-        }),
-        ("notify: { slack: { token_file: token, app_token_file: token } }".to_owned(), {
-            "1:55: `app_token_file`: Socket Mode takes the app-level token, xapp-…, with the scope connections:write".to_owned()
-        }),
-        ("notify: { slack: { token_file: token, api_url: slack.com } }".to_owned(), {
-            "1:48: `api_url` is not taken: write it like https://slack.com/api".to_owned()
-        }),
+    let name = |channel: &str| format!("\"{channel}\" is no id of a channel: a name may be another channel's tomorrow");
+    let room = |channel: &str| format!("slack: {{ token_file: token }}, channels: {{ r: {{ slack: {{ {channel} }} }} }}");
+    refused(&room("channel: '#ops'"), "'#ops'", &name("#ops"));
+    refused(&room("channel: ops"), "ops", &name("ops"));
+    refused(&room("channel: U0123ABCD"), "U0123ABCD", &name("U0123ABCD"));
+    refused(&room("canal: C0123"), "canal", "unknown key `canal`; did you mean `channel`?");
+    for (text, mark, what) in [
+        ("slack: { token: xoxb-1 }", "token", "a secret does not belong into this file: `token`"),
         (
-            "notify: { channels: { r: { slack: { channel: C01 } } } }".to_owned(),
-            "1:35: a channel of Slack needs the app's token".to_owned(),
+            "slack: { token_file: app-token }",
+            "app-token",
+            "`token_file`: that is the app-level token, xapp-…: it belongs to `app_token_file`",
         ),
-        ("notify: { channels: { h: { slack_webhook: { url: 'https://a/s3cret' } } } }".to_owned(), {
-            "1:45: a secret does not belong into this file: `url`".to_owned()
-        }),
-        ("notify: { channels: { h: { slack_webhook: { url_file: token } } } }".to_owned(), {
-            "1:55: `url_file`: no address in it; Slack's begin with https://hooks.slack.com/services/".to_owned()
-        }),
+        (
+            "slack: { token_file: app-token, app_token_file: token }",
+            "token }",
+            "`app_token_file`: Socket Mode takes the app-level token, xapp-…, with the scope connections:write",
+        ),
+        (
+            "slack: { token_file: token, signing_secret_file: app-token }",
+            "app-token",
+            "`signing_secret_file`: that is a token; the signing secret stands in the app's Basic Information",
+        ),
+        (
+            "slack: { token_file: token, api_url: slack.com }",
+            "slack.com",
+            "`api_url` is not taken: write it like https://slack.com/api",
+        ),
+        ("channels: { r: { slack: { channel: C01 } } }", "{ channel:", "a channel of Slack needs the app's token"),
+        (
+            "channels: { h: { slack_webhook: { url: 'https://a/s3cret' } } }",
+            "url:",
+            "a secret does not belong into this file: `url`",
+        ),
+        (
+            "channels: { h: { slack_webhook: { url_file: token } } }",
+            "token",
+            "`url_file`: no address in it; Slack's begin with https://hooks.slack.com/services/",
+        ),
     ] {
-        check_all(&text, &expected);
+        refused(text, mark, what);
     }
 }
 
-/// The first mistake; a missing key may follow from it.
+/// At the first place of `mark`. A missing key may follow from the mistake.
 #[track_caller]
-fn check_all(text: &str, expected: &str) {
-    let found = reading(&format!("{text}\nplaybooks: [p]\n")).map(|_| ()).unwrap_err();
-    assert!(found.contains(&format!("heald.yaml:{expected}")), "{found:?} for {text:?}");
+fn refused(notify: &str, mark: &str, what: &str) {
+    let text = format!("notify: {{ {notify} }}\nplaybooks: [p]\n");
+    let column = text.find(mark).unwrap_or_else(|| panic!("{mark} is not in {text}")) + 1;
+    let found = reading(&text).map(|_| ()).unwrap_err();
+    assert!(found.contains(&format!("heald.yaml:1:{column}: {what}")), "{found:?} for {text:?}");
     assert!(!found.iter().any(|problem| problem.contains("s3cret")), "{found:?}");
 }
 

@@ -11,7 +11,8 @@ pub fn escaped(text: &str, max: usize) -> String {
     let mut out = String::new();
     // Where it would be cut if more came than fits.
     let mut end = 0;
-    for c in text.chars() {
+    // A fence would show all that follows as verbatim.
+    for c in text.replace("```", "'''").chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
