@@ -196,6 +196,7 @@ pub fn headline(notice: &Notice) -> &'static str {
         NoticeKind::Over => "over",
         NoticeKind::EscalateOnly => "heald can't do its work",
         NoticeKind::AlertsLost => "alerts did not reach heald",
+        NoticeKind::Fires => "is broken; heald is at it",
         NoticeKind::Unacknowledged => "nobody has acknowledged it",
         NoticeKind::Digest => "what else happened",
         NoticeKind::Storm => "many incidents at once",
@@ -228,6 +229,7 @@ fn emoji(notice: &Notice) -> &'static str {
         NoticeKind::Escalated
         | NoticeKind::EscalateOnly
         | NoticeKind::StandsBack
+        | NoticeKind::Fires
         | NoticeKind::Unacknowledged
         | NoticeKind::Storm
         | NoticeKind::DetectionBlind => "🔴",

@@ -1,7 +1,7 @@
 //! The wording, and the webhook against a receiver on loopback.
 
 use super::*;
-use crate::domain::notice::NoticeKind;
+use crate::domain::notice::{Notice, NoticeKind};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use std::collections::VecDeque;

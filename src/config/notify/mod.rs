@@ -4,8 +4,9 @@ use super::read::url;
 use super::secret::Places;
 use crate::chat::People;
 use crate::notify::slack::App;
-use crate::notify::{Kind, LOG, Settings};
+use crate::notify::{Kind, LOG, Settings, heartbeat};
 use crate::yaml::{Fields, File, Node, quote};
+use std::time::Duration;
 
 mod people;
 mod slack;
@@ -33,7 +34,7 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) ->
     }
     let shared = Shared {
         has_bot: fields.has("telegram"),
-        slack: fields.has("slack").then(|| fields.fields("slack").and_then(|fields| slack::app(fields, places))),
+        slack: fields.fields("slack").map(|fields| slack::app(fields, places)),
     };
     if let Some(channels) = fields.fields("channels") {
         let file = channels.file();
@@ -49,8 +50,18 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) ->
     if let Some(fields) = fields.fields("people") {
         *people = people::read(&fields);
     }
+    settings.heartbeat = fields.fields("heartbeat").and_then(|fields| heartbeat(fields, places));
     fields.end();
     settings
+}
+
+fn heartbeat(mut fields: Fields<'_>, places: &Places<'_>) -> Option<heartbeat::Settings> {
+    let every = fields.span("every", Duration::from_secs(1)..=Duration::from_secs(86_400)).unwrap_or(Duration::from_secs(60));
+    // Such an URL is a secret as often as not.
+    let from_file = places.read(&mut fields, "url_file", "token").map(|secret| secret.reveal().trim().to_owned());
+    let url = if fields.has("url_file") { from_file } else { url(&mut fields) };
+    fields.end();
+    Some(heartbeat::Settings { url: url?, every })
 }
 
 /// `NAME: { KIND: … }`
@@ -65,7 +76,7 @@ fn channel(file: &File<'_>, node: &Node, places: &Places<'_>, shared: &Shared) -
     } else if let Some(fields) = fields.fields("slack_webhook") {
         slack::webhook(fields, places)
     } else {
-        file.refuse(node.at, "a channel needs its kind: `telegram: { chat: … }`, `webhook: { url: … }`");
+        file.refuse(node.at, "a channel needs its kind: `telegram: { chat: … }`, `slack: { channel: … }`, `webhook: { url: … }`");
         None
     };
     fields.end();
