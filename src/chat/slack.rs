@@ -4,9 +4,9 @@
 //! here, once for both. Slack wants its answer within three seconds: whoever takes a press answers at once, the work goes
 //! on in a task of its own.
 
-use super::{People, Person, Role};
-use crate::domain::id::IncidentId;
-use crate::domain::time::Span;
+use super::answer::answer;
+use super::verb::{Ask, SILENCE, Wish};
+use super::{People, Person};
 use crate::link::slack::{Message, Slack, is_ts};
 use crate::notify::button::{Press, Seal, Verb};
 use crate::notify::card;
@@ -14,9 +14,9 @@ use crate::notify::slack::App;
 use crate::notify::slack::blocks::ACTION_PREFIX;
 use crate::notify::slack::escape::escaped;
 use crate::run::handle::{Handle, Letter, PersonOrder, PressedButton};
+use crate::telemetry::Telemetry;
 use serde::Deserialize;
 use std::collections::VecDeque;
-use std::fmt::Write;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,6 +31,7 @@ struct Inner {
     slack: Slack,
     rooms: Vec<Room>,
     people: People,
+    telemetry: Telemetry,
     seen: Mutex<VecDeque<Box<str>>>,
     busy: Arc<Semaphore>,
 }
@@ -120,10 +121,9 @@ const BUSY_MAX: usize = 32;
 const SEEN_MAX: usize = 1_024;
 /// The loop answers within milliseconds, or its journal has stopped.
 const LOOP_PATIENCE: Duration = Duration::from_secs(30);
-const SILENCE: Duration = Duration::from_secs(3_600);
 const ANSWER_MAX: usize = 2_900;
-/// The last events that `Details` shows.
-const DETAILS_MAX: usize = 15;
+/// For the journal and the metrics: a channel that is not configured.
+const ELSEWHERE: &str = "slack";
 
 // === impl Presses ===
 
@@ -132,13 +132,22 @@ impl Presses {
     ///
     /// # Errors
     /// The API's URL can't be used.
-    pub fn new(handle: Handle, app: &App, channels: &[(&str, &str)], people: People) -> Result<Self, String> {
+    pub fn new(
+        handle: Handle,
+        app: &App,
+        channels: &[(&str, &str)],
+        people: People,
+        telemetry: Telemetry,
+    ) -> Result<Self, String> {
+        // Series begin at 0: Prometheus's `increase()` does not see a counter's birth.
+        channels.iter().map(|(name, _)| *name).chain([ELSEWHERE]).for_each(|name| telemetry.chat(name));
         let room = |(name, id): &(&str, &str)| Room { name: (*name).to_owned(), id: (*id).to_owned(), seal: app.seal(name) };
         Ok(Self(Arc::new(Inner {
             handle,
             slack: Slack::new(app.api.clone())?,
             rooms: channels.iter().map(room).collect(),
             people,
+            telemetry,
             seen: Mutex::default(),
             busy: Arc::new(Semaphore::new(BUSY_MAX)),
         })))
@@ -208,7 +217,8 @@ impl Inner {
         let rooms: Vec<&Room> = self.rooms.iter().filter(|room| room.id == pressed.channel).collect();
         let Some(first) = rooms.first() else {
             // Nothing is said there: it is not heald's.
-            self.refuse("slack", pressed, &format!("a button in the channel {}, which is not configured", pressed.channel)).await;
+            self.refuse(ELSEWHERE, pressed, &format!("a button in the channel {}, which is not configured", pressed.channel))
+                .await;
             return Answer::Nothing;
         };
         let opened = rooms.iter().find_map(|room| Some((*room, room.seal.open(&pressed.token).ok()?)));
@@ -224,7 +234,8 @@ impl Inner {
                 pressed.user
             ));
         };
-        let needed = needed(press.verb);
+        let wish = wish(&press);
+        let needed = wish.role();
         if person.role < needed {
             self.refuse(&room.name, pressed, &format!("{what}, which takes the role {}", needed.label())).await;
             return Answer::Whisper(format!(
@@ -234,71 +245,34 @@ impl Inner {
                 person.role.label()
             ));
         }
-        self.obey(room, person, &press).await
+        match wish {
+            Wish::Ask(ask) => self.show(ask).await,
+            Wish::Do(order) => self.obey(room, person, press, order).await,
+        }
     }
 
-    async fn obey(&self, room: &Room, person: &Person, press: &Press) -> Answer {
-        let incident = press.incident;
-        let order = match press.verb {
-            Verb::Ack => PersonOrder::Ack { incident, for_: None },
-            Verb::Approve => PersonOrder::Approve { incident },
-            Verb::Deny => PersonOrder::Deny { incident, why: String::new() },
-            Verb::Silence => PersonOrder::Silence { incident, for_: Span(SILENCE) },
-            Verb::PausePlaybook => match self.playbook_order(incident).await {
-                Ok(order) => order,
-                Err(why) => return Answer::Thread(said(person, press.verb, &why)),
-            },
-            Verb::Details | Verb::Review => return Answer::Thread(self.details(incident).await),
-        };
-        let button = PressedButton { tag: press.tag.clone(), attempt: press.attempt, plan: press.plan, expires: press.expires };
-        let letter = Letter { channel: room.name.clone(), offset: None, button: Some(button) };
-        let ordered = self.handle.order_by_letter(order, person.name.clone(), letter);
-        let text = match in_time(ordered).await {
+    async fn show(&self, ask: Ask) -> Answer {
+        Answer::Thread(match in_time(answer(&self.handle, ask)).await {
+            Some(shown) => shown.unwrap_or_else(|error| error.to_string()),
+            None => "heald's loop does not answer".to_owned(),
+        })
+    }
+
+    async fn obey(&self, room: &Room, person: &Person, press: Press, order: PersonOrder) -> Answer {
+        let Press { verb, tag, attempt, plan, expires, .. } = press;
+        let button = Some(PressedButton { tag, attempt, plan, expires });
+        let letter = Letter { channel: room.name.clone(), offset: None, button };
+        // The name alone: it is what `guards.approve.by` lists. The channel stands in the letter.
+        let text = match in_time(self.handle.order_by_letter(order, person.name.clone(), letter)).await {
             Some(Ok(done)) => done,
             Some(Err(why)) => format!("not done: {why}"),
             None => "heald's loop does not answer; whether it is done shows in the card, or in `heald incidents`".to_owned(),
         };
-        Answer::Thread(said(person, press.verb, &text))
-    }
-
-    async fn playbook_order(&self, incident: IncidentId) -> Result<PersonOrder, String> {
-        match in_time(self.handle.incident(incident)).await {
-            Some(Ok(Some(view))) => Ok(PersonOrder::HoldPlaybook {
-                playbook: view.playbook,
-                for_: None,
-                why: format!("by a button of incident {incident}"),
-            }),
-            Some(Ok(None)) => Err(format!("not done: there is no incident {incident}")),
-            Some(Err(why)) => Err(format!("not done: {why}")),
-            None => Err("not done: heald's loop does not answer".to_owned()),
-        }
-    }
-
-    /// How the incident stands, and its last events.
-    async fn details(&self, incident: IncidentId) -> String {
-        let view = match in_time(self.handle.incident(incident)).await {
-            Some(Ok(Some(view))) => view,
-            Some(Ok(None)) => return format!("There is no incident {incident} any more."),
-            Some(Err(why)) => return format!("Incident {incident} can't be shown: {why}"),
-            None => return format!("Incident {incident} can't be shown: heald's loop does not answer"),
-        };
-        let left_out = view.events.len().saturating_sub(DETAILS_MAX);
-        let mut text = format!("Incident {incident}: {}, {} attempts", view.state, view.attempts);
-        if let Some(next) = &view.next {
-            // Writing to a String can't fail.
-            let _ = write!(text, "\nNext: {}", card::line(&next.why));
-        }
-        if left_out > 0 {
-            let _ = write!(text, "\n{left_out} earlier events: heald incidents {incident}");
-        }
-        for event in view.events.iter().skip(left_out) {
-            let _ = write!(text, "\n{} {}", event.at.strftime("%Y-%m-%d %H:%M:%SZ"), card::line(&event.text));
-        }
-        text
+        Answer::Thread(format!("{}, {}: {}", person.name, verb.label(), card::line(&text)))
     }
 
     async fn refuse(&self, channel: &str, pressed: &Pressed, what: &str) {
-        tracing::warn!(channel, user = pressed.user, what, "a press in Slack was refused");
+        self.telemetry.chat_refused(channel);
         let (channel, who) = (channel.to_owned(), format!("slack user {}", card::line(&pressed.user)));
         let noted = self.handle.refused_in_chat(channel, who, what.to_owned());
         if !matches!(in_time(noted).await, Some(Ok(()))) {
@@ -307,18 +281,17 @@ impl Inner {
     }
 }
 
-/// What a verb takes.
-fn needed(verb: Verb) -> Role {
-    match verb {
-        Verb::Details | Verb::Review => Role::View,
-        Verb::Ack | Verb::Silence => Role::Ack,
-        Verb::Approve | Verb::Deny => Role::Approve,
-        Verb::PausePlaybook => Role::Admin,
+fn wish(press: &Press) -> Wish {
+    let incident = press.incident;
+    match press.verb {
+        Verb::Ack => Wish::Do(PersonOrder::Ack { incident, for_: None }),
+        Verb::Approve => Wish::Do(PersonOrder::Approve { incident }),
+        Verb::Deny => Wish::Do(PersonOrder::Deny { incident, why: String::new() }),
+        Verb::Silence => Wish::Do(PersonOrder::Silence { incident, for_: SILENCE }),
+        Verb::PausePlaybook => Wish::Do(PersonOrder::PausePlaybookOf { incident, for_: None }),
+        Verb::Details => Wish::Ask(Ask::Incident(incident)),
+        Verb::Review => Wish::Ask(Ask::Review(incident)),
     }
-}
-
-fn said(person: &Person, verb: Verb, text: &str) -> String {
-    format!("{}, {}: {}", person.name, verb.label(), card::line(text))
 }
 
 async fn in_time<T>(asked: impl Future<Output = T>) -> Option<T> {

@@ -2,6 +2,8 @@
 
 use super::super::{slack_actions, slack_socket};
 use super::*;
+use crate::chat::Role;
+use crate::domain::id::IncidentId;
 use crate::domain::notice::{NoticeKind, Post};
 use crate::domain::target::{Target, TargetKind};
 use crate::link::slack::{Settings as Api, Token};
@@ -23,6 +25,7 @@ struct Stage {
     slack: FakeSlack,
     heald: FakeLoop,
     presses: Presses,
+    telemetry: Telemetry,
     /// Of `POST /slack/actions`.
     url: String,
     /// The message that asks for consent.
@@ -44,7 +47,9 @@ impl Stage {
             person("vera", "U0VERA", Role::View),
             person("root", "U0ROOT", Role::Admin),
         ]);
-        let presses = Presses::new(heald.handle.clone(), &app, &[("owner", "D0OWNER"), ("room", ROOM)], people).unwrap();
+        let telemetry = Telemetry::new("0");
+        let presses =
+            Presses::new(heald.handle.clone(), &app, &[("owner", "D0OWNER"), ("room", ROOM)], people, telemetry.clone()).unwrap();
         let routes = slack_actions::routes(presses.clone(), &Token::new(SIGNING), Clock::system(None));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}{}", listener.local_addr().unwrap(), slack_actions::PATH);
@@ -56,7 +61,7 @@ impl Stage {
         let post = Post { channel: "room".to_owned(), notice, thread: None };
         assert_eq!(Notifier::new(settings).unwrap().post(post).await.error, None);
         let ts = slack.messages()[0].ts.clone();
-        Self { slack, heald, presses, url, ts }
+        Self { slack, heald, presses, telemetry, url, ts }
     }
 
     fn press(&self, user: &str, action: &str) -> Value {
@@ -121,13 +126,11 @@ async fn every_button_asks_for_what_it_says() {
     let stage = Stage::set().await;
     stage.open();
     let incident = IncidentId(17);
-    let playbook = "systemd-unit-failed".into();
-    let why = "by a button of incident 17".to_owned();
     for (count, (action, order)) in [
         ("heald_deny", PersonOrder::Deny { incident, why: String::new() }),
         ("heald_ack", PersonOrder::Ack { incident, for_: None }),
-        ("heald_silence", PersonOrder::Silence { incident, for_: Span(Duration::from_secs(3_600)) }),
-        ("heald_pause_playbook", PersonOrder::HoldPlaybook { playbook, for_: None, why }),
+        ("heald_silence", PersonOrder::Silence { incident, for_: SILENCE }),
+        ("heald_pause_playbook", PersonOrder::PausePlaybookOf { incident, for_: None }),
     ]
     .into_iter()
     .enumerate()
@@ -139,6 +142,7 @@ async fn every_button_asks_for_what_it_says() {
     stage.presses.take(&stage.press("U0VERA", "heald_details").to_string());
     let details = stage.said(6).await;
     assert!(details.text.contains("17") && details.text.contains("held"), "{details:?}");
+    assert!(details.thread.is_some() && details.only_for.is_none());
     assert_eq!(stage.orders(), 4, "a question is no order");
 }
 
@@ -148,8 +152,9 @@ async fn the_loops_no_is_told_in_the_thread() {
     stage.heald.state().order_error = Some(OrderError::Refused("the button was used before, <!channel>".to_owned()));
     stage.send(&Request::new(&stage.press(ANN, "heald_approve"))).await;
     assert_eq!(stage.said(2).await.text, "ann, Approve: not done: the button was used before, &lt;!channel&gt;");
-    stage.presses.take(&stage.press("U0ROOT", "heald_pause_playbook").to_string());
-    assert_eq!(stage.said(3).await.text, "root, Pause playbook: not done: there is no incident 17");
+    // Nor is there anything to show of an incident that is gone.
+    stage.presses.take(&stage.press("U0VERA", "heald_details").to_string());
+    assert_eq!(stage.said(3).await.text, "there is no incident 17");
 }
 
 #[tokio::test]
@@ -169,6 +174,7 @@ async fn a_stranger_is_refused_whatever_they_call_themselves() {
     let state = stage.heald.state();
     assert_eq!((state.orders.len(), state.letters.len()), (0, 0));
     let refused = [("U0STRANGER", "Approve of incident 17"), ("U0VERA", "Acknowledge of incident 17, which takes the role ack")];
+    assert!(stage.telemetry.page().contains("heald_chat_refused_total{channel=\"room\"} 2"));
     assert_eq!(state.refused, refused.map(|(who, what)| ("room".to_owned(), format!("slack user {who}"), what.to_owned())));
 }
 
@@ -281,7 +287,7 @@ async fn slack_has_its_answer_while_the_loop_hangs_and_the_flood_is_turned_away(
 async fn socket_mode_hears_presses_and_comes_back() {
     let stage = Stage::set().await;
     let (stop, stopping) = watch::channel(false);
-    let telemetry = Telemetry::new("0");
+    let telemetry = stage.telemetry.clone();
     let up = |up: u8| telemetry.page().contains(&format!("heald_dependency_up{{dependency=\"slack\"}} {up}"));
     let listener = slack_socket::Listener::new(stage.presses.clone(), telemetry.clone());
     let running = tokio::spawn(listener.run(stopping));

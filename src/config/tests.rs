@@ -12,6 +12,7 @@ mod guards;
 mod intervals;
 mod people;
 mod slack;
+mod telegram;
 
 /// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `app-token`, `hook`, `empty` and `control`.
 fn reading(text: &str) -> Result<Settings, Vec<String>> {
@@ -130,12 +131,18 @@ fn mistakes_are_named_with_their_place() {
             "heald.yaml:1:39: a secret does not belong into this file: `bearer`",
         ),
         ("notify: { telegram: {} }", "heald.yaml:1:21: key `token_file` is missing"),
-        ("notify: { pager: {} }", "heald.yaml:1:11: unknown key `pager`; known are telegram, webhook, slack, channels, people, heartbeat"),
+        (
+            "notify: { pager: {} }",
+            "heald.yaml:1:11: unknown key `pager`; known are telegram, webhook, slack, channels, people, heartbeat",
+        ),
         (
             "notify: { channels: { digest: { webhook: { url: 'http://h' } } } }",
             "heald.yaml:1:23: \"digest\" can't be a channel's name: it means something else in `escalation:`",
         ),
-        ("notify: { channels: { ops: {} } }", "heald.yaml:1:28: a channel needs its kind: `telegram: { chat: … }`, `slack: { channel: … }`, `webhook: { url: … }`"),
+        (
+            "notify: { channels: { ops: {} } }",
+            "heald.yaml:1:28: a channel needs its kind: `telegram: { chat: … }`, `slack: { channel: … }`, `webhook: { url: … }`",
+        ),
         ("escalation: { feed: [ops] }", "heald.yaml:1:22: there is no channel \"ops\"; there is none"),
         (
             "escalation: { chains: { P0: { levels: [{ to: [] }, { to: [bob] }] } } }",

@@ -153,13 +153,18 @@ impl FakeTelegram {
 
     /// Somebody writes; returns the update's number.
     pub fn write(&self, user: u64, chat: i64, text: &str) -> i64 {
-        self.hear(user, chat, text, json!({}))
+        self.hear(user, chat, text, 0, json!({}))
+    }
+
+    /// As [`Self::write`], so many seconds ago.
+    pub fn wrote(&self, user: u64, chat: i64, text: &str, seconds: i64) -> i64 {
+        self.hear(user, chat, text, seconds, json!({}))
     }
 
     /// Somebody passes on what somebody else wrote.
     pub fn forward(&self, user: u64, chat: i64, text: &str) -> i64 {
         let origin = json!({"type": "user", "date": 1_795_312_000, "sender_user": person(1)});
-        self.hear(user, chat, text, json!({"forward_origin": origin}))
+        self.hear(user, chat, text, 0, json!({"forward_origin": origin}))
     }
 
     /// Somebody presses the button of that label on the bot's message.
@@ -203,7 +208,7 @@ impl FakeTelegram {
         }
     }
 
-    fn hear(&self, user: u64, chat: i64, text: &str, more: Value) -> i64 {
+    fn hear(&self, user: u64, chat: i64, text: &str, age: i64, more: Value) -> i64 {
         let mut state = self.state();
         let id = state.next_message;
         state.next_message += 1;
@@ -220,7 +225,7 @@ impl FakeTelegram {
         };
         state.chats.entry(chat).or_default().push(message);
         let mut message = json!({
-            "message_id": id, "date": 1_795_312_000, "chat": chat_of(chat), "from": person(user), "text": text,
+            "message_id": id, "date": now() - age, "chat": chat_of(chat), "from": person(user), "text": text,
         });
         message.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let update = state.update(json!({"message": message}));
@@ -308,4 +313,9 @@ fn chat_of(chat: i64) -> Value {
         true => json!({"id": chat, "type": "supergroup", "title": "ops"}),
         false => json!({"id": chat, "type": "private", "first_name": format!("First {chat}")}),
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the server stamps messages by its own clock")]
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }

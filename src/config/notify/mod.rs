@@ -32,10 +32,8 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) ->
     {
         settings.channels.insert("webhook".to_owned(), kind);
     }
-    let shared = Shared {
-        has_bot: fields.has("telegram"),
-        slack: fields.fields("slack").map(|fields| slack::app(fields, places)),
-    };
+    let shared =
+        Shared { has_bot: fields.has("telegram"), slack: fields.fields("slack").map(|fields| slack::app(fields, places)) };
     if let Some(channels) = fields.fields("channels") {
         let file = channels.file();
         for (key, node) in channels.entries() {

@@ -1,5 +1,7 @@
 //! What Telegram tells a bot, as far as heald listens.
 
+use crate::link::clock;
+use std::time::Duration;
 use teloxide::types::{self, UpdateKind};
 
 /// Ids grow by one; after a silent week Telegram may begin anywhere.
@@ -19,6 +21,8 @@ pub enum Incoming {
         text: String,
         /// Somebody else's words, passed on by `from`.
         is_forwarded: bool,
+        /// How long ago it was written: Telegram keeps for a day what nobody has fetched.
+        age: Duration,
     },
     /// A button was pressed.
     Press {
@@ -56,6 +60,7 @@ impl From<types::Update> for Update {
 impl From<types::Message> for Incoming {
     fn from(message: types::Message) -> Self {
         let Some(text) = message.text() else { return Self::Other };
+        let written = jiff::Timestamp::from_second(message.date.timestamp()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         Self::Message {
             chat: message.chat.id.0,
             message: message.id.0,
@@ -63,6 +68,7 @@ impl From<types::Message> for Incoming {
             from: message.from.as_ref().filter(|_| message.sender_chat.is_none()).map(User::from),
             text: text.to_owned(),
             is_forwarded: message.forward_origin().is_some() || message.via_bot.is_some(),
+            age: clock::since(written),
         }
     }
 }

@@ -123,7 +123,11 @@ fn mute(text: &str) -> String {
         };
         let looks_alive = match c {
             '@' => true,
-            '/' => !before.is_alphanumeric() && before != '/' && rest.starts_with(|c: char| c.is_ascii_alphabetic()),
+            '/' => {
+                !before.is_alphanumeric()
+                    && !matches!(before, '/' | '<' | '>')
+                    && rest.starts_with(|c: char| c.is_ascii_alphabetic())
+            }
             ':' => rest.starts_with("//") && is_scheme(),
             _ => false,
         };
