@@ -24,8 +24,8 @@ struct Shared {
 }
 
 pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) -> Settings {
-    let mut settings = Settings::default();
-    settings.telegram = fields.fields("telegram").and_then(|fields| telegram::bot(fields, places));
+    let telegram = fields.fields("telegram").and_then(|fields| telegram::bot(fields, places));
+    let mut settings = Settings { telegram, ..Settings::default() };
     // Short for a channel of that name.
     if let Some(fields) = fields.fields("webhook")
         && let Some(kind) = webhook::read(fields, places)

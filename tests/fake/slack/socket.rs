@@ -33,6 +33,7 @@ struct Inner {
     odd: Vec<String>,
 }
 
+#[derive(Debug)]
 enum Order {
     Say(Value),
     /// Without a word, as a broken line.
@@ -122,7 +123,7 @@ impl Hub {
         let mut inner = self.inner.lock().unwrap();
         inner.connections.retain(|connection| !connection.is_closed());
         let newest = inner.connections.last().expect("nobody is connected");
-        newest.send(order).ok().expect("the connection is gone");
+        newest.send(order).expect("the connection is gone");
     }
 
     #[allow(clippy::result_large_err, reason = "the library's signature")]
