@@ -5,6 +5,9 @@
 
 pub mod answer;
 pub mod people;
+pub mod slack;
+pub mod slack_actions;
+pub mod slack_socket;
 pub mod telegram;
 pub mod verb;
 

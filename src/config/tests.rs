@@ -11,14 +11,17 @@ use std::path::Path;
 mod guards;
 mod intervals;
 mod people;
+mod slack;
 mod telegram;
 
-/// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `control`.
+/// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `app-token`, `hook`, `empty` and `control`.
 fn reading(text: &str) -> Result<Settings, Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("token"), "s3cret\n").unwrap();
     fs::write(dir.path().join("empty"), "\n").unwrap();
     fs::write(dir.path().join("control"), "a\u{1b}b\n").unwrap();
+    fs::write(dir.path().join("app-token"), "xapp-s3cret\n").unwrap();
+    fs::write(dir.path().join("hook"), "https://hooks.slack.com/services/T0/B0/s3cret\n").unwrap();
     let places = Places { dir: dir.path(), credentials: None };
     read(Path::new("heald.yaml"), text, &places).map_err(|problems| {
         let shown = problems.iter().map(|problem| format!("{}: {}", problem.place(), problem.what));
@@ -130,7 +133,7 @@ fn mistakes_are_named_with_their_place() {
         ("notify: { telegram: {} }", "heald.yaml:1:21: key `token_file` is missing"),
         (
             "notify: { pager: {} }",
-            "heald.yaml:1:11: unknown key `pager`; known are telegram, webhook, channels, heartbeat, people",
+            "heald.yaml:1:11: unknown key `pager`; known are telegram, webhook, slack, channels, people, heartbeat",
         ),
         (
             "notify: { channels: { digest: { webhook: { url: 'http://h' } } } }",
@@ -138,7 +141,7 @@ fn mistakes_are_named_with_their_place() {
         ),
         (
             "notify: { channels: { ops: {} } }",
-            "heald.yaml:1:28: a channel needs its kind: `telegram: { chat: … }`, `webhook: { url: … }`",
+            "heald.yaml:1:28: a channel needs its kind: `telegram: { chat: … }`, `slack: { channel: … }`, `webhook: { url: … }`",
         ),
         ("escalation: { feed: [ops] }", "heald.yaml:1:22: there is no channel \"ops\"; there is none"),
         ("escalation: { chains: { P0: { levels: [{ to: [] }, { to: [] }] } } }", "heald.yaml:1:52: key `after` is missing"),

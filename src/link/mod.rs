@@ -12,6 +12,7 @@ mod clock;
 pub mod docker;
 pub mod http;
 pub mod own;
+pub mod slack;
 pub mod systemd;
 pub mod telegram;
 

@@ -10,6 +10,8 @@ pub mod card;
 pub mod heartbeat;
 mod log;
 pub mod sample;
+pub mod slack;
+pub mod slack_webhook;
 pub mod telegram;
 pub mod webhook;
 
@@ -44,6 +46,8 @@ pub enum Audience {
 /// What a channel is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
+    Slack(slack::Settings),
+    SlackWebhook(slack_webhook::Settings),
     Telegram(telegram::Settings),
     Webhook(webhook::Settings),
 }
@@ -56,8 +60,24 @@ pub struct Notifier {
 
 #[derive(Debug)]
 enum Channel {
+    Slack(slack::Channel),
+    SlackWebhook(slack_webhook::Channel),
     Telegram(telegram::Channel),
     Webhook(webhook::Channel),
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// The app that the channels of kind [`Kind::Slack`] share, and each one's name and id; `None` where there are none.
+    pub fn slack(&self) -> Option<(&slack::App, Vec<(&str, &str)>)> {
+        let found = self.channels.iter().filter_map(|(name, kind)| match kind {
+            Kind::Slack(settings) => Some((&settings.app, (name.as_str(), settings.channel.as_str()))),
+            _ => None,
+        });
+        let (apps, channels): (Vec<_>, Vec<_>) = found.unzip();
+        Some((apps.first().copied()?, channels))
+    }
 }
 
 // === impl Kind ===
@@ -65,7 +85,7 @@ enum Channel {
 impl Kind {
     pub fn audience(&self) -> Audience {
         match self {
-            Self::Telegram(_) => Audience::Chat,
+            Self::Slack(_) | Self::SlackWebhook(_) | Self::Telegram(_) => Audience::Chat,
             Self::Webhook(_) => Audience::Program,
         }
     }
@@ -91,7 +111,7 @@ impl Notifier {
     pub fn telegram(&self) -> Option<(&telegram::Bot, Vec<telegram::Channel>)> {
         let chats = self.channels.values().filter_map(|channel| match channel {
             Channel::Telegram(channel) => Some(channel.clone()),
-            _ => None,
+            Channel::Slack(_) | Channel::SlackWebhook(_) | Channel::Webhook(_) => None,
         });
         Some((self.telegram.as_ref()?, chats.collect()))
     }
@@ -120,6 +140,8 @@ impl Notifier {
 impl Channel {
     fn new(name: &str, kind: Kind, telegram: Option<&telegram::Bot>) -> Result<Self, String> {
         Ok(match kind {
+            Kind::Slack(settings) => Self::Slack(slack::Channel::new(settings)?),
+            Kind::SlackWebhook(settings) => Self::SlackWebhook(slack_webhook::Channel::new(settings)?),
             Kind::Telegram(settings) => {
                 Self::Telegram(telegram.ok_or("there is no bot: `notify.telegram` is missing")?.channel(name, &settings))
             }
@@ -129,6 +151,8 @@ impl Channel {
 
     async fn post(&self, post: &Post) -> Result<Posted, Failure> {
         match self {
+            Self::Slack(channel) => channel.post(post).await,
+            Self::SlackWebhook(channel) => channel.post(post).await,
             Self::Telegram(channel) => channel.post(post).await,
             Self::Webhook(channel) => channel.post(post).await,
         }

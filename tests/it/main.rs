@@ -11,6 +11,7 @@ mod people;
 mod reload;
 mod replay;
 mod shipped;
+mod slack;
 mod stop;
 mod telegram;
 mod tidy;

@@ -80,7 +80,8 @@ pub async fn conversation(scene: Arc<Scene>) -> Result<()> {
     scene.say(&answered(&telegram, &query).await?);
     journal.wait_kind("healed", REPAIR).await?;
     unit.expect_starts(2).await?;
-    let healed = |said: &[Message]| said.iter().find(|message| message.id == card.id && message.text.contains("repaired")).cloned();
+    let healed =
+        |said: &[Message]| said.iter().find(|message| message.id == card.id && message.text.contains("repaired")).cloned();
     let shown = soon("repair on the same card", &telegram, healed).await?;
     check(shown.edits > 0 && asks(std::slice::from_ref(&shown)).is_none(), || shown.text.clone())?;
     let query = telegram.press_data(ANN, OPS, card.id, &data);

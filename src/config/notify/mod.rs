@@ -3,42 +3,52 @@
 use super::read::url;
 use super::secret::Places;
 use crate::chat::People;
+use crate::notify::slack::App;
 use crate::notify::{Kind, LOG, Settings, heartbeat};
 use crate::yaml::{Fields, File, Node, quote};
 use std::time::Duration;
 
 mod people;
+mod slack;
 mod telegram;
 mod webhook;
 
 /// Names that mean something else in `escalation:`.
 const RESERVED: [&str; 2] = [LOG, "digest"];
 
+/// What channels of one kind have in common.
+struct Shared {
+    has_bot: bool,
+    /// `None`: not written; in it `None`: no good, which is said already.
+    slack: Option<Option<App>>,
+}
+
 pub fn read(mut fields: Fields<'_>, places: &Places<'_>, people: &mut People) -> Settings {
-    let bot = fields.fields("telegram").and_then(|fields| telegram::bot(fields, places));
-    let mut settings = Settings { telegram: bot, ..Settings::default() };
-    let has_bot = fields.has("telegram");
+    let telegram = fields.fields("telegram").and_then(|fields| telegram::bot(fields, places));
+    let mut settings = Settings { telegram, ..Settings::default() };
     // Short for a channel of that name.
     if let Some(fields) = fields.fields("webhook")
         && let Some(kind) = webhook::read(fields, places)
     {
         settings.channels.insert("webhook".to_owned(), kind);
     }
+    let shared =
+        Shared { has_bot: fields.has("telegram"), slack: fields.fields("slack").map(|fields| slack::app(fields, places)) };
     if let Some(channels) = fields.fields("channels") {
         let file = channels.file();
         for (key, node) in channels.entries() {
             if let Err(why) = sound(&key.name, &settings) {
                 file.refuse(key.at, why);
             }
-            if let Some(kind) = channel(file, node, places, has_bot) {
+            if let Some(kind) = channel(file, node, places, &shared) {
                 settings.channels.insert(key.name.clone(), kind);
             }
         }
     }
-    settings.heartbeat = fields.fields("heartbeat").and_then(|fields| heartbeat(fields, places));
     if let Some(fields) = fields.fields("people") {
         *people = people::read(&fields);
     }
+    settings.heartbeat = fields.fields("heartbeat").and_then(|fields| heartbeat(fields, places));
     fields.end();
     settings
 }
@@ -53,14 +63,18 @@ fn heartbeat(mut fields: Fields<'_>, places: &Places<'_>) -> Option<heartbeat::S
 }
 
 /// `NAME: { KIND: … }`
-fn channel(file: &File<'_>, node: &Node, places: &Places<'_>, has_bot: bool) -> Option<Kind> {
+fn channel(file: &File<'_>, node: &Node, places: &Places<'_>, shared: &Shared) -> Option<Kind> {
     let mut fields = Fields::of(file, node)?;
     let kind = if let Some(fields) = fields.fields("webhook") {
         webhook::read(fields, places)
     } else if let Some(fields) = fields.fields("telegram") {
-        telegram::read(fields, has_bot)
+        telegram::read(fields, shared.has_bot)
+    } else if let Some(fields) = fields.fields("slack") {
+        slack::channel(fields, &shared.slack)
+    } else if let Some(fields) = fields.fields("slack_webhook") {
+        slack::webhook(fields, places)
     } else {
-        file.refuse(node.at, "a channel needs its kind: `telegram: { chat: … }`, `webhook: { url: … }`");
+        file.refuse(node.at, "a channel needs its kind: `telegram: { chat: … }`, `slack: { channel: … }`, `webhook: { url: … }`");
         None
     };
     fields.end();

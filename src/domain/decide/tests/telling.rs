@@ -4,7 +4,8 @@ use super::check;
 
 #[test]
 fn an_urgent_incident_climbs_until_somebody_answers() {
-    check("given chain; severity critical; lock; fire; look failed; +4m; +1m; +10m; +1h",
+    check(
+        "given chain; severity critical; lock; fire; look failed; +4m; +1m; +10m; +1h",
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
@@ -23,7 +24,8 @@ fn an_urgent_incident_climbs_until_somebody_answers() {
 
 #[test]
 fn a_less_urgent_one_gives_heald_its_time_first() {
-    check("given chain; severity P1; fire; look failed; act done; look up; resolve; +10m",
+    check(
+        "given chain; severity P1; fire; look failed; act done; look up; resolve; +10m",
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      attempt 1 permitted: restart [target: failed (says the world)]
@@ -40,7 +42,8 @@ fn a_less_urgent_one_gives_heald_its_time_first() {
 
 #[test]
 fn whoever_is_called_for_an_escalation_hears_it_once() {
-    check("given chain; severity critical; no-target; fire; +10m",
+    check(
+        "given chain; severity critical; no-target; fire; +10m",
         "
          0s      WebDown fires: playbook web-down
          0s      escalated (no_target): template: labels.target is not there
@@ -55,7 +58,8 @@ fn whoever_is_called_for_an_escalation_hears_it_once() {
 
 #[test]
 fn an_acknowledgement_stops_the_climb_and_expires() {
-    check("given chain; severity critical; no-target; fire; +1m; ack ann; ack bob; +30m; +31m; resolve",
+    check(
+        "given chain; severity critical; no-target; fire; +1m; ack ann; ack bob; +30m; +31m; resolve",
         "
          0s      WebDown fires: playbook web-down
          0s      escalated (no_target): template: labels.target is not there
@@ -77,7 +81,8 @@ fn an_acknowledgement_stops_the_climb_and_expires() {
 
 #[test]
 fn what_can_wait_waits_for_the_digest() {
-    check("given chain; severity warning; no-target; fire; +1h; digested; resolve; digested",
+    check(
+        "given chain; severity warning; no-target; fire; +1h; digested; resolve; digested",
         "
          0s      WebDown fires: playbook web-down
          0s      escalated (no_target): template: labels.target is not there
@@ -90,7 +95,8 @@ fn what_can_wait_waits_for_the_digest() {
 
 #[test]
 fn a_flood_is_told_together_but_who_knows_of_it_hears_the_end() {
-    check("given chain; severity critical; given flood; no-target; fire; digested; resolve; digested",
+    check(
+        "given chain; severity critical; given flood; no-target; fire; digested; resolve; digested",
         "
          0s      WebDown fires: playbook web-down
          0s      escalated (no_target): template: labels.target is not there
@@ -105,7 +111,8 @@ fn a_flood_is_told_together_but_who_knows_of_it_hears_the_end() {
 
 #[test]
 fn when_a_channel_fails_another_is_told_and_the_first_is_tried_on() {
-    check("given chain; severity P1; given broken board; no-target; fire; +30s; given mended board; +5m",
+    check(
+        "given chain; severity P1; given broken board; no-target; fire; +30s; given mended board; +5m",
         "
          0s      WebDown fires: playbook web-down
          0s      escalated (no_target): template: labels.target is not there
@@ -124,7 +131,8 @@ fn when_a_channel_fails_another_is_told_and_the_first_is_tried_on() {
 
 #[test]
 fn a_broken_channel_costs_no_time() {
-    check("given chain; severity P1; given broken board never; no-target; fire; +1m",
+    check(
+        "given chain; severity P1; given broken board never; no-target; fire; +1m",
         "
          0s      WebDown fires: playbook web-down
          0s      escalated (no_target): template: labels.target is not there
@@ -136,7 +144,8 @@ fn a_broken_channel_costs_no_time() {
 
 #[test]
 fn a_channel_that_says_when_is_asked_then_and_others_after_a_minute() {
-    check("given chain; severity P1; given broken board 120; no-target; fire; +59s; +2s; given mended board; +1m",
+    check(
+        "given chain; severity P1; given broken board 120; no-target; fire; +59s; +2s; given mended board; +1m",
         "
          0s      WebDown fires: playbook web-down
          0s      escalated (no_target): template: labels.target is not there
@@ -189,7 +198,8 @@ fn all_channels_down_for_ten_minutes_and_nothing_is_lost() {
 
 #[test]
 fn a_card_shows_how_it_proceeds() {
-    check("given chain chat; severity critical; fire; look failed; act done; look up; resolve; +10m",
+    check(
+        "given chain chat; severity critical; fire; look failed; act done; look up; resolve; +10m",
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      attempt 1 permitted: restart [target: failed (says the world)]
@@ -209,7 +219,8 @@ fn a_card_shows_how_it_proceeds() {
 
 #[test]
 fn a_rise_in_severity_starts_the_chain_anew() {
-    check("given chain; severity warning; lock; fire; look failed; severity critical; fire b; +5m",
+    check(
+        "given chain; severity warning; lock; fire; look failed; severity critical; fire b; +5m",
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
@@ -226,7 +237,8 @@ fn a_rise_in_severity_starts_the_chain_anew() {
 
 #[test]
 fn while_detection_is_blind_no_resolve_counts() {
-    check("given chain; severity P1; no-target; fire; given blind; resolve; resolve; +1m; seen-again",
+    check(
+        "given chain; severity P1; no-target; fire; given blind; resolve; resolve; +1m; seen-again",
         "
          0s      WebDown fires: playbook web-down
          0s      escalated (no_target): template: labels.target is not there
@@ -241,7 +253,8 @@ fn while_detection_is_blind_no_resolve_counts() {
 
 #[test]
 fn a_refused_budget_does_not_wait_for_the_clock() {
-    check("given chain; severity P1; given budget-for playbook; given spent 2; fire; look failed; +1m",
+    check(
+        "given chain; severity P1; given budget-for playbook; given spent 2; fire; look failed; +1m",
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
@@ -254,7 +267,8 @@ fn a_refused_budget_does_not_wait_for_the_clock() {
 
 #[test]
 fn corruption_does_not_wait_for_the_clock() {
-    check("given chain; severity P1; given class corruption; fire; look failed",
+    check(
+        "given chain; severity P1; given class corruption; fire; look failed",
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      looked, bad: active: fail; http: fail [failed (says the world)]
@@ -267,7 +281,8 @@ fn corruption_does_not_wait_for_the_clock() {
 
 #[test]
 fn the_fourth_incident_in_an_hour_is_peoples_matter() {
-    check("given chain; severity P1; given often 3; fire; look failed; act done; look up",
+    check(
+        "given chain; severity P1; given often 3; fire; look failed; act done; look up",
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      attempt 1 permitted: restart [target: failed (says the world)]
@@ -281,7 +296,8 @@ fn the_fourth_incident_in_an_hour_is_peoples_matter() {
 
 #[test]
 fn a_repair_by_hand_needs_no_alert() {
-    check("given by-hand; given alertmanager mute; fire; look failed; act done; look up; +10m",
+    check(
+        "given by-hand; given alertmanager mute; fire; look failed; act done; look up; +10m",
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      attempt 1 permitted: restart [target: failed (says the world)]
@@ -300,7 +316,8 @@ fn a_repair_by_hand_needs_no_alert() {
 
 #[test]
 fn a_silence_is_asked_for_and_its_answer_kept() {
-    check("given alertmanager firing; no-target; fire; silence ann; silenced 5e1f",
+    check(
+        "given alertmanager firing; no-target; fire; silence ann; silenced 5e1f",
         "
          0s      WebDown fires: playbook web-down
          0s      escalated (no_target): template: labels.target is not there
