@@ -1,36 +1,10 @@
-//! A notice in words, and as JSON. Pure; one wording for log, chat, page and mail.
+//! A notice in words. Pure; one wording for log, chat, page and mail.
 
 use crate::domain::notice::{Notice, NoticeKind, Standing};
 use crate::domain::playbook::Severity;
 use crate::domain::time::Span;
-use serde::Serialize;
 use std::fmt::Write;
 use std::time::Duration;
-
-/// The body that the webhook channel sends. Fields are only ever added.
-#[derive(Debug, Serialize)]
-pub struct Card<'a> {
-    pub version: u32,
-    /// The same for every repetition of this message, and for no other: for receivers that drop doubles.
-    pub key: String,
-    pub kind: &'static str,
-    pub incident: u64,
-    pub playbook: &'a str,
-    pub title: &'a str,
-    pub target: &'a str,
-    pub host: &'a str,
-    pub severity: Option<&'static str>,
-    pub summary: &'a str,
-    pub reason: &'a str,
-    pub attempts: u32,
-    pub opened_at: String,
-    pub at: String,
-    pub text: String,
-    pub manual_fix: Option<&'a str>,
-    pub debug_prompt: Option<&'a str>,
-    /// Only what a browser may open.
-    pub runbook_url: Option<&'a str>,
-}
 
 /// One line of an alert's words.
 const LINE_MAX: usize = 500;
@@ -152,32 +126,11 @@ pub fn title(notice: &Notice) -> String {
     format!("{} {before}{} on {}: {}", emoji(notice), line(&notice.target), line(&notice.host), headline(notice))
 }
 
-pub fn card(notice: &Notice) -> Card<'_> {
-    Card {
-        version: 1,
-        key: key(notice),
-        kind: notice.kind.label(),
-        incident: notice.incident.0,
-        playbook: &notice.playbook.0,
-        title: &notice.title,
-        target: &notice.target,
-        host: &notice.host,
-        severity: notice.severity.map(Severity::label),
-        summary: &notice.summary,
-        reason: &notice.reason,
-        attempts: notice.attempts,
-        opened_at: notice.opened.to_string(),
-        at: notice.at.to_string(),
-        text: text(notice),
-        manual_fix: notice.manual_fix.as_deref(),
-        debug_prompt: notice.debug_prompt.as_deref(),
-        runbook_url: notice.runbook_url.as_deref().filter(|url| is_link(url)),
-    }
-}
-
 /// The notice's identity, the same for every repetition of it and for no other.
 pub fn key(notice: &Notice) -> String {
-    format!("{}/{}/{}/{}", notice.host, notice.incident, notice.kind.label(), notice.number)
+    // What concerns heald itself may be unnumbered; its moment tells one from the next.
+    let number = if notice.number == 0 { notice.at.0 } else { i64::from(notice.number) };
+    format!("{}/{}/{}/{number}", notice.host, notice.incident, notice.kind.label())
 }
 
 /// What it means, in a few words.
@@ -223,7 +176,8 @@ pub fn line(text: &str) -> String {
     shortened(&words.collect::<Vec<_>>().join(" "), LINE_MAX)
 }
 
-fn emoji(notice: &Notice) -> &'static str {
+/// The state, at a glance.
+pub fn emoji(notice: &Notice) -> &'static str {
     match notice.kind {
         NoticeKind::Escalated
         | NoticeKind::EscalateOnly
@@ -283,6 +237,7 @@ fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-fn is_link(url: &str) -> bool {
+/// Only what a browser may open, in one piece.
+pub fn is_link(url: &str) -> bool {
     (url.starts_with("https://") || url.starts_with("http://")) && !url.contains(|c: char| c.is_whitespace() || is_control(c))
 }

@@ -7,6 +7,9 @@
 pub mod answer;
 pub mod button;
 pub mod card;
+pub mod document;
+pub mod email;
+pub mod gitea;
 mod log;
 pub mod sample;
 pub mod webhook;
@@ -26,6 +29,8 @@ pub struct Settings {
 /// What a channel is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
+    Email(email::Settings),
+    Gitea(gitea::Settings),
     Webhook(webhook::Settings),
 }
 
@@ -36,7 +41,9 @@ pub struct Notifier {
 
 #[derive(Debug)]
 enum Channel {
-    Webhook(webhook::Channel),
+    Email(email::Channel),
+    Gitea(gitea::Channel),
+    Webhook(Box<webhook::Channel>),
 }
 
 // === impl Notifier ===
@@ -91,12 +98,16 @@ impl Notifier {
 impl Channel {
     fn new(kind: Kind) -> Result<Self, String> {
         Ok(match kind {
-            Kind::Webhook(settings) => Self::Webhook(webhook::Channel::new(settings)?),
+            Kind::Email(settings) => Self::Email(email::Channel::new(settings)?),
+            Kind::Gitea(settings) => Self::Gitea(gitea::Channel::new(settings)?),
+            Kind::Webhook(settings) => Self::Webhook(Box::new(webhook::Channel::new(settings)?)),
         })
     }
 
     async fn post(&self, post: &Post) -> Result<Posted, Failure> {
         match self {
+            Self::Email(channel) => channel.post(post).await,
+            Self::Gitea(channel) => channel.post(post).await,
             Self::Webhook(channel) => channel.post(post).await,
         }
     }

@@ -75,7 +75,7 @@ fn an_alerts_text_stays_text() {
     assert!(text.contains("\"a [2J b xxx"), "{text}");
     assert!(text.starts_with("🔴 P1 SystemdUnitFailed unit a forged: line on web-1"), "{text}");
     assert!(text.len() < 2_500, "{} bytes", text.len());
-    let json = serde_json::to_value(card::card(&hostile)).unwrap();
+    let json = serde_json::to_value(document::of(&hostile)).unwrap();
     assert_eq!(json["runbook_url"], serde_json::Value::Null, "only http and https become links");
     assert_eq!(json["text"], text);
 }

@@ -5,6 +5,8 @@ use super::secret::Places;
 use crate::notify::{Kind, LOG, Settings};
 use crate::yaml::{Fields, File, Node, quote};
 
+mod email;
+mod gitea;
 mod webhook;
 
 /// Names that mean something else in `escalation:`.
@@ -38,6 +40,10 @@ fn channel(file: &File<'_>, node: &Node, places: &Places<'_>) -> Option<Kind> {
     let mut fields = Fields::of(file, node)?;
     let kind = if let Some(fields) = fields.fields("webhook") {
         webhook::read(fields, places)
+    } else if let Some(fields) = fields.fields("gitea") {
+        gitea::read(fields, places)
+    } else if let Some(fields) = fields.fields("email") {
+        email::read(fields, places)
     } else {
         file.refuse(node.at, "a channel needs its kind: `webhook: { url: … }`");
         None
