@@ -30,8 +30,8 @@ pub struct Row {
 ///
 /// Since     2026-11-22T01:47:01.742Z (12m3s)
 /// Did       3 attempts
-/// Verified  http get http://127.0.0.1/: status 502
 /// Why       attempts used up: 3 of 3
+/// Verified  http get http://127.0.0.1/: status 502
 /// Budget    2 of 5 per 10m left
 /// Next      level 3 is told at 2026-11-22T02:00:00Z unless somebody acknowledges
 /// Playbook  systemd-unit-failed
@@ -45,7 +45,8 @@ pub fn text(notice: &Notice) -> String {
     let mut text = title(notice);
     text.push_str("\n\n");
     push(&mut text, &line(&notice.title));
-    if !notice.summary.is_empty() {
+    // What concerns heald itself has no alert to quote.
+    if !notice.summary.is_empty() && notice.summary != notice.reason {
         push(&mut text, &format!("\"{}\"", line(&notice.summary)));
     }
     text.push('\n');
@@ -65,13 +66,14 @@ pub fn rows(notice: &Notice) -> Vec<Row> {
     let mut row = |name, value: String| rows.push(Row { name, value: line(&value), link: None });
     if notice.kind.is_of_house() {
         row("At", notice.at.to_string());
-        row("Why", notice.reason.clone());
+        row("Why", notice.reason.lines().next().unwrap_or_default().to_owned());
         return rows;
     }
     row("Since", format!("{} ({})", notice.opened, round(notice.at.since(notice.opened))));
     row("Did", tried(notice.attempts));
-    for (name, value) in [("Verified", &notice.verified), ("Why", &Some(notice.reason.clone())), ("Budget", &notice.budget_left)]
-    {
+    let reason = if notice.standing == Standing::Asking { "Asks" } else { "Why" };
+    let left = notice.budget_left.as_ref().map(|left| format!("{left} left"));
+    for (name, value) in [(reason, &Some(notice.reason.clone())), ("Verified", &notice.verified), ("Budget", &left)] {
         if let Some(value) = value {
             row(name, value.clone());
         }
@@ -79,7 +81,7 @@ pub fn rows(notice: &Notice) -> Vec<Row> {
     if let Some(who) = &notice.acknowledged {
         row("Acked", format!("by {who}"));
     }
-    if let Some(by) = notice.respond_by {
+    if let Some(by) = notice.respond_by.filter(|_| matches!(notice.standing, Standing::Asking | Standing::NeedsPerson)) {
         row("Respond", format!("by {by}"));
     }
     if let Some(next) = &notice.next {
@@ -106,7 +108,9 @@ pub fn rows(notice: &Notice) -> Vec<Row> {
 
 /// What a person may do, and what to ask others: only once it is their turn.
 pub fn sections(notice: &Notice) -> Vec<(&'static str, String)> {
-    let named = [("Manual fix", &notice.manual_fix), ("Debug prompt", &notice.debug_prompt)];
+    // A digest names one incident per line.
+    let list = notice.reason.split_once('\n').filter(|_| notice.kind.is_of_house()).map(|(_, list)| list.to_owned());
+    let named = [("Incidents", &list), ("Manual fix", &notice.manual_fix), ("Debug prompt", &notice.debug_prompt)];
     let clean = |text: &str| {
         shortened(&text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_control(*c)).collect::<String>(), SECTION_MAX)
     };
@@ -121,7 +125,9 @@ pub fn news(notice: &Notice) -> String {
 
 /// `🔴 P1 SystemdUnitFailed unit web.service on web-1: needs a person`
 pub fn title(notice: &Notice) -> String {
-    let named = [notice.severity.map_or("", Severity::label), &line(&notice.alertname)].map(str::to_owned);
+    // Good news and tests have no urgency.
+    let is_calm = matches!(notice.kind, NoticeKind::Digest | NoticeKind::DetectionBack | NoticeKind::Test);
+    let named = [if is_calm { "" } else { severity(notice) }, &line(&notice.alertname)].map(str::to_owned);
     let before = named.into_iter().filter(|word| !word.is_empty()).fold(String::new(), |all, word| all + &word + " ");
     format!("{} {before}{} on {}: {}", emoji(notice), line(&notice.target), line(&notice.host), headline(notice))
 }

@@ -22,9 +22,9 @@ A systemd unit failed
 
 Since     2026-11-22T01:47:01.742Z (12m3s)
 Did       3 attempts
-Verified  http get http://127.0.0.1:8080/: status 502
 Why       attempts used up: 3 of 3
-Budget    2 of 5 per 10m
+Verified  http get http://127.0.0.1:8080/: status 502
+Budget    2 of 5 per 10m left
 Respond   by 2026-11-22T02:02:01.742Z
 Next      level 3 is told at 2026-11-22T02:09:04.999Z unless somebody acknowledges
 Times     4 in 30 days

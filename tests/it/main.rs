@@ -2,12 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
+#[path = "../fake/mod.rs"]
+mod fake;
+
+mod canary;
+mod cards;
 mod cli;
 mod docs;
+mod email;
+mod gitea;
 mod licences;
+mod notify;
 mod people;
 mod reload;
 mod replay;
 mod shipped;
 mod stop;
 mod tidy;
+mod webhook;

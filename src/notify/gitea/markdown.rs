@@ -94,7 +94,7 @@ pub fn again(notice: &Notice) -> String {
 fn push_words(text: &mut String, notice: &Notice) {
     for words in [&notice.title, &notice.summary] {
         let words = code(words);
-        if !words.is_empty() {
+        if !words.is_empty() && *words != *code(&notice.reason) {
             // Writing to a String can't fail.
             let _ = writeln!(text, "{words}\n");
         }
