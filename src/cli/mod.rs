@@ -1,6 +1,7 @@
 //! The command line. One file per command; flags are data. `serve`, `check`, `simulate`, `notify` and what reads the
 //! journal work by themselves, the others only ask the daemon.
 
+mod ack;
 mod approve;
 mod breaker;
 mod check;
@@ -19,7 +20,9 @@ mod reload;
 mod replay;
 mod resume;
 mod retry;
+mod run;
 mod serve;
+mod silence;
 mod simulate;
 mod status;
 mod store;
@@ -44,11 +47,14 @@ enum Command {
     Status(status::Args),
     Incidents(incidents::Args),
     Explain(explain::Args),
+    Ack(ack::Args),
     Approve(approve::Approve),
     Deny(approve::Deny),
     Hold(hold::Args),
     Release(release::Args),
     Retry(retry::Args),
+    Run(run::Args),
+    Silence(silence::Args),
     Close(close::Args),
     Pause(pause::Args),
     Resume(resume::Args),
@@ -104,11 +110,14 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Status(args) => status::run(args).await,
         Command::Incidents(args) => incidents::run(args).await,
         Command::Explain(args) => explain::run(args).await,
+        Command::Ack(args) => ack::run(args).await,
         Command::Approve(args) => approve::approve(args).await,
         Command::Deny(args) => approve::deny(args).await,
         Command::Hold(args) => hold::run(args).await,
         Command::Release(args) => release::run(args).await,
         Command::Retry(args) => retry::run(args).await,
+        Command::Run(args) => run::run(args).await,
+        Command::Silence(args) => silence::run(args).await,
         Command::Close(args) => close::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,

@@ -2,8 +2,10 @@
 
 use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Web};
-use super::{guards, intervals, notify, targets};
+use super::{escalation, guards, intervals, notify, targets};
 use crate::book::Override;
+use crate::domain::escalation::{EscalationPolicy, Watchdog};
+use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
 use std::collections::BTreeMap;
@@ -82,6 +84,12 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
     let web = web(&mut fields, places);
     let targets = fields.fields("targets").map_or_else(AllowList::default, targets::read);
     let intervals = intervals::read(&mut fields);
+    let notify = fields.fields("notify").map(|fields| notify::read(fields, places)).unwrap_or_default();
+    let escalation = escalation::read(fields.fields("escalation"), &notify, &intervals);
+    let alertmanager = fields.fields("alertmanager").map(alertmanager);
+    let (alertmanager, watchdog) = alertmanager.map_or((None, None), |(settings, watchdog)| (Some(settings), watchdog));
+    let page = alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.clone());
+    let escalation = EscalationPolicy { watchdog, alertmanager: page, ..escalation };
     let settings = Settings {
         file: file.path().to_owned(),
         web,
@@ -89,15 +97,15 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         playbooks: playbooks(&mut fields, places),
         host: host(&mut fields),
         host_label: label(&mut fields),
-        guards: guards::read(fields.fields("guards"), intervals, &targets),
+        guards: Policy { escalation, ..guards::read(fields.fields("guards"), intervals, &targets) },
         targets,
         systemd_bus: address(&mut fields, "systemd", "bus", "unix:path=/", SYSTEMD_BUS),
         docker_host: address(&mut fields, "docker", "host", "unix:///", DOCKER_HOST),
-        alertmanager: fields.fields("alertmanager").and_then(alertmanager),
+        alertmanager,
         prometheus: fields.fields("prometheus").and_then(prometheus),
         vars: fields.values("vars").unwrap_or_default(),
         overrides: overrides(&mut fields),
-        notify: fields.fields("notify").map(|fields| notify::read(fields, places)).unwrap_or_default(),
+        notify,
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
     fields.end();
@@ -225,12 +233,21 @@ fn address(fields: &mut Fields<'_>, section: &'static str, key: &'static str, fo
     address.unwrap_or_else(|| default.to_owned())
 }
 
-fn alertmanager(mut fields: Fields<'_>) -> Option<Alertmanager> {
+fn alertmanager(mut fields: Fields<'_>) -> (Alertmanager, Option<Watchdog>) {
     let url = if fields.has("url") { url(&mut fields) } else { None };
     let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
     let group_interval = fields.span("group_interval", range).unwrap_or(GROUP_INTERVAL);
+    let watchdog = fields.fields("watchdog").map(|mut fields| {
+        let alertname = fields.text("alertname").unwrap_or_else(|| "Watchdog".to_owned());
+        if !fields.has("every") {
+            fields.missing("every", "the `repeat_interval` of its route in Alertmanager, such as `every: 1m`");
+        }
+        let every = fields.span("every", Duration::from_secs(1)..=Duration::from_secs(86_400));
+        fields.end();
+        Watchdog { alertname, every: every.unwrap_or(GROUP_INTERVAL) }
+    });
     fields.end();
-    Some(Alertmanager { url, group_interval })
+    (Alertmanager { url, group_interval }, watchdog)
 }
 
 fn prometheus(mut fields: Fields<'_>) -> Option<Prometheus> {

@@ -155,6 +155,7 @@ pub fn headline(notice: &Notice) -> &'static str {
         NoticeKind::Over => "over",
         NoticeKind::EscalateOnly => "heald can't do its work",
         NoticeKind::AlertsLost => "alerts did not reach heald",
+        NoticeKind::Fires => "is broken; heald is at it",
         NoticeKind::Unacknowledged => "nobody has acknowledged it",
         NoticeKind::Digest => "what else happened",
         NoticeKind::Storm => "many incidents at once",
@@ -188,6 +189,7 @@ pub fn emoji(notice: &Notice) -> &'static str {
         NoticeKind::Escalated
         | NoticeKind::EscalateOnly
         | NoticeKind::StandsBack
+        | NoticeKind::Fires
         | NoticeKind::Unacknowledged
         | NoticeKind::Storm
         | NoticeKind::DetectionBlind => "🔴",

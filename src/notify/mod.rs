@@ -10,20 +10,35 @@ pub mod card;
 pub mod document;
 pub mod email;
 pub mod gitea;
+pub mod heartbeat;
 mod log;
 pub mod sample;
 pub mod webhook;
 
-use crate::domain::notice::{Again, Delivery, Notice, Post};
+use crate::domain::notice::{Again, Delivery, Post};
 use answer::{Failure, Posted};
 use std::collections::BTreeMap;
 
-pub use log::NAME as LOG;
+pub use log::{NAME as LOG, tell as note};
 
 /// The channels that are configured, by the names that the configuration gives them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     pub channels: BTreeMap<String, Kind>,
+    /// heald's sign of life for somebody outside.
+    pub heartbeat: Option<heartbeat::Settings>,
+}
+
+/// Whom a channel reaches, for escalation chains that nobody wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// People, at once, and they can answer.
+    Chat,
+    /// A list of open matters.
+    Board,
+    Mail,
+    /// A program, or what is behind it.
+    Program,
 }
 
 /// What a channel is made of.
@@ -46,6 +61,18 @@ enum Channel {
     Webhook(Box<webhook::Channel>),
 }
 
+// === impl Kind ===
+
+impl Kind {
+    pub fn audience(&self) -> Audience {
+        match self {
+            Self::Email(_) => Audience::Mail,
+            Self::Gitea(_) => Audience::Board,
+            Self::Webhook(_) => Audience::Program,
+        }
+    }
+}
+
 // === impl Notifier ===
 
 impl Notifier {
@@ -62,10 +89,8 @@ impl Notifier {
     /// One try on one channel.
     pub async fn post(&self, post: Post) -> Delivery {
         let told = match self.channels.get(&post.channel) {
-            _ if post.channel == LOG => {
-                log::tell(&post.notice);
-                Ok(Posted::default())
-            }
+            // It has its line already: each notice is noted once, wherever it goes.
+            _ if post.channel == LOG => Ok(Posted::default()),
             Some(channel) => channel.post(&post).await,
             None => Err(Failure::never("no such channel is configured any more")),
         };
@@ -77,19 +102,6 @@ impl Notifier {
                 Delivery { channel, error: Some(why), again, thread: post.thread }
             }
         }
-    }
-
-    /// Tells on every channel and says how each took it.
-    pub async fn tell(&self, notice: Notice) -> Vec<Delivery> {
-        log::tell(&notice);
-        if self.channels.is_empty() {
-            return vec![Delivery::taken(LOG)];
-        }
-        let mut told = Vec::new();
-        for channel in self.channels.keys() {
-            told.push(self.post(Post { channel: channel.clone(), notice: notice.clone(), thread: None }).await);
-        }
-        told
     }
 }
 

@@ -87,6 +87,7 @@ fn reason(kind: NoticeKind) -> &'static str {
         NoticeKind::Over => "resolved, and all probes pass again",
         NoticeKind::EscalateOnly => "the journal can't be written: no space left on device",
         NoticeKind::AlertsLost => "Alertmanager left 12 alerts out of a body",
+        NoticeKind::Fires => "it is broken by all that heald sees; heald is at it",
         NoticeKind::Unacknowledged => "level 2 was told 10m ago and nobody has acknowledged",
         NoticeKind::Progress => "attempt 2 permitted: restart the unit",
         NoticeKind::Digest => {

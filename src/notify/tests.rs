@@ -1,7 +1,7 @@
 //! The wording, and the webhook against a receiver on loopback.
 
 use super::*;
-use crate::domain::notice::NoticeKind;
+use crate::domain::notice::{Notice, NoticeKind};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use std::collections::VecDeque;
@@ -121,7 +121,7 @@ impl Receiver {
 
 fn notifier(url: &str) -> Notifier {
     let webhook = Kind::Webhook(webhook::Settings::new(url, Some("canary-bearer".to_owned())));
-    Notifier::new(Settings { channels: [("hook".to_owned(), webhook)].into() }).unwrap()
+    Notifier::new(Settings { channels: [("hook".to_owned(), webhook)].into(), ..Settings::default() }).unwrap()
 }
 
 async fn post(notifier: &Notifier, kind: NoticeKind) -> Delivery {
@@ -174,7 +174,7 @@ async fn no_secret_reaches_an_error() {
     let error = post(&notifier(&gone), NoticeKind::Over).await.error.unwrap();
     assert!(error.starts_with("no connection"), "{error}");
     let bad = Kind::Webhook(webhook::Settings::new("ftp://canary@x/canary", None));
-    let bad = Notifier::new(Settings { channels: [("hook".to_owned(), bad)].into() }).unwrap_err();
+    let bad = Notifier::new(Settings { channels: [("hook".to_owned(), bad)].into(), ..Settings::default() }).unwrap_err();
     assert!(bad.starts_with("channel hook: "), "{bad}");
     for shown in [error, bad, format!("{:?}", notifier(&url))] {
         assert!(!shown.contains("canary"), "{shown}");

@@ -2,8 +2,9 @@
 
 use super::read::url;
 use super::secret::Places;
-use crate::notify::{Kind, LOG, Settings};
+use crate::notify::{Kind, LOG, Settings, heartbeat};
 use crate::yaml::{Fields, File, Node, quote};
+use std::time::Duration;
 
 mod email;
 mod gitea;
@@ -31,8 +32,18 @@ pub fn read(mut fields: Fields<'_>, places: &Places<'_>) -> Settings {
             }
         }
     }
+    settings.heartbeat = fields.fields("heartbeat").and_then(|fields| heartbeat(fields, places));
     fields.end();
     settings
+}
+
+fn heartbeat(mut fields: Fields<'_>, places: &Places<'_>) -> Option<heartbeat::Settings> {
+    let every = fields.span("every", Duration::from_secs(1)..=Duration::from_secs(86_400)).unwrap_or(Duration::from_secs(60));
+    // Such an URL is a secret as often as not.
+    let from_file = places.read(&mut fields, "url_file", "token").map(|secret| secret.reveal().trim().to_owned());
+    let url = if fields.has("url_file") { from_file } else { url(&mut fields) };
+    fields.end();
+    Some(heartbeat::Settings { url: url?, every })
 }
 
 /// `NAME: { KIND: … }`
