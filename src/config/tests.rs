@@ -10,6 +10,7 @@ use std::path::Path;
 
 mod guards;
 mod intervals;
+mod notify;
 mod people;
 mod slack;
 mod telegram;
@@ -141,7 +142,7 @@ fn mistakes_are_named_with_their_place() {
         ),
         (
             "notify: { channels: { ops: {} } }",
-            "heald.yaml:1:28: a channel needs its kind: `telegram: { chat: … }`, `slack: { channel: … }`, `webhook: { url: … }`",
+            "heald.yaml:1:28: a channel needs its kind: `telegram`, `slack`, `slack_webhook`, `gitea`, `email` or `webhook`, as in `{ telegram: { chat: -100123 } }`",
         ),
         ("escalation: { feed: [ops] }", "heald.yaml:1:22: there is no channel \"ops\"; there is none"),
         ("escalation: { chains: { P0: { levels: [{ to: [] }, { to: [] }] } } }", "heald.yaml:1:52: key `after` is missing"),
