@@ -18,6 +18,7 @@ mod reload;
 mod replay;
 mod resume;
 mod retry;
+mod review;
 mod serve;
 mod simulate;
 mod status;
@@ -56,6 +57,7 @@ enum Command {
     Store(store::Args),
     Export(export::Args),
     Replay(replay::Args),
+    Review(review::Args),
     Simulate(simulate::Args),
 }
 
@@ -115,6 +117,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Store(args) => store::run(args),
         Command::Export(args) => export::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Review(args) => review::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
     }
 }

@@ -1,0 +1,1 @@
+//! Golden pages: what a team would file.
