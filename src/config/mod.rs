@@ -8,6 +8,7 @@
 mod guards;
 mod intervals;
 mod notify;
+mod objectives;
 mod read;
 mod secret;
 mod settings;

@@ -2,8 +2,9 @@
 
 use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Web};
-use super::{guards, intervals, notify, targets};
+use super::{guards, intervals, notify, objectives, targets};
 use crate::book::Override;
+use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
 use std::collections::BTreeMap;
@@ -82,6 +83,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
     let web = web(&mut fields, places);
     let targets = fields.fields("targets").map_or_else(AllowList::default, targets::read);
     let intervals = intervals::read(&mut fields);
+    let objectives = fields.fields("recovery_objectives").map(|fields| objectives::read(&fields)).unwrap_or_default();
     let settings = Settings {
         file: file.path().to_owned(),
         web,
@@ -89,7 +91,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         playbooks: playbooks(&mut fields, places),
         host: host(&mut fields),
         host_label: label(&mut fields),
-        guards: guards::read(fields.fields("guards"), intervals, &targets),
+        guards: Policy { objectives, ..guards::read(fields.fields("guards"), intervals, &targets) },
         targets,
         systemd_bus: address(&mut fields, "systemd", "bus", "unix:path=/", SYSTEMD_BUS),
         docker_host: address(&mut fields, "docker", "host", "unix:///", DOCKER_HOST),

@@ -10,6 +10,7 @@ use std::path::Path;
 
 mod guards;
 mod intervals;
+mod objectives;
 
 /// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `control`.
 fn reading(text: &str) -> Result<Settings, Vec<String>> {

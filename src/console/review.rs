@@ -64,7 +64,8 @@ fn answer(format: Format, value: &impl Serialize, markdown: impl FnOnce() -> Str
         Format::Json => json(value),
         // A browser shows it as text, and nothing in it as a page.
         Format::Markdown => {
-            ([("content-type", "text/markdown; charset=utf-8"), ("x-content-type-options", "nosniff")], markdown()).into_response()
+            ([("content-type", "text/markdown; charset=utf-8"), ("x-content-type-options", "nosniff")], markdown())
+                .into_response()
         }
     }
 }

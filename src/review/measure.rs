@@ -78,6 +78,9 @@ impl Moments {
         let after = |at: Option<Time>| at.map(|at| at.since(self.received));
         let restored = after(self.restored.map(|(at, _)| at)).map(|span| span + self.delay);
         let so_far = self.end.since(self.received);
+        // Where nothing was broken, nothing could be late.
+        let broken = self.seen || self.verified.is_some();
+        let (recovery_time, rto) = (recovery_time.filter(|_| broken), rto.filter(|_| broken));
         vec![
             measure("detect", Some(self.delay), None, Duration::ZERO, true),
             measure("act", after(self.acted), None, so_far, self.over),

@@ -216,6 +216,8 @@ pub struct BudgetUse {
     pub charged: u32,
     /// Those that only read or waited.
     pub free: u32,
+    /// So often a person had the count begin anew.
+    pub retries: u32,
     pub attempts_max: Option<u32>,
     /// `5 per 10m`
     pub per_target: Vec<String>,

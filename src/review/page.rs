@@ -2,7 +2,7 @@
 
 use super::escape::{block, cell, code, prose};
 use super::words::span;
-use super::{Look, Measure, Review};
+use super::{Attempt, Look, Measure, Review};
 use jiff::Timestamp;
 use std::fmt::Write;
 
@@ -62,18 +62,23 @@ impl Review {
     }
 
     fn impact(&self) -> String {
-        let seen = if self.impact.seen { "" } else { "heald's own looks never saw the symptom; " };
+        if !self.impact.seen {
+            let verb = if self.impact.until.is_some() { "lasted" } else { "has lasted" };
+            return format!("The alert {verb} {}; heald's own looks never saw the symptom.", span(self.impact.ms));
+        }
         let back = match self.impact.relapses {
             0 => String::new(),
             1 => ", and came back once meanwhile".to_owned(),
             times => format!(", and came back {times} times meanwhile"),
         };
         let verb = if self.impact.until.is_some() { "lasted" } else { "has lasted" };
-        let unseen = match (self.outcome, self.impact.seen) {
-            (Some("closed_by_person"), true) => ", until a person closed the incident: no verification has passed since",
+        let by_word = match self.outcome {
+            Some("closed_by_person") if self.impact.until == self.closed_at => {
+                ", until a person closed the incident: no verification passed"
+            }
             _ => "",
         };
-        sentence(&format!("{seen}the symptom {verb} {}{back}{unseen}.", span(self.impact.ms)))
+        format!("The symptom {verb} {}{back}{by_word}.", span(self.impact.ms))
     }
 
     fn timeline(&self, page: &mut String) {
@@ -93,8 +98,9 @@ impl Review {
         let failed = self.messages.iter().filter(|message| message.error.is_some()).count();
         let note = match (self.messages.len(), failed) {
             (0, _) => "Nobody was told while it lasted.".to_owned(),
-            (all, 0) => format!("{all} told, every one taken by its channel.", all = messages(all)),
-            (all, failed) => format!("{}, of which {failed} not taken by the channel.", messages(all)),
+            (1, 0) => "1 message sent, taken by its channel.".to_owned(),
+            (all, 0) => format!("{all} messages sent, all taken by their channels."),
+            (all, failed) => format!("{all} messages sent, {failed} of them not taken by the channel."),
         };
         line(page, &format!("\n{note}"));
     }
@@ -108,12 +114,12 @@ impl Review {
             };
             return line(page, text);
         }
-        line(page, "| From | Guard | Verdict | For | Reason |\n|---|---|---|---|---|");
+        line(page, "| From | Guard | Verdict | Lasted | Reason |\n|---|---|---|---|---|");
         for verdict in &self.verdicts {
             let lasted = match (verdict.ms, verdict.until) {
                 (Some(ms), Some(_)) => span(ms),
                 (Some(ms), None) => format!("{} so far", span(ms)),
-                (None, _) => "good".to_owned(),
+                (None, _) => "for good".to_owned(),
             };
             let (guard, reason) = (cell(&verdict.guard), cell(&verdict.reason));
             line(page, &format!("| {} | {guard} | {} | {lasted} | {reason} |", self.clock(verdict.from), verdict.verdict));
@@ -128,7 +134,9 @@ impl Review {
                 false => format!("Attempt {}", attempt.number),
             };
             let took = attempt.ms.map_or(String::new(), |ms| format!(" after {}", span(ms)));
-            let outcome = attempt.outcome.map_or_else(|| "still running".to_owned(), |outcome| format!("{outcome}{took}"));
+            let outcome = attempt
+                .outcome
+                .map_or_else(|| "still running".to_owned(), |outcome| format!("{}{took}", outcome.replace('_', " ")));
             line(page, &format!("- **{name}** ({outcome}): {}", prose(&attempt.title)));
             if let Some(by) = &attempt.approved_by {
                 line(page, &format!("  - approved by {}", prose(by)));
@@ -150,22 +158,28 @@ impl Review {
             0 => String::new(),
             free => format!("; {free} more only read or waited and cost nothing"),
         };
-        line(page, &format!("\nBudget used: {} charged{of}{budgets}{free}.", count(self.budget.charged, "attempt")));
+        let anew = if self.budget.retries == 0 { "" } else { ", counted anew after a person's retry" };
+        line(page, &format!("\nBudget used: {} charged{of}{anew}{budgets}{free}.", count(self.budget.charged, "attempt")));
     }
 
     fn evidence(&self, page: &mut String) {
         head(page, "Evidence");
         let first = self.looks.len().min(LOOKS_MAX - 1);
         let last = self.looks.iter().skip(first.max(self.looks.len().saturating_sub(1)));
+        let mut before: Option<&Look> = None;
         for look in self.looks[..first].iter().chain(last) {
-            self.look(page, look);
+            let same = before.is_some_and(|before| before.state == look.state && before.probes == look.probes);
+            self.look(page, look, same);
+            before = Some(look);
         }
         let left_out = self.looks.len().saturating_sub(LOOKS_MAX);
         if left_out > 0 {
             line(page, &format!("{left_out} more looks are left out here: `heald review {} -o json`.\n", self.incident));
         }
         let ended = self.attempts.iter().rfind(|attempt| !attempt.is_rollback && !attempt.verification.is_empty());
-        if let Some(attempt) = ended {
+        // Told above, where a later look showed more.
+        let told = |attempt: &&Attempt| attempt.ended_at.is_some_and(|at| self.looks.last().is_none_or(|look| at > look.at));
+        if let Some(attempt) = ended.filter(told) {
             let at = attempt.ended_at.map_or(String::new(), |at| format!("{}, ", self.clock(at)));
             line(page, &format!("**{at}verification of attempt {}:** {}\n", attempt.number, prose(&attempt.verification)));
         }
@@ -178,7 +192,8 @@ impl Review {
         }
     }
 
-    fn look(&self, page: &mut String, look: &Look) {
+    /// `same`: the look before saw the same, so that its table is not repeated.
+    fn look(&self, page: &mut String, look: &Look, same: bool) {
         let mut text = format!("**{}, {}:** target {}", self.clock(look.at), prose(&look.when), prose(&look.state));
         if look.alert != "not asked" {
             let _ = write!(text, "; the alert in Alertmanager: {}", prose(&look.alert));
@@ -186,8 +201,11 @@ impl Review {
         if !look.needs_down.is_empty() {
             let _ = write!(text, "; it needs {}, which is down", prose(&look.needs_down.join(", ")));
         }
+        if same {
+            text.push_str("; all probes as before");
+        }
         line(page, &format!("{text}\n"));
-        if look.probes.is_empty() {
+        if look.probes.is_empty() || same {
             return;
         }
         line(page, "| Probe | Verdict | Seen |\n|---|---|---|");
@@ -305,10 +323,6 @@ pub(super) fn met(measure: &Measure) -> &'static str {
         Some(false) => "**no**",
         None => "–",
     }
-}
-
-fn messages(count: usize) -> String {
-    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
 }
 
 pub(super) fn count(number: u32, noun: &str) -> String {

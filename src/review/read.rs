@@ -1,10 +1,8 @@
 //! From the records of one incident to its [`Review`].
 
 use super::measure::Moments;
-use super::words::{ending, millis, moment};
-use super::{
-    Attempt, BudgetUse, Fact, Gathered, Known, Look, Message, Moment, ObjectiveView, Review, SeenProbe, Verdict,
-};
+use super::words::{ending, millis, moment, span};
+use super::{Attempt, BudgetUse, Fact, Gathered, Known, Look, Message, Moment, ObjectiveView, Review, SeenProbe, Verdict};
 use crate::domain::event::IncidentEvent as E;
 use crate::domain::guard::Guard;
 use crate::domain::id::IncidentId;
@@ -54,7 +52,7 @@ impl Review {
                 Phase::Closed { outcome } => Some(outcome.label()),
                 _ => None,
             },
-            ending: ending(&incident.phase, note, incident.attempts),
+            ending: ending(&incident.phase, note, incident.attempts, rolled_back(facts)),
             detected_at: *starts_at,
             received_at: first.wall,
             closed_at: closed.map(|fact| fact.wall),
@@ -83,12 +81,16 @@ fn objective(incident: &Incident, service: Option<&String>, known: &Known) -> Op
     names.into_iter().find_map(|name| known.objectives.get(&name).map(|found| (name.clone(), *found)))
 }
 
+fn rolled_back(facts: &[Fact]) -> bool {
+    facts.iter().any(|fact| matches!(fact.event, E::RollbackEnded { ok: true, .. }))
+}
+
 fn timeline(detected: jiff::Timestamp, facts: &[Fact]) -> Vec<Moment> {
     let begin = Moment {
         at: detected,
         who: "Prometheus".to_owned(),
         kind: "detected",
-        text: "detected: the alert's startsAt".to_owned(),
+        text: "the alert fires (its startsAt)".to_owned(),
     };
     // Where the clocks differ, the alert can seem younger than its webhook; it still comes first.
     std::iter::once(begin).chain(facts.iter().filter_map(moment)).collect()
@@ -187,8 +189,13 @@ fn attempts(facts: &[Fact]) -> Vec<Attempt> {
             E::RollbackStarted { attempt, text, .. } => found.push((fact.at, new(*attempt, text, false, None, true))),
             E::StepStarted { section, .. } | E::StepEnded { section, .. } | E::StepSettled { section, .. } => {
                 let of_rollback = *section == Section::Rollback;
-                if let Some((_, last)) = found.iter_mut().rfind(|(_, last)| last.is_rollback == of_rollback) {
-                    last.steps.push(fact.event.text());
+                let Some((_, last)) = found.iter_mut().rfind(|(_, last)| last.is_rollback == of_rollback) else { continue };
+                match (&fact.event, last.steps.last_mut()) {
+                    (E::StepEnded { acted, took_ms, .. }, Some(begun)) => {
+                        begun.push_str(&format!(" – {}: {} ({})", acted.outcome.label(), acted.detail, span(*took_ms)));
+                    }
+                    (E::StepSettled { why, .. }, Some(begun)) => begun.push_str(&format!(" – after a restart of heald: {why}")),
+                    _ => last.steps.push(fact.event.text()),
                 }
             }
             E::AttemptEnded { attempt, outcome, text } => {
@@ -302,6 +309,7 @@ fn budget(facts: &[Fact], known: &Known) -> BudgetUse {
     BudgetUse {
         charged: count(true),
         free: count(false),
+        retries: u32::try_from(facts.iter().filter(|fact| matches!(fact.event, E::Retried { .. })).count()).unwrap_or(u32::MAX),
         attempts_max: book.map(|book| book.attempts),
         per_target: book.map_or_else(Vec::new, |book| {
             book.budget.iter().map(|budget| format!("{} per {}", budget.count, Span(budget.window))).collect()

@@ -24,6 +24,7 @@ pub(super) fn moment(fact: &super::Fact) -> Option<Moment> {
         E::Told { notice, deliveries, .. } if deliveries.is_empty() => {
             format!("told nobody of {}: no channel is configured for it", notice.label())
         }
+        E::Closed { outcome: Outcome::ClosedByPerson, note } => note.clone(),
         event => event.text(),
     };
     Some(Moment { at: fact.wall, who: who(&fact.event), kind: fact.event.label(), text })
@@ -44,14 +45,17 @@ fn closer(note: &str) -> Option<&str> {
 }
 
 /// How it ended, or where it stands.
-pub(super) fn ending(phase: &Phase, note: Option<&str>, attempts: u32) -> String {
+pub(super) fn ending(phase: &Phase, note: Option<&str>, attempts: u32, rolled_back: bool) -> String {
     let text = match phase {
         Phase::Closed { outcome } => match outcome {
-            Outcome::Healed if attempts == 1 => "repaired by heald at the first attempt, verified, and good through its after-care",
+            Outcome::Healed if attempts == 1 => {
+                "repaired by heald at the first attempt, verified, and good through its after-care"
+            }
             Outcome::Healed => {
                 return format!("repaired by heald after {attempts} attempts, verified, and good through its after-care");
             }
             Outcome::ResolvedByItself => "it became good by itself: heald changed nothing",
+            Outcome::Escalated if rolled_back => "good again after people were called; heald had rolled its repair back",
             Outcome::Escalated => "good again after people were called",
             Outcome::Stale => "a repeat of an alert whose incident was over; nothing was wrong",
             Outcome::ResolveNeverSeen => "repaired by heald and verified; Alertmanager never said that the alert resolved",
@@ -71,7 +75,8 @@ pub(super) fn ending(phase: &Phase, note: Option<&str>, attempts: u32) -> String
 /// `350 ms`, `2.4 s`, `1m34s`: as exact as a reader needs.
 pub(super) fn span(ms: u64) -> String {
     match ms {
-        0..1_000 => format!("{ms} ms"),
+        0 => "0 s".to_owned(),
+        1..1_000 => format!("{ms} ms"),
         1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
         _ => Span(Duration::from_secs(ms / 1_000)).to_string(),
     }
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn spans_are_as_exact_as_a_reader_needs() {
-        for (ms, text) in [(0, "0 ms"), (350, "350 ms"), (2_440, "2.4 s"), (94_999, "1m34s"), (90_061_000, "1d1h1m1s")] {
+        for (ms, text) in [(0, "0 s"), (350, "350 ms"), (2_440, "2.4 s"), (94_999, "1m34s"), (90_061_000, "1d1h1m1s")] {
             assert_eq!(span(ms), text);
         }
     }

@@ -1,9 +1,9 @@
 //! Reviews of incidents, open or over: read from the journal, beside the loop.
 
+use super::Driver;
 use super::handle::{Handle, Request, Unavailable};
 use super::show::{EVENTS_MAX, stamp};
 use super::world::World;
-use super::Driver;
 use crate::domain::id::{IncidentId, Seq};
 use crate::domain::incident::IncidentEvent;
 use crate::domain::playbook::Playbook;

@@ -267,6 +267,12 @@ mod tests {
         assert_eq!((summary.outcome, summary.closed_at), (Some(Outcome::ResolvedByItself), Some(Time(5))));
         assert_eq!((summary.attempts, summary.healed_at), (1, None));
         assert_eq!(reader.incident(IncidentId(99)).unwrap(), None);
+        let same = |since, before| {
+            let found = reader.episodes(&summary.playbook, &summary.subject, Time(since), before, 100).unwrap();
+            found.into_iter().map(|summary| summary.id).collect::<Vec<_>>()
+        };
+        assert_eq!((same(2, retried), same(0, over)), (vec![escalated, healed], vec![]));
+        assert_eq!(reader.episodes(&"other".into(), &summary.subject, Time(0), retried, 100).unwrap(), []);
     }
 
     #[test]
