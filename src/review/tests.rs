@@ -93,7 +93,8 @@ impl Tale {
     }
 
     fn told(self, secs: f64, notice: NoticeKind, reason: &str, deliveries: Vec<Delivery>) -> Self {
-        self.at(secs, E::NoticeDue { notice, reason: reason.to_owned() }).at(secs + 0.4, E::Told { notice, deliveries })
+        self.at(secs, E::NoticeDue { notice, reason: reason.to_owned(), number: 1, to: vec!["webhook".to_owned()] })
+            .at(secs + 0.4, E::Told { notice, deliveries, number: 1, next: None })
     }
 
     fn escalated(self, secs: f64, reason: Escalation, text: &str) -> Self {
