@@ -146,6 +146,9 @@ pub enum IncidentEvent {
         /// The channels that are to take it.
         #[serde(default)]
         to: Vec<String>,
+        /// It waits for that long at most for the target's logs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before: Option<Time>,
     },
     /// One try on one channel.
     Told {

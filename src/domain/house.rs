@@ -191,7 +191,7 @@ impl House {
             HouseEvent::Earned { playbook, trust, .. } => {
                 self.trust.insert(playbook.clone(), trust.clone());
             }
-            HouseEvent::NoticeDue { number, notice, reason, to } => self.outbox.due(*number, *notice, reason, to, at),
+            HouseEvent::NoticeDue { number, notice, reason, to } => self.outbox.due(*number, *notice, reason, to, at, at),
             HouseEvent::Told { number, delivery, next } => {
                 self.outbox.told(*number, NoticeKind::Digest, Some(delivery), *next);
             }

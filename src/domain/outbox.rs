@@ -68,11 +68,11 @@ const LATE_MAX: Duration = Duration::from_secs(24 * 3_600);
 // === impl Outbox ===
 
 impl Outbox {
-    /// `number` 0: of a journal from before notices were numbered.
-    pub fn due(&mut self, number: u32, kind: NoticeKind, reason: &str, to: &[String], at: Time) {
+    /// `number` 0: of a journal from before notices were numbered. Nobody is told before `next`.
+    pub fn due(&mut self, number: u32, kind: NoticeKind, reason: &str, to: &[String], at: Time, next: Time) {
         let number = if number == 0 { self.last + 1 } else { number };
         self.last = self.last.max(number);
-        let to = to.iter().map(|channel| (channel.clone(), Tries { next: at, ..Tries::default() })).collect();
+        let to = to.iter().map(|channel| (channel.clone(), Tries { next, ..Tries::default() })).collect();
         let reason = reason.to_owned();
         self.owed.push(Owed { number, kind, reason, since: at, answered: false, passed_on: false, to });
     }
@@ -119,6 +119,13 @@ impl Outbox {
         }
     }
 
+    /// What waited for something that is there now goes out.
+    pub fn hurry(&mut self, at: Time) {
+        for tries in self.owed.iter_mut().flat_map(|owed| owed.to.values_mut()).filter(|tries| tries.failed == 0) {
+            tries.next = tries.next.min(at);
+        }
+    }
+
     pub fn get(&self, number: u32) -> Option<&Owed> {
         self.owed.iter().find(|owed| owed.number == number)
     }
@@ -138,7 +145,8 @@ impl Outbox {
 
     /// Deadlines of its own: tries that failed, and the hand-over of what is owed for long.
     pub fn deadlines(&self) -> impl Iterator<Item = Time> {
-        let tries = self.heads().filter(|(_, _, tries)| tries.failed > 0).map(|(_, _, tries)| tries.next);
+        let waits = |owed: &Owed, tries: &Tries| tries.failed > 0 || tries.next > owed.since;
+        let tries = self.heads().filter(move |(owed, _, tries)| waits(owed, tries)).map(|(_, _, tries)| tries.next);
         let late = |owed: &&Owed| !owed.answered && !owed.passed_on && owed.to.values().any(|tries| tries.failed > 0);
         tries.chain(self.owed.iter().filter(late).map(|owed| owed.since + PASS_ON_AGE))
     }
@@ -201,7 +209,7 @@ mod tests {
 
     fn outbox(to: &[&str]) -> Outbox {
         let mut outbox = Outbox::default();
-        outbox.due(1, KIND, "why", &to.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), Time(0));
+        outbox.due(1, KIND, "why", &to.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), Time(0), Time(0));
         outbox
     }
 
@@ -257,7 +265,7 @@ mod tests {
     #[test]
     fn each_channel_hears_things_in_their_order() {
         let mut outbox = outbox(&["ops", "mail"]);
-        outbox.due(2, NoticeKind::Over, "over", &["ops".to_owned()], Time(1));
+        outbox.due(2, NoticeKind::Over, "over", &["ops".to_owned()], Time(1), Time(1));
         let now = |outbox: &Outbox| {
             outbox.sendable(Time(1)).iter().map(|(owed, channel)| format!("{} {channel}", owed.number)).collect::<Vec<_>>()
         };
@@ -270,8 +278,8 @@ mod tests {
     #[test]
     fn an_older_journal_is_understood() {
         let mut outbox = Outbox::default();
-        outbox.due(0, KIND, "first", &[], Time(0));
-        outbox.due(0, NoticeKind::Over, "second", &[], Time(0));
+        outbox.due(0, KIND, "first", &[], Time(0), Time(0));
+        outbox.due(0, NoticeKind::Over, "second", &[], Time(0), Time(0));
         outbox.told(0, KIND, Some(&Delivery::taken("webhook")), None);
         assert_eq!(outbox.owed.iter().map(|owed| owed.number).collect::<Vec<_>>(), [2]);
         outbox.told(0, NoticeKind::Over, None, None);

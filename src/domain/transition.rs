@@ -200,11 +200,11 @@ impl Incident {
                 self.approval = None;
                 self.phase = Phase::Escalated { since: at, reason: *reason };
             }
-            E::NoticeDue { notice, reason, number, to } => {
+            E::NoticeDue { notice, reason, number, to, not_before } => {
                 if !self.told.contains(notice) {
                     self.told.push(*notice);
                 }
-                self.outbox.due(*number, *notice, reason, to, at);
+                self.outbox.due(*number, *notice, reason, to, at, not_before.unwrap_or(at));
             }
             E::Told { notice, deliveries, number, next } => {
                 // Several only in older journals, where one success was enough.

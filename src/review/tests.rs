@@ -93,7 +93,7 @@ impl Tale {
     }
 
     fn told(self, secs: f64, notice: NoticeKind, reason: &str, deliveries: Vec<Delivery>) -> Self {
-        self.at(secs, E::NoticeDue { notice, reason: reason.to_owned(), number: 1, to: vec!["webhook".to_owned()] })
+        self.at(secs, E::NoticeDue { notice, reason: reason.to_owned(), number: 1, to: vec!["webhook".to_owned()], not_before: None })
             .at(secs + 0.4, E::Told { notice, deliveries, number: 1, next: None })
     }
 

@@ -31,7 +31,7 @@ impl Draft<'_> {
     pub(super) fn owe(&mut self, kind: NoticeKind, reason: &str, to: BTreeSet<String>) {
         let number = self.incident.outbox.last + 1;
         let (reason, to) = (reason.to_owned(), to.into_iter().collect());
-        self.event(IncidentEvent::NoticeDue { notice: kind, reason, number, to });
+        self.event(IncidentEvent::NoticeDue { notice: kind, reason, number, to, not_before: None });
         if let Some(owed) = self.incident.outbox.get(number).cloned() {
             let notice = self.notice(&owed);
             self.effect(Effect::Note(Box::new(notice)));
