@@ -12,7 +12,8 @@ use super::target::Target;
 use super::time::Time;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::ending::{AttemptOutcome, Escalation, Outcome, Trouble};
@@ -68,6 +69,12 @@ pub struct Incident {
     pub told: Vec<NoticeKind>,
     /// Decided, with the reason, but not yet taken by any channel.
     pub untold: Vec<(NoticeKind, String)>,
+    /// Its logs were asked for and came, or there are none.
+    pub gathered: bool,
+    /// The end of the target's logs, clean: at most [`super::logs::KEPT_MAX`] bytes.
+    pub logs: Option<Arc<str>>,
+    /// The last that happened, in the words of the journal: at most [`TRAIL_MAX`] lines.
+    pub trail: VecDeque<(Time, Arc<str>)>,
     /// No channel took it: when to try again.
     pub tell_again: Option<Time>,
 }
@@ -195,6 +202,9 @@ impl Incident {
             would_act: None,
             told: Vec::new(),
             untold: Vec::new(),
+            gathered: false,
+            logs: None,
+            trail: VecDeque::new(),
             tell_again: None,
         })
     }
@@ -264,6 +274,12 @@ impl Incident {
         AttemptId { incident: self.id, number }
     }
 
+    /// What happened so far, a line each: for templates that help people.
+    pub fn timeline(&self) -> String {
+        let lines: Vec<String> = self.trail.iter().map(|(at, text)| format!("{at}  {text}")).collect();
+        if lines.is_empty() { "(nothing was done)".to_owned() } else { lines.join("\n") }
+    }
+
     /// How much of `within` is used up: since the first permit, without the time on hold or good.
     pub fn spent(&self, now: Time) -> Duration {
         let Some(first) = self.first_permit else { return Duration::ZERO };
@@ -272,6 +288,8 @@ impl Incident {
     }
 }
 
+/// What a person reads of an incident before doing something about it.
+pub const TRAIL_MAX: usize = 12;
 /// Still firing this long after it was healed: people are told once.
 pub const STILL_FIRING_AFTER: Duration = Duration::from_secs(15 * 60);
 /// No resolve this long after it was healed: closed as never seen.

@@ -4,7 +4,7 @@
 
 use super::event::IncidentEvent;
 use super::guard::Guard;
-use super::incident::{Approval, AttachedAlert, Incident, Phase};
+use super::incident::{Approval, AttachedAlert, Incident, Phase, TRAIL_MAX};
 use super::plan::Section;
 use super::time::Time;
 use std::time::Duration;
@@ -27,6 +27,7 @@ impl Incident {
                 | E::Looked { .. }
                 | E::LateAnswer { .. }
                 | E::CareScheduled { .. }
+                | E::Gathered { .. }
         ) {
             self.end_hold(at);
         }
@@ -41,7 +42,14 @@ impl Incident {
         ) {
             self.crashes = 0;
         }
+        self.note(event, at);
         match event {
+            E::Gathered { logs, .. } => {
+                self.gathered = true;
+                if !logs.is_empty() {
+                    self.logs = Some(logs.as_str().into());
+                }
+            }
             E::Opened { .. } | E::Looked { .. } | E::LateAnswer { .. } => {}
             E::AlertAttached { fingerprint, starts_at, remediate } => {
                 let said = self.alerts.get(fingerprint).map(|alert| alert.remediate).unwrap_or_default();
@@ -149,6 +157,7 @@ impl Incident {
                     self.revision = revision.clone();
                 }
                 self.forgiven = self.attempts;
+                self.gathered = false;
                 self.rung_tries = vec![0; rungs.unwrap_or(self.rung_tries.len())];
                 self.first_permit = None;
                 self.held = Duration::ZERO;
@@ -204,6 +213,32 @@ impl Incident {
         }
     }
 
+    /// What a person is told of its past; looks and messages are left to the journal.
+    fn note(&mut self, event: &IncidentEvent, at: Time) {
+        use IncidentEvent as E;
+        let tells = match event {
+            E::Held { guard, .. } => !matches!(&self.phase, Phase::Held { guard: same, .. } if same == guard),
+            E::AttemptStarted { .. }
+            | E::StepEnded { .. }
+            | E::AttemptEnded { .. }
+            | E::RollbackEnded { .. }
+            | E::Healed { .. }
+            | E::CareFailed { .. }
+            | E::Approved { .. }
+            | E::Denied { .. }
+            | E::Retried { .. }
+            | E::CrashSeen
+            | E::Escalated { .. } => true,
+            _ => false,
+        };
+        if tells {
+            if self.trail.len() == TRAIL_MAX {
+                self.trail.pop_front();
+            }
+            self.trail.push_back((at, shortened(event.text()).into()));
+        }
+    }
+
     fn end_step(&mut self) {
         if let Phase::Acting { ended, .. } = &mut self.phase {
             *ended = true;
@@ -215,4 +250,15 @@ impl Incident {
             self.held += at.since(since);
         }
     }
+}
+
+/// So that an incident in memory stays small.
+fn shortened(mut text: String) -> String {
+    const MAX: usize = 200;
+    if text.len() > MAX {
+        let end = (0..=MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }

@@ -30,6 +30,7 @@ impl E {
             E::SymptomShown { .. } => "symptom_shown",
             E::FoundBadAfterResolve { .. } => "found_bad_after_resolve",
             E::Escalated { .. } => "escalated",
+            E::Gathered { .. } => "gathered",
             E::NoticeDue { .. } => "notice_due",
             E::Told { .. } => "told",
             E::ApprovalAsked { .. } => "approval_asked",
@@ -82,6 +83,8 @@ impl E {
             E::SymptomShown { seen } => format!("the symptom shows: {} [{}]", seen.summary(), seen.state.text()),
             E::FoundBadAfterResolve { until } => format!("the alert resolved, but the probes fail: watching until {until}"),
             E::Escalated { reason, text } => format!("escalated ({}): {text}", reason.label()),
+            E::Gathered { logs, what } if logs.is_empty() => what.clone(),
+            E::Gathered { what, .. } => format!("{what} gathered"),
             E::NoticeDue { notice, .. } => format!("to be told: {}", notice.label()),
             E::Told { notice, deliveries } => {
                 let each: Vec<String> = deliveries

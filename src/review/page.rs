@@ -184,8 +184,11 @@ impl Review {
             line(page, &format!("**{at}verification of attempt {}:** {}\n", attempt.number, prose(&attempt.verification)));
         }
         for gathered in &self.gathered {
-            line(page, &format!("**{}, {}:**\n", self.clock(gathered.at), prose(&gathered.what)));
-            line(page, &block(&gathered.logs));
+            let at = self.clock(gathered.at);
+            match gathered.logs.as_str() {
+                "" => line(page, &format!("**{at}:** {}\n", prose(&gathered.what))),
+                logs => line(page, &format!("**{at}, {}:**\n\n{}", prose(&gathered.what), block(logs))),
+            }
         }
         if self.gathered.is_empty() {
             line(page, "No logs were gathered.");

@@ -266,8 +266,12 @@ fn look(fact: &Fact, seen: &Observation, when: String) -> Look {
     }
 }
 
-fn gathered(_facts: &[Fact]) -> Vec<Gathered> {
-    Vec::new()
+fn gathered(facts: &[Fact]) -> Vec<Gathered> {
+    let each = facts.iter().filter_map(|fact| match &fact.event {
+        E::Gathered { logs, what } => Some(Gathered { at: fact.wall, what: what.clone(), logs: logs.clone() }),
+        _ => None,
+    });
+    each.collect()
 }
 
 fn messages(facts: &[Fact]) -> Vec<Message> {

@@ -87,6 +87,11 @@ impl Tale {
             .at(secs + 2.0, E::VerifyStarted { attempt, trouble: None })
     }
 
+    fn gathered(self, secs: f64, logs: &str) -> Self {
+        let what = "the last 50 lines of unit web.service".to_owned();
+        self.at(secs, E::Gathered { logs: logs.to_owned(), what })
+    }
+
     fn ended(self, secs: f64, attempt: u32, outcome: AttemptOutcome) -> Self {
         let text = if outcome == AttemptOutcome::Healed { good() } else { bad() }.summary();
         self.at(secs, E::AttemptEnded { attempt, outcome, text })

@@ -31,6 +31,7 @@ enum Token {
     Look(u64),
     Act,
     Tell(NoticeKind),
+    Gather,
 }
 
 pub struct Performer<W> {
@@ -49,6 +50,9 @@ pub struct Performer<W> {
 
 /// Every probe has a deadline of its own; this one is for a probe that forgets it. An incident must not wait for ever.
 const LOOK_MAX: Duration = Duration::from_secs(60);
+
+/// Likewise, for logs; a step does not wait for them.
+const GATHER_MAX: Duration = Duration::from_secs(5);
 
 /// Likewise, for a channel that forgets its own deadline.
 const TELL_MAX: Duration = Duration::from_secs(120);
@@ -78,6 +82,14 @@ impl<W: World> Performer<W> {
             Effect::StopLooking => self.stop_looking(incident),
             Effect::Look(order) => self.look(incident, order),
             Effect::Act { step, section, index, permit } => self.act(incident, step, section, index, permit),
+            Effect::Gather { target, lines } => {
+                let world = Arc::clone(&self.world);
+                let broken = Signal::Gathered { lines, logs: Some(Err(BROKEN.to_owned())) };
+                self.spawn(incident, Token::Gather, broken, async move {
+                    let logs = tokio::time::timeout(GATHER_MAX, world.logs(target, lines)).await;
+                    Signal::Gathered { lines, logs: logs.unwrap_or_else(|_| Some(Err("no answer in time".to_owned()))) }
+                });
+            }
             Effect::Tell(notice) => {
                 if !self.tells.insert((incident, notice.kind)) {
                     return;
@@ -116,6 +128,7 @@ impl<W: World> Performer<W> {
                 self.acts.remove(&answer.incident);
                 true
             }
+            Token::Gather => true,
             Token::Tell(kind) => {
                 self.tells.remove(&(answer.incident, kind));
                 true

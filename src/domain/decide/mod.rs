@@ -22,6 +22,7 @@ mod attempt;
 mod care;
 mod consent;
 mod events;
+mod gather;
 mod recovery;
 mod refusal;
 #[cfg(test)]
@@ -55,6 +56,11 @@ pub enum Signal {
     Told {
         notice: NoticeKind,
         deliveries: Vec<Delivery>,
+    },
+    /// The answer to [`Effect::Gather`]: the lines, or why there are none. `None`: such a target keeps none.
+    Gathered {
+        lines: u32,
+        logs: Option<Result<String, String>>,
     },
     /// A deadline of it passed.
     Wake,
@@ -106,6 +112,11 @@ pub enum Effect {
         permit: Permit,
     },
     Tell(Notice),
+    /// The last lines of its logs. Nothing waits for them.
+    Gather {
+        target: Target,
+        lines: u32,
+    },
 }
 
 /// How often a healed target is looked at: a direct read costs about half a millisecond.
@@ -142,6 +153,7 @@ impl Draft<'_> {
             Signal::Looked(seen) => self.looked(seen),
             Signal::Acted { attempt, section, step, acted, took } => self.acted(attempt, section, step, acted, took),
             Signal::Told { notice, deliveries } => self.event(IncidentEvent::Told { notice, deliveries }),
+            Signal::Gathered { lines, logs } => self.gathered(lines, logs),
             Signal::Wake => self.woke(),
             Signal::Unblocked => self.unblocked(),
             Signal::Recovered { crashed } => self.recovered(crashed),
@@ -244,6 +256,7 @@ impl Draft<'_> {
     fn escalate(&mut self, reason: Escalation, text: String) {
         self.event(IncidentEvent::Escalated { reason, text: text.clone() });
         self.effect(Effect::StopLooking);
+        self.gather();
         if !self.incident.is_firing()
             && reason != Escalation::Quarantined
             && let Ok(probes) = self.binding().probes()
@@ -279,8 +292,10 @@ impl Draft<'_> {
             vars: &playbook.vars,
             target: Some(incident.target().map_or(alertname, Target::name)),
         };
+        let timeline = incident.timeline();
+        let help = super::template::Help { context, timeline: &timeline, gathered: incident.logs.as_deref() };
         // A prompt that can't be filled is sent as it was written: half the help is better than none.
-        let fill = |text: &String| super::template::render(text, &context).unwrap_or_else(|_| text.clone());
+        let fill = |text: &String| super::template::render_help(text, &help).unwrap_or_else(|_| text.clone());
         Notice {
             incident: incident.id,
             number: 0,

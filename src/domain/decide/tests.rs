@@ -29,6 +29,7 @@ mod after_care;
 mod books;
 mod caps;
 mod consent;
+mod evidence;
 mod freshness;
 mod given;
 mod guards;
@@ -73,6 +74,10 @@ struct Bench {
     timer: Option<Time>,
     looking: Option<LookHow>,
     acting: Option<(AttemptId, Section, usize)>,
+    /// The logs are asked for.
+    gathering: bool,
+    /// Of the last notice.
+    prompt: Option<String>,
     starts: i64,
     out: String,
 }
@@ -138,6 +143,10 @@ const OTHER: IncidentId = IncidentId(3);
 
 impl Bench {
     fn run(script: &str) -> String {
+        Self::ran(script).out
+    }
+
+    fn ran(script: &str) -> Self {
         let mut bench = Self {
             book: books::restart(),
             labels: [("alertname", "WebDown"), ("target", "web.service")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
@@ -157,13 +166,15 @@ impl Bench {
             timer: None,
             looking: None,
             acting: None,
+            gathering: false,
+            prompt: None,
             starts: 0,
             out: String::new(),
         };
         for words in script.split(';').map(str::trim).filter(|words| !words.is_empty()) {
             bench.step(words);
         }
-        bench.out
+        bench
     }
 
     fn step(&mut self, words: &str) {
@@ -208,6 +219,16 @@ impl Bench {
                 let acted = Acted::new(outcome(word), "says the world").with(evidence);
                 self.signal(Signal::Acted { attempt, section, step, acted, took: Duration::from_millis(500) });
             }
+            "logs" => {
+                assert!(std::mem::take(&mut self.gathering), "{words}: nobody asks\n{}", self.out);
+                let logs = match rest.split_once(' ') {
+                    _ if rest == "none" => None,
+                    Some(("missing", why)) => Some(Err(why.to_owned())),
+                    _ => Some(Ok(rest.replace("\\n", "\n"))),
+                };
+                self.signal(Signal::Gathered { lines: 50, logs });
+            }
+            "no-logs-asked" => assert!(!self.gathering, "{}", self.out),
             "late-act" => {
                 let attempt = AttemptId { incident: ME, number: 1 };
                 let acted = Acted::new(outcome(rest), "says the world");
@@ -327,6 +348,10 @@ impl Bench {
 
     fn perform(&mut self, effect: Effect, last: Option<&IncidentEvent>) {
         match effect {
+            Effect::Gather { target, .. } => {
+                assert_eq!(target, books::target("web.service"));
+                self.gathering = true;
+            }
             Effect::StopLooking => self.looking = None,
             // The look before the next decision sees what was seen a moment ago.
             Effect::Look(order)
@@ -358,6 +383,7 @@ impl Bench {
                 assert!(announced, "a step is in the journal before it is sent: {}", step.text());
             }
             Effect::Tell(notice) => {
+                self.prompt.clone_from(&notice.debug_prompt);
                 self.line(&format!("→ tell {}: {}", notice.kind.label(), notice.reason));
                 let deliveries = vec![Delivery::taken("log")];
                 self.signal(Signal::Told { notice: notice.kind, deliveries });
