@@ -16,7 +16,7 @@ use heald::domain::guard::Facts;
 use heald::domain::id::{Fingerprint, IncidentId};
 use heald::domain::incident::{IncidentEvent, Outcome, Subject};
 use heald::domain::look::{Observation, ProbeResult, ProbeVerdict, TargetState};
-use heald::domain::notice::{Delivery, Notice};
+use heald::domain::notice::{Delivery, Post};
 use heald::domain::outcome::{ActOutcome, Acted};
 use heald::domain::plan::{self, Binding, PlannedProbe, PlannedStep, Section};
 use heald::domain::playbook::{Library, Mode, Playbook};
@@ -275,8 +275,8 @@ impl World for Still {
         Acted::new(ActOutcome::Done, "done")
     }
 
-    async fn tell(&self, _: Notice) -> Vec<Delivery> {
-        vec![Delivery::taken("none")]
+    async fn tell(&self, post: Post) -> Delivery {
+        Delivery::taken(post.channel)
     }
 
     async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {
@@ -315,8 +315,9 @@ fn the_loop(playbooks: usize, open: usize) -> (f64, f64, f64) {
         #[cfg(feature = "failpoints")]
         without: None,
         compile: |_| Err("not in this bench".to_owned()),
-        heartbeat: Box::new(|| {}),
+        heartbeat: Box::new(|_| {}),
         heartbeat_every: heald::run::HEARTBEAT,
+        proof_every: None,
         dependencies,
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

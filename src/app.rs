@@ -13,6 +13,7 @@ use crate::link::docker::Docker;
 use crate::link::systemd::Systemd;
 use crate::link::{self, Allowed, Tools};
 use crate::notify::Notifier;
+use crate::notify::heartbeat::Heartbeat;
 use crate::real_world::RealWorld;
 use crate::run::clock::Clock;
 use crate::run::handle::Handle;
@@ -20,6 +21,7 @@ use crate::run::{self, Config, Driver, InForce};
 use crate::store::{Horizon, OpenError, Store};
 use crate::telemetry::Telemetry;
 use crate::yaml::Problem;
+use alive::Alive;
 use axum::Router;
 use reload::Reloader;
 use std::collections::BTreeMap;
@@ -31,6 +33,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+mod alive;
 mod reload;
 mod switch;
 
@@ -182,8 +185,9 @@ async fn start_loop(
         #[cfg(any(test, feature = "failpoints"))]
         without: None,
         compile,
-        heartbeat: Box::new(heartbeat()),
+        heartbeat: Box::new(heartbeat(alive(settings, telemetry)?)),
         heartbeat_every: run::HEARTBEAT,
+        proof_every: settings.notify.heartbeat.as_ref().map(|heartbeat| heartbeat.every / 2),
         dependencies,
     };
     let clock = Clock::system(loaded.mark.as_ref());
@@ -215,14 +219,15 @@ fn escalate_only(
     let summary = "no alert is taken on and nothing is repaired";
     let now = Clock::system(None).now();
     let notice = Notice::of_house(NoticeKind::EscalateOnly, &settings.host, summary, &reason, now);
+    let channels = settings.notify.channels.keys().cloned().collect();
     let world = Arc::clone(world);
-    let beat = heartbeat();
+    // Nobody outside is told that it lives: it does no work.
+    let beat = heartbeat(Alive::default());
     let task = tokio::spawn(async move {
-        use crate::run::world::World;
-        let mut telling = std::pin::pin!(run::insist(|| world.tell(notice.clone())));
+        let mut telling = std::pin::pin!(run::insist(|| run::cry(&*world, &channels, notice.clone())));
         let mut told = false;
         loop {
-            beat();
+            beat(false);
             tokio::select! {
                 _ = stopping.changed() => return Ok(()),
                 () = &mut telling, if !told => told = true,
@@ -249,10 +254,23 @@ pub fn compile(text: &str) -> Result<Playbook, String> {
     edition.compile().map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }
 
+/// Whoever waits outside for a sign of life gets one, for as long as the loop works.
+fn alive(settings: &Settings, telemetry: &Telemetry) -> Result<Alive, String> {
+    let alive = Alive::default();
+    if let Some(heartbeat) = settings.notify.heartbeat.clone() {
+        let heartbeat = Heartbeat::new(heartbeat).map_err(|why| format!("notify.heartbeat: {why}"))?;
+        tokio::spawn(alive.clone().tell(heartbeat, telemetry.clone()));
+    }
+    Ok(alive)
+}
+
 /// Feeds systemd's watchdog from the loop itself, so that a loop that hangs is noticed.
-fn heartbeat() -> impl Fn() + Send {
+fn heartbeat(alive: Alive) -> impl Fn(bool) + Send {
     let watched = sd_notify::watchdog_enabled().is_some();
-    move || {
+    move |well| {
+        if well {
+            alive.beat();
+        }
         if watched {
             drop(sd_notify::notify(&[sd_notify::NotifyState::Watchdog]));
         }

@@ -2,6 +2,7 @@
 pub mod action;
 pub mod app;
 pub mod book;
+pub mod chat;
 pub mod cli;
 pub mod collect;
 pub mod config;
@@ -18,3 +19,8 @@ pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod yaml;
+
+/// The local servers of `tests/`, for the unit tests of those who talk to them.
+#[cfg(test)]
+#[path = "../tests/fake/mod.rs"]
+mod fake;

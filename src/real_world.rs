@@ -2,14 +2,15 @@
 
 use crate::action::Action;
 use crate::domain::alert::ListedAlert;
+use crate::domain::decide::SilenceOrder;
 use crate::domain::look::{AlertSight, Observation, ProbeResult, ProbeVerdict, TargetState};
-use crate::domain::notice::{Delivery, Notice};
+use crate::domain::notice::{Delivery, Notice, Post};
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::{PlannedProbe, PlannedStep};
 use crate::domain::target::{AllowList, Target, TargetKind};
 use crate::link::Tools;
 use crate::link::systemd::journal;
-use crate::notify::Notifier;
+use crate::notify::{self, Notifier};
 use crate::probe::{self, Probe};
 use crate::run::world::{ActOrder, LookOrder, World};
 use tokio::time::Instant;
@@ -80,8 +81,17 @@ impl World for RealWorld {
         }
     }
 
-    async fn tell(&self, notice: Notice) -> Vec<Delivery> {
-        self.notifier.tell(notice).await
+    async fn tell(&self, post: Post) -> Delivery {
+        self.notifier.post(post).await
+    }
+
+    fn note(&self, notice: &Notice) {
+        notify::note(notice);
+    }
+
+    async fn silence(&self, order: SilenceOrder) -> Result<String, String> {
+        let alertmanager = self.tools.alertmanager.as_ref().ok_or("no Alertmanager is configured")?;
+        alertmanager.silence(&order.labels, order.for_, &order.by, &order.comment).await
     }
 
     async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {

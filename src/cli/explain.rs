@@ -45,7 +45,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// `name=value`, with or without quotes round the value, as amtool takes it.
-fn label(text: &str) -> Result<(String, String), String> {
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as name=value")?;
     let value = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
     let sound = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -1,6 +1,7 @@
-//! The command line. One file per command; flags are data. `serve`, `check`, `simulate` and what reads the journal
-//! work by themselves, the others only ask the daemon.
+//! The command line. One file per command; flags are data. `serve`, `check`, `simulate`, `notify` and what reads the
+//! journal work by themselves, the others only ask the daemon.
 
+mod ack;
 mod approve;
 mod breaker;
 mod check;
@@ -11,6 +12,7 @@ mod export;
 mod hold;
 mod incidents;
 mod journal;
+mod notify;
 mod pause;
 mod print;
 mod release;
@@ -19,7 +21,9 @@ mod replay;
 mod resume;
 mod retry;
 mod review;
+mod run;
 mod serve;
+mod silence;
 mod simulate;
 mod status;
 mod store;
@@ -44,11 +48,14 @@ enum Command {
     Status(status::Args),
     Incidents(incidents::Args),
     Explain(explain::Args),
+    Ack(ack::Args),
     Approve(approve::Approve),
     Deny(approve::Deny),
     Hold(hold::Args),
     Release(release::Args),
     Retry(retry::Args),
+    Run(run::Args),
+    Silence(silence::Args),
     Close(close::Args),
     Pause(pause::Args),
     Resume(resume::Args),
@@ -59,6 +66,7 @@ enum Command {
     Replay(replay::Args),
     Review(review::Args),
     Simulate(simulate::Args),
+    Notify(notify::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no heald answers.";
@@ -104,11 +112,14 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Status(args) => status::run(args).await,
         Command::Incidents(args) => incidents::run(args).await,
         Command::Explain(args) => explain::run(args).await,
+        Command::Ack(args) => ack::run(args).await,
         Command::Approve(args) => approve::approve(args).await,
         Command::Deny(args) => approve::deny(args).await,
         Command::Hold(args) => hold::run(args).await,
         Command::Release(args) => release::run(args).await,
         Command::Retry(args) => retry::run(args).await,
+        Command::Run(args) => run::run(args).await,
+        Command::Silence(args) => silence::run(args).await,
         Command::Close(args) => close::run(args).await,
         Command::Pause(args) => pause::run(args).await,
         Command::Resume(args) => resume::run(args).await,
@@ -119,6 +130,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Replay(args) => replay::run(args),
         Command::Review(args) => review::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
+        Command::Notify(args) => notify::run(args).await,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Web};
-use super::{guards, intervals, notify, objectives, targets};
+use super::{escalation, guards, intervals, notify, objectives, targets};
 use crate::book::Override;
+use crate::chat::People;
+use crate::domain::escalation::{EscalationPolicy, Watchdog};
 use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
@@ -83,6 +85,13 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
     let web = web(&mut fields, places);
     let targets = fields.fields("targets").map_or_else(AllowList::default, targets::read);
     let intervals = intervals::read(&mut fields);
+    let mut people = People::default();
+    let notify = fields.fields("notify").map(|fields| notify::read(fields, places, &mut people)).unwrap_or_default();
+    let escalation = escalation::read(fields.fields("escalation"), &notify, &intervals);
+    let alertmanager = fields.fields("alertmanager").map(alertmanager);
+    let (alertmanager, watchdog) = alertmanager.map_or((None, None), |(settings, watchdog)| (Some(settings), watchdog));
+    let page = alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.clone());
+    let escalation = EscalationPolicy { watchdog, alertmanager: page, ..escalation };
     let objectives = fields.fields("recovery_objectives").map(|fields| objectives::read(&fields)).unwrap_or_default();
     let settings = Settings {
         file: file.path().to_owned(),
@@ -91,15 +100,16 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         playbooks: playbooks(&mut fields, places),
         host: host(&mut fields),
         host_label: label(&mut fields),
-        guards: Policy { objectives, ..guards::read(fields.fields("guards"), intervals, &targets) },
+        guards: Policy { escalation, objectives, ..guards::read(fields.fields("guards"), intervals, &targets) },
         targets,
         systemd_bus: address(&mut fields, "systemd", "bus", "unix:path=/", SYSTEMD_BUS),
         docker_host: address(&mut fields, "docker", "host", "unix:///", DOCKER_HOST),
-        alertmanager: fields.fields("alertmanager").and_then(alertmanager),
+        alertmanager,
         prometheus: fields.fields("prometheus").and_then(prometheus),
         vars: fields.values("vars").unwrap_or_default(),
         overrides: overrides(&mut fields),
-        notify: fields.fields("notify").map(|fields| notify::read(fields, places)).unwrap_or_default(),
+        notify,
+        people,
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
     fields.end();
@@ -227,12 +237,21 @@ fn address(fields: &mut Fields<'_>, section: &'static str, key: &'static str, fo
     address.unwrap_or_else(|| default.to_owned())
 }
 
-fn alertmanager(mut fields: Fields<'_>) -> Option<Alertmanager> {
+fn alertmanager(mut fields: Fields<'_>) -> (Alertmanager, Option<Watchdog>) {
     let url = if fields.has("url") { url(&mut fields) } else { None };
     let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
     let group_interval = fields.span("group_interval", range).unwrap_or(GROUP_INTERVAL);
+    let watchdog = fields.fields("watchdog").map(|mut fields| {
+        let alertname = fields.text("alertname").unwrap_or_else(|| "Watchdog".to_owned());
+        if !fields.has("every") {
+            fields.missing("every", "the `repeat_interval` of its route in Alertmanager, such as `every: 1m`");
+        }
+        let every = fields.span("every", Duration::from_secs(1)..=Duration::from_secs(86_400));
+        fields.end();
+        Watchdog { alertname, every: every.unwrap_or(GROUP_INTERVAL) }
+    });
     fields.end();
-    Some(Alertmanager { url, group_interval })
+    (Alertmanager { url, group_interval }, watchdog)
 }
 
 fn prometheus(mut fields: Fields<'_>) -> Option<Prometheus> {

@@ -2,6 +2,7 @@
 
 use super::secret::Secret;
 use crate::book::Override;
+use crate::chat::People;
 use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::notify;
@@ -36,6 +37,8 @@ pub struct Settings {
     /// `guards:` and `time_intervals:`.
     pub guards: Policy,
     pub notify: notify::Settings,
+    /// Who may give orders in a chat.
+    pub people: People,
     pub log: Log,
 }
 

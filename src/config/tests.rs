@@ -10,14 +10,20 @@ use std::path::Path;
 
 mod guards;
 mod intervals;
+mod notify;
 mod objectives;
+mod people;
+mod slack;
+mod telegram;
 
-/// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `empty` and `control`.
+/// Reads `text` as `heald.yaml` in a folder with the secrets `token`, `app-token`, `hook`, `empty` and `control`.
 fn reading(text: &str) -> Result<Settings, Vec<String>> {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("token"), "s3cret\n").unwrap();
     fs::write(dir.path().join("empty"), "\n").unwrap();
     fs::write(dir.path().join("control"), "a\u{1b}b\n").unwrap();
+    fs::write(dir.path().join("app-token"), "xapp-s3cret\n").unwrap();
+    fs::write(dir.path().join("hook"), "https://hooks.slack.com/services/T0/B0/s3cret\n").unwrap();
     let places = Places { dir: dir.path(), credentials: None };
     read(Path::new("heald.yaml"), text, &places).map_err(|problems| {
         let shown = problems.iter().map(|problem| format!("{}: {}", problem.place(), problem.what));
@@ -126,13 +132,32 @@ fn mistakes_are_named_with_their_place() {
             "notify: { webhook: { url: 'http://h', bearer: x } }",
             "heald.yaml:1:39: a secret does not belong into this file: `bearer`",
         ),
-        ("notify: { telegram: {} }", "heald.yaml:1:11: `telegram` is not supported by this version"),
+        ("notify: { telegram: {} }", "heald.yaml:1:21: key `token_file` is missing"),
+        (
+            "notify: { pager: {} }",
+            "heald.yaml:1:11: unknown key `pager`; known are telegram, webhook, slack, channels, people, heartbeat",
+        ),
+        (
+            "notify: { channels: { digest: { webhook: { url: 'http://h' } } } }",
+            "heald.yaml:1:23: \"digest\" can't be a channel's name: it means something else in `escalation:`",
+        ),
+        (
+            "notify: { channels: { ops: {} } }",
+            "heald.yaml:1:28: a channel needs its kind: `telegram`, `slack`, `slack_webhook`, `gitea`, `email` or `webhook`, as in `{ telegram: { chat: -100123 } }`",
+        ),
+        ("escalation: { feed: [ops] }", "heald.yaml:1:22: there is no channel \"ops\"; there is none"),
+        ("escalation: { chains: { P0: { levels: [{ to: [] }, { to: [] }] } } }", "heald.yaml:1:52: key `after` is missing"),
+        (
+            "escalation: { chains: { P0: { levels: [{ to: [bob] }] } } }",
+            "heald.yaml:1:46: \"bob\" is neither a channel nor a contact; there is none",
+        ),
+        ("escalation: { acknowledge: 5s }", "heald.yaml:1:28: 5s is out of range: from 1m to 366d"),
         ("log: { level: verbose }", "heald.yaml:1:15: \"verbose\" is none of error, warn, info, debug, trace"),
         ("log: { format: jsn }", "heald.yaml:1:16: \"jsn\" is none of text, json; did you mean `json`?"),
         ("vars: [a]", "heald.yaml:1:7: a list where a map of keys is expected"),
         (
             "after_care: 5m",
-            "heald.yaml:1:1: unknown key `after_care`; known are web, targets, time_intervals, state, playbooks, host, host_label, guards, systemd, docker, alertmanager, prometheus, vars, overrides, notify, log",
+            "heald.yaml:1:1: unknown key `after_care`; known are web, targets, time_intervals, notify, escalation, alertmanager, recovery_objectives, state, playbooks, host, host_label, guards, systemd, docker, prometheus, vars, overrides, log",
         ),
         ("playbooks: [q]", "heald.yaml:2:1: key \"playbooks\" occurs twice; first in line 1"),
         ("web: {listen: [}", "heald.yaml:1:15: this is no YAML: mismatched bracket '[' closed by '}'"),

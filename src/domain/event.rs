@@ -8,6 +8,7 @@ use super::look::{Evidence, Observation};
 use super::notice::{Delivery, NoticeKind};
 use super::outcome::Acted;
 use super::plan::Section;
+use super::playbook::Severity;
 use super::target::Target;
 use super::time::Time;
 use jiff::Timestamp;
@@ -33,6 +34,8 @@ pub enum IncidentEvent {
         starts_at: Timestamp,
         #[serde(default)]
         remediate: Remediate,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        severity: Option<Severity>,
     },
     AlertResolved {
         fingerprint: Fingerprint,
@@ -142,10 +145,68 @@ pub enum IncidentEvent {
     NoticeDue {
         notice: NoticeKind,
         reason: String,
+        /// Counts the incident's notices from 1; 0 in an older journal.
+        #[serde(default)]
+        number: u32,
+        /// The channels that are to take it.
+        #[serde(default)]
+        to: Vec<String>,
     },
+    /// One try on one channel.
     Told {
         notice: NoticeKind,
         deliveries: Vec<Delivery>,
+        #[serde(default)]
+        number: u32,
+        /// When the channel is tried again, where it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Time>,
+    },
+    /// Those that were to take a notice don't: others are told too.
+    PassedOn {
+        number: u32,
+        to: Vec<String>,
+        why: String,
+    },
+    /// A level of the escalation chain was reached.
+    Climbed {
+        level: u8,
+    },
+    /// The chain's clock was set, or set anew.
+    ClimbSet {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Time>,
+    },
+    /// Its alerts are more urgent than before: the chain starts anew.
+    SeverityRose {
+        severity: Severity,
+    },
+    /// A person is at it: nobody else is called until then.
+    Acknowledged {
+        by: String,
+        until: Time,
+    },
+    /// A person pressed a button of a message, which works once.
+    Pressed {
+        by: String,
+        what: String,
+        tag: String,
+    },
+    /// Alertmanager is asked to silence the alert.
+    SilenceAsked {
+        by: String,
+        until: Time,
+    },
+    /// What Alertmanager said.
+    SilenceSet {
+        /// None: it did not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        text: String,
+    },
+    /// A resolve came while the alerts' source is in doubt; it counts once that is heard again.
+    ResolveDoubted {
+        fingerprint: Fingerprint,
     },
     /// People are asked for their consent to one attempt.
     ApprovalAsked {

@@ -1,6 +1,8 @@
 //! What holds for the whole house: the kill switch and the holds that people placed. Durable, and lifted only by people.
 
 use super::id::PlaybookId;
+use super::notice::{Delivery, NoticeKind};
+use super::outbox::Outbox;
 use super::playbook::Playbook;
 use super::target::Target;
 use super::time::Time;
@@ -26,6 +28,14 @@ pub struct House {
     pub apart: BTreeMap<String, Option<Time>>,
     /// What playbooks with `mode: earn` have earned.
     pub trust: BTreeMap<PlaybookId, Trust>,
+    /// What is owed to people and concerns no single incident.
+    pub outbox: Outbox,
+    /// So many incidents at once that they are told together.
+    pub together: bool,
+    /// Since when Alertmanager's always-firing alert stays away.
+    pub blind: Option<Time>,
+    /// By channel: the last message of a chat whose order is on disk.
+    pub heard: BTreeMap<String, i64>,
     /// heald runs, as far as the journal knows. Still so at a start: it ended without a word.
     pub running: bool,
 }
@@ -98,6 +108,46 @@ pub enum HouseEvent {
         trust: Trust,
         why: String,
     },
+    /// Something that people are to be told, and by which channels.
+    NoticeDue {
+        number: u32,
+        notice: NoticeKind,
+        reason: String,
+        to: Vec<String>,
+    },
+    /// One try on one channel.
+    Told {
+        number: u32,
+        delivery: Delivery,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Time>,
+    },
+    PassedOn {
+        number: u32,
+        to: Vec<String>,
+        why: String,
+    },
+    /// So many incidents at once that they are told together.
+    ToldTogether {
+        why: String,
+    },
+    ToldApart,
+    /// Alertmanager's always-firing alert stays away.
+    WentBlind {
+        why: String,
+    },
+    SeesAgain,
+    /// An order of a chat's message was carried out or refused, with those before it.
+    Heard {
+        channel: String,
+        offset: i64,
+    },
+    /// Somebody in a chat asked for what is not theirs to ask.
+    RefusedInChat {
+        channel: String,
+        who: String,
+        what: String,
+    },
     Began {
         version: String,
     },
@@ -107,7 +157,7 @@ pub enum HouseEvent {
 // === impl House ===
 
 impl House {
-    pub fn apply(&mut self, event: &HouseEvent) {
+    pub fn apply(&mut self, event: &HouseEvent, at: Time) {
         match event {
             HouseEvent::Paused { hold } => self.paused = Some(hold.clone()),
             HouseEvent::Resumed { .. } => self.paused = None,
@@ -141,6 +191,20 @@ impl House {
             HouseEvent::Earned { playbook, trust, .. } => {
                 self.trust.insert(playbook.clone(), trust.clone());
             }
+            HouseEvent::NoticeDue { number, notice, reason, to } => self.outbox.due(*number, *notice, reason, to, at),
+            HouseEvent::Told { number, delivery, next } => {
+                self.outbox.told(*number, NoticeKind::Digest, Some(delivery), *next);
+            }
+            HouseEvent::PassedOn { number, to, .. } => self.outbox.pass_on(*number, to, at),
+            HouseEvent::ToldTogether { .. } => self.together = true,
+            HouseEvent::ToldApart => self.together = false,
+            HouseEvent::WentBlind { .. } => self.blind = Some(at),
+            HouseEvent::SeesAgain => self.blind = None,
+            HouseEvent::Heard { channel, offset } => {
+                let heard = self.heard.entry(channel.clone()).or_insert(*offset);
+                *heard = (*heard).max(*offset);
+            }
+            HouseEvent::RefusedInChat { .. } => {}
             HouseEvent::Began { .. } => self.running = true,
             HouseEvent::Ended => self.running = false,
         }
@@ -213,6 +277,15 @@ impl HouseEvent {
             Self::PlaybookReleased { playbook, .. } => (format!("book {playbook}"), true),
             Self::Barred { .. } => ("bar".to_owned(), false),
             Self::Unbarred { .. } => ("bar".to_owned(), true),
+            Self::NoticeDue { number, .. } => (format!("notice {number}"), true),
+            Self::PassedOn { number, .. } => (format!("notice {number}"), true),
+            Self::Told { number, .. } => (format!("notice {number}"), true),
+            Self::ToldTogether { .. } => ("together".to_owned(), false),
+            Self::ToldApart => ("together".to_owned(), true),
+            Self::WentBlind { .. } => ("blind".to_owned(), false),
+            Self::SeesAgain => ("blind".to_owned(), true),
+            Self::Heard { channel, .. } => (format!("heard {channel}"), false),
+            Self::RefusedInChat { .. } => ("refused in chat".to_owned(), true),
             Self::Began { .. } => ("run".to_owned(), false),
             Self::Ended => ("run".to_owned(), true),
         }
@@ -233,6 +306,15 @@ impl HouseEvent {
             Self::StoodBack { .. } => "stood_back",
             Self::CalmedDown { .. } => "calmed_down",
             Self::Earned { .. } => "earned",
+            Self::NoticeDue { .. } => "notice_due",
+            Self::Told { .. } => "told",
+            Self::PassedOn { .. } => "passed_on",
+            Self::ToldTogether { .. } => "told_together",
+            Self::ToldApart => "told_apart",
+            Self::WentBlind { .. } => "went_blind",
+            Self::SeesAgain => "sees_again",
+            Self::Heard { .. } => "heard",
+            Self::RefusedInChat { .. } => "refused_in_chat",
             Self::Began { .. } => "began",
             Self::Ended => "ended",
         }
@@ -255,6 +337,20 @@ impl HouseEvent {
             Self::StoodBack { from, why } => format!("heald stands back ({from}): {why}"),
             Self::CalmedDown { from, until } => format!("{from}: enough is good again; repairs go on at {until}"),
             Self::Earned { playbook, trust, why } => format!("{playbook}: {why}; now {}", trust.words()),
+            Self::NoticeDue { notice, reason, to, .. } => {
+                format!("to be told: {} ({}): {reason}", notice.label(), to.join(", "))
+            }
+            Self::Told { number, delivery, .. } => match &delivery.error {
+                None => format!("told notice {number}: {}", delivery.channel),
+                Some(error) => format!("notice {number}: {} failed ({error})", delivery.channel),
+            },
+            Self::PassedOn { number, to, why } => format!("notice {number} also goes to {}: {why}", to.join(", ")),
+            Self::ToldTogether { why } => format!("incidents are told together: {why}"),
+            Self::ToldApart => "incidents are told one by one again".to_owned(),
+            Self::WentBlind { why } => format!("detection is blind: {why}"),
+            Self::SeesAgain => "alerts are heard again".to_owned(),
+            Self::Heard { channel, offset } => format!("{channel}: heard up to message {offset}"),
+            Self::RefusedInChat { channel, who, what } => format!("{channel}: {who} may not {what}"),
             Self::Began { version } => format!("heald {version} began"),
             Self::Ended => "heald ended in good order".to_owned(),
         }

@@ -7,12 +7,14 @@ use super::guard::Guard;
 use super::id::{AttemptId, Fingerprint, IncidentId, PlaybookId, Revision};
 use super::look::{Evidence, Observation};
 use super::notice::NoticeKind;
+use super::outbox::Outbox;
 use super::plan::Section;
+use super::playbook::{Playbook, Severity};
 use super::target::Target;
 use super::time::Time;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,16 +69,37 @@ pub struct Incident {
     pub would_act: Option<(Time, bool)>,
     /// Told once each.
     pub told: Vec<NoticeKind>,
-    /// Decided, with the reason, but not yet taken by any channel.
-    pub untold: Vec<(NoticeKind, String)>,
     /// Its logs were asked for and came, or there are none.
     pub gathered: bool,
     /// The end of the target's logs, clean: at most [`super::logs::KEPT_MAX`] bytes.
     pub logs: Option<Arc<str>>,
     /// The last that happened, in the words of the journal: at most [`TRAIL_MAX`] lines.
     pub trail: VecDeque<(Time, Arc<str>)>,
-    /// No channel took it: when to try again.
-    pub tell_again: Option<Time>,
+    pub outbox: Outbox,
+    pub climb: Climb,
+    pub ack: Option<Ack>,
+    /// What the last look that decided something saw.
+    pub seen: Option<Box<str>>,
+    /// Buttons that were used, and by whom.
+    pub pressed: Vec<(Box<str>, Box<str>)>,
+    /// Resolved by alerts' word, while that was in doubt.
+    pub doubted: BTreeSet<Fingerprint>,
+}
+
+/// How far people were called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Climb {
+    /// The last level that was reached; 0: none.
+    pub level: u8,
+    pub since: Time,
+    /// When the next one is.
+    pub next: Option<Time>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    pub by: Box<str>,
+    pub until: Time,
 }
 
 /// What makes two alerts the same episode.
@@ -91,6 +114,8 @@ pub enum Subject {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachedAlert {
     pub remediate: Remediate,
+    /// As its label says.
+    pub severity: Option<Severity>,
     pub starts_at: Timestamp,
     pub firing: bool,
     /// When its last change arrived.
@@ -161,6 +186,16 @@ pub enum Phase {
     },
 }
 
+// === impl AttachedAlert ===
+
+impl AttachedAlert {
+    fn opening(context: &AlertContext, starts_at: Timestamp, at: Time) -> Self {
+        let (labels, _) = context.read();
+        let severity = labels.get("severity").and_then(|label| Severity::of_label(label));
+        Self { remediate: Remediate::of(&labels), severity, starts_at, firing: true, at }
+    }
+}
+
 // === impl Incident ===
 
 impl Incident {
@@ -176,10 +211,7 @@ impl Incident {
             revision: revision.clone(),
             subject: subject.clone(),
             context: context.clone(),
-            alerts: BTreeMap::from([(
-                fingerprint.clone(),
-                AttachedAlert { starts_at: *starts_at, firing: true, at, remediate: Remediate::of(&context.read().0) },
-            )]),
+            alerts: BTreeMap::from([(fingerprint.clone(), AttachedAlert::opening(context, *starts_at, at))]),
             opened: at,
             previous: *previous,
             phase: Phase::Assessing,
@@ -201,20 +233,50 @@ impl Incident {
             crashes: 0,
             would_act: None,
             told: Vec::new(),
-            untold: Vec::new(),
             gathered: false,
             logs: None,
             trail: VecDeque::new(),
-            tell_again: None,
+            outbox: Outbox::default(),
+            climb: Climb { since: at, ..Climb::default() },
+            ack: None,
+            seen: None,
+            pressed: Vec::new(),
+            doubted: BTreeSet::new(),
         })
     }
 
     /// When the incident must be looked at again, come what may. `None`: an effect runs, or an event is waited for.
     pub fn wake(&self) -> Option<Time> {
-        match (self.phase_wake(), self.tell_again) {
-            (Some(phase), Some(tell)) => Some(phase.min(tell)),
-            (phase, tell) => phase.or(tell),
+        self.deadlines().min()
+    }
+
+    /// As [`Incident::wake`], but for what is still to come.
+    pub fn wake_after(&self, now: Time) -> Option<Time> {
+        self.deadlines().filter(|deadline| *deadline > now).min()
+    }
+
+    fn deadlines(&self) -> impl Iterator<Item = Time> {
+        let climb = self.climb.next.filter(|_| self.is_troubled());
+        self.phase_wake().into_iter().chain(climb).chain(self.outbox.deadlines())
+    }
+
+    /// It is broken as far as is known, and nobody's plan: the escalation clock runs.
+    pub fn is_troubled(&self) -> bool {
+        match &self.phase {
+            Phase::Held { guard, .. } => *guard != Guard::Window,
+            Phase::Acting { .. } | Phase::Verifying { .. } | Phase::ResolvedBad { .. } | Phase::Escalated { .. } => true,
+            Phase::Assessing => self.attempts > 0,
+            Phase::Watching { .. } | Phase::Observed | Phase::Healed { .. } | Phase::Closed { .. } => false,
         }
+    }
+
+    /// The playbook's word, or the most urgent of its alerts; without either it is P1: called for, but not at once.
+    pub fn severity(&self, playbook: &Playbook) -> Severity {
+        self.named_severity(playbook).unwrap_or(Severity::P1)
+    }
+
+    pub fn named_severity(&self, playbook: &Playbook) -> Option<Severity> {
+        playbook.severity.or_else(|| self.alerts.values().filter_map(|alert| alert.severity).min())
     }
 
     pub fn phase_wake(&self) -> Option<Time> {
@@ -248,6 +310,11 @@ impl Incident {
         self.alerts.values().map(|alert| alert.remediate).max().unwrap_or_default()
     }
 
+    /// Begun by a person's order; no alert will resolve.
+    pub fn by_hand(&self) -> bool {
+        self.alerts.keys().all(|fingerprint| fingerprint.0.starts_with(BY_HAND))
+    }
+
     /// Something says that it is broken: an alert, or heald's own look in after-care.
     pub fn has_cause(&self) -> bool {
         self.relapsed || self.is_firing()
@@ -255,7 +322,7 @@ impl Incident {
 
     /// Over, and everybody who was to be told has been: nothing is left to do.
     pub fn is_done(&self) -> bool {
-        !self.is_open() && self.untold.is_empty()
+        !self.is_open() && self.outbox.owed.is_empty()
     }
 
     /// While an attempt runs nobody else may touch what it locked.
@@ -290,6 +357,9 @@ impl Incident {
 
 /// What a person reads of an incident before doing something about it.
 pub const TRAIL_MAX: usize = 12;
+/// Begin of the fingerprint that stands for a person's order.
+pub const BY_HAND: &str = "by-hand-";
+
 /// Still firing this long after it was healed: people are told once.
 pub const STILL_FIRING_AFTER: Duration = Duration::from_secs(15 * 60);
 /// No resolve this long after it was healed: closed as never seen.

@@ -3,12 +3,14 @@
 //! In reading order: what arrives ([`alert`]), what applies ([`selector`],
 //! [`playbook`], [`plan`]), what heald saw and did ([`look`], [`outcome`]), what
 //! an incident is ([`incident`]), what to do next ([`decide`]), what forbids it
-//! ([`guard`]), whom to tell ([`notice`]).
+//! ([`guard`]), whom to tell
+//! ([`notice`], [`escalation`], [`outbox`]).
 
 pub mod alert;
 pub mod calendar;
 pub mod decide;
 pub mod ending;
+pub mod escalation;
 pub mod event;
 pub mod graph;
 pub mod guard;
@@ -18,6 +20,7 @@ pub mod incident;
 pub mod logs;
 pub mod look;
 pub mod notice;
+pub mod outbox;
 pub mod outcome;
 pub mod plan;
 pub mod playbook;

@@ -120,6 +120,8 @@ pub enum NoticeKind {
     EscalateOnly,
     /// A webhook body was refused for its size, or Alertmanager left alerts out of one.
     AlertsLost,
+    /// Urgent: told at once, while heald is at it.
+    Fires,
     /// Nobody acknowledged it in time: the next level is told.
     Unacknowledged,
     /// How it proceeds, for channels that were told of the incident and can change what they said.
@@ -252,7 +254,7 @@ impl Again {
 // === impl NoticeKind ===
 
 impl NoticeKind {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Escalated,
         Self::Healed,
         Self::WouldAct,
@@ -266,6 +268,7 @@ impl NoticeKind {
         Self::Over,
         Self::EscalateOnly,
         Self::AlertsLost,
+        Self::Fires,
         Self::Unacknowledged,
         Self::Progress,
         Self::Digest,
@@ -307,6 +310,7 @@ impl NoticeKind {
             Self::Over => "over",
             Self::EscalateOnly => "escalate_only",
             Self::AlertsLost => "alerts_lost",
+            Self::Fires => "fires",
             Self::Unacknowledged => "unacknowledged",
             Self::Progress => "progress",
             Self::Digest => "digest",

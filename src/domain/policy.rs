@@ -1,6 +1,7 @@
 //! What the configuration's `guards:` says: the limits that hold for all playbooks at once.
 
 use super::calendar::Intervals;
+use super::escalation::EscalationPolicy;
 use super::id::PlaybookId;
 use super::playbook::{Budget, FailureClass, Severity};
 use super::selector::Selector;
@@ -27,6 +28,8 @@ pub struct Policy {
     pub trust: TrustPolicy,
     pub approval: ApprovalPolicy,
     pub rate: RatePolicy,
+    /// `escalation:`
+    pub escalation: EscalationPolicy,
     /// What heald stands on, and itself.
     pub protected: BTreeSet<Target>,
     /// An incident that was running at so many crashes of heald in a row is set aside. At least 1.
@@ -196,6 +199,7 @@ impl Default for Policy {
             trust: TrustPolicy::default(),
             approval: ApprovalPolicy::default(),
             rate: RatePolicy::default(),
+            escalation: EscalationPolicy::default(),
             protected: BTreeSet::new(),
             quarantine_after: 3,
             objectives: BTreeMap::new(),

@@ -4,13 +4,10 @@
 
 use super::event::IncidentEvent;
 use super::guard::Guard;
-use super::incident::{Approval, AttachedAlert, Incident, Phase, TRAIL_MAX};
+use super::incident::{Ack, Approval, AttachedAlert, Climb, Incident, Phase, TRAIL_MAX};
 use super::plan::Section;
 use super::time::Time;
 use std::time::Duration;
-
-/// After no channel took a message.
-const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 impl Incident {
     /// The one transition table. Events that don't fit the phase change nothing but their own fields:
@@ -28,6 +25,15 @@ impl Incident {
                 | E::LateAnswer { .. }
                 | E::CareScheduled { .. }
                 | E::Gathered { .. }
+                | E::PassedOn { .. }
+                | E::Climbed { .. }
+                | E::ClimbSet { .. }
+                | E::SeverityRose { .. }
+                | E::Acknowledged { .. }
+                | E::Pressed { .. }
+                | E::SilenceAsked { .. }
+                | E::SilenceSet { .. }
+                | E::ResolveDoubted { .. }
         ) {
             self.end_hold(at);
         }
@@ -50,11 +56,15 @@ impl Incident {
                     self.logs = Some(logs.as_str().into());
                 }
             }
-            E::Opened { .. } | E::Looked { .. } | E::LateAnswer { .. } => {}
-            E::AlertAttached { fingerprint, starts_at, remediate } => {
-                let said = self.alerts.get(fingerprint).map(|alert| alert.remediate).unwrap_or_default();
-                let remediate = said.max(*remediate);
-                self.alerts.insert(fingerprint.clone(), AttachedAlert { starts_at: *starts_at, firing: true, at, remediate });
+            E::Looked { seen, .. } => self.seen = Some(seen.summary().into()),
+            E::Opened { .. } | E::LateAnswer { .. } => {}
+            E::AlertAttached { fingerprint, starts_at, remediate, severity } => {
+                let known = self.alerts.get(fingerprint);
+                let remediate = known.map(|alert| alert.remediate).unwrap_or_default().max(*remediate);
+                let severity = severity.or(known.and_then(|alert| alert.severity));
+                let alert = AttachedAlert { starts_at: *starts_at, firing: true, at, remediate, severity };
+                self.alerts.insert(fingerprint.clone(), alert);
+                self.doubted.remove(fingerprint);
                 if let Phase::Healed { close_at, .. } = &mut self.phase {
                     *close_at = None;
                 }
@@ -63,6 +73,7 @@ impl Incident {
                 }
             }
             E::AlertResolved { fingerprint } => {
+                self.doubted.remove(fingerprint);
                 if let Some(alert) = self.alerts.get_mut(fingerprint) {
                     alert.firing = false;
                     alert.at = at;
@@ -146,9 +157,14 @@ impl Incident {
             E::VerifyStarted { attempt, trouble } => {
                 self.phase = Phase::Verifying { attempt: self.attempt(*attempt), trouble: *trouble, since: at };
             }
-            E::AttemptEnded { .. } | E::RollbackEnded { .. } => self.phase = Phase::Assessing,
+            E::AttemptEnded { text, .. } => {
+                self.seen = Some(text.as_str().into());
+                self.phase = Phase::Assessing;
+            }
+            E::RollbackEnded { .. } => self.phase = Phase::Assessing,
             E::SymptomShown { .. } => self.phase = Phase::Assessing,
-            E::CareFailed { .. } => {
+            E::CareFailed { seen } => {
+                self.seen = Some(seen.summary().into());
                 self.relapsed = true;
                 self.phase = Phase::Assessing;
             }
@@ -167,6 +183,7 @@ impl Incident {
                 self.approval = None;
                 self.would_act = None;
                 self.told.clear();
+                self.climb = Climb { level: 0, since: at, next: None };
                 self.phase = Phase::Assessing;
             }
             E::Healed { .. } => {
@@ -192,19 +209,28 @@ impl Incident {
                 self.approval = None;
                 self.phase = Phase::Escalated { since: at, reason: *reason };
             }
-            E::NoticeDue { notice, reason } => {
-                self.told.push(*notice);
-                self.untold.push((*notice, reason.clone()));
-            }
-            E::Told { notice, deliveries } => {
-                if deliveries.is_empty() || deliveries.iter().any(|delivery| delivery.error.is_none()) {
-                    // One message took one of them off; the same kind may be due twice, for different reasons.
-                    if let Some(told) = self.untold.iter().position(|(due, _)| due == notice) {
-                        self.untold.remove(told);
-                    }
+            E::NoticeDue { notice, reason, number, to } => {
+                if !self.told.contains(notice) {
+                    self.told.push(*notice);
                 }
-                self.tell_again = (!self.untold.is_empty()).then(|| at + TELL_AGAIN_AFTER);
+                self.outbox.due(*number, *notice, reason, to, at);
             }
+            E::Told { notice, deliveries, number, next } => {
+                // Several only in older journals, where one success was enough.
+                let best = deliveries.iter().find(|delivery| delivery.error.is_none()).or(deliveries.first());
+                self.outbox.told(*number, *notice, best, *next);
+            }
+            E::PassedOn { number, to, .. } => self.outbox.pass_on(*number, to, at),
+            E::Climbed { level } => {
+                self.climb = Climb { level: *level, since: at, next: None };
+                self.ack = self.ack.take().filter(|ack| ack.until > at);
+            }
+            E::ClimbSet { next } => self.climb.next = *next,
+            E::SeverityRose { .. } => self.climb = Climb { level: 0, since: at, next: None },
+            E::Acknowledged { by, until } => self.ack = Some(Ack { by: by.as_str().into(), until: *until }),
+            E::Pressed { by, tag, .. } => self.pressed.push((tag.as_str().into(), by.as_str().into())),
+            E::SilenceAsked { .. } | E::SilenceSet { .. } => {}
+            E::ResolveDoubted { fingerprint } => drop(self.doubted.insert(fingerprint.clone())),
             E::Closed { outcome, .. } => {
                 self.seen_before = None;
                 self.approval = None;
@@ -227,6 +253,8 @@ impl Incident {
             | E::Approved { .. }
             | E::Denied { .. }
             | E::Retried { .. }
+            | E::Acknowledged { .. }
+            | E::SilenceSet { .. }
             | E::CrashSeen
             | E::Escalated { .. } => true,
             _ => false,

@@ -33,6 +33,15 @@ impl E {
             E::Gathered { .. } => "gathered",
             E::NoticeDue { .. } => "notice_due",
             E::Told { .. } => "told",
+            E::PassedOn { .. } => "passed_on",
+            E::Climbed { .. } => "climbed",
+            E::ClimbSet { .. } => "climb_set",
+            E::SeverityRose { .. } => "severity_rose",
+            E::Acknowledged { .. } => "acknowledged",
+            E::Pressed { .. } => "pressed",
+            E::SilenceAsked { .. } => "silence_asked",
+            E::SilenceSet { .. } => "silence_set",
+            E::ResolveDoubted { .. } => "resolve_doubted",
             E::ApprovalAsked { .. } => "approval_asked",
             E::Approved { .. } => "approved",
             E::Denied { .. } => "denied",
@@ -85,8 +94,21 @@ impl E {
             E::Escalated { reason, text } => format!("escalated ({}): {text}", reason.label()),
             E::Gathered { logs, what } if logs.is_empty() => what.clone(),
             E::Gathered { what, .. } => format!("{what} gathered"),
-            E::NoticeDue { notice, .. } => format!("to be told: {}", notice.label()),
-            E::Told { notice, deliveries } => {
+            E::NoticeDue { notice, to, .. } if to.is_empty() => format!("to be told: {}", notice.label()),
+            E::NoticeDue { notice, to, .. } => format!("to be told: {} ({})", notice.label(), to.join(", ")),
+            E::PassedOn { number, to, why } => format!("notice {number} also goes to {}: {why}", to.join(", ")),
+            E::Climbed { level } => format!("level {level} of the escalation chain"),
+            E::ClimbSet { next: Some(next) } => format!("the next level is told at {next} unless somebody acknowledges"),
+            E::ClimbSet { next: None } => "nobody else is to be told".to_owned(),
+            E::SeverityRose { severity } => format!("more urgent than before: {}", severity.label()),
+            E::Acknowledged { by, until } => format!("acknowledged by {by} until {until}"),
+            E::Pressed { by, what, .. } => format!("{by} pressed {what}"),
+            E::SilenceAsked { by, until } => format!("{by} asks Alertmanager for a silence until {until}"),
+            E::SilenceSet { text, .. } => text.clone(),
+            E::ResolveDoubted { fingerprint } => {
+                format!("alert {fingerprint} resolved, but detection is blind: it counts when alerts are heard again")
+            }
+            E::Told { notice, deliveries, .. } => {
                 let each: Vec<String> = deliveries
                     .iter()
                     .map(|delivery| match &delivery.error {

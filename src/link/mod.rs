@@ -12,7 +12,9 @@ mod clock;
 pub mod docker;
 pub mod http;
 pub mod own;
+pub mod slack;
 pub mod systemd;
+pub mod telegram;
 
 /// What actions and probes work with. Made once, shared by all.
 #[derive(Clone, Debug)]

@@ -32,6 +32,7 @@ pub fn tell(notice: &Notice) {
         | NoticeKind::ChannelBroken
         | NoticeKind::DetectionBlind => line!(error),
         NoticeKind::AlertsLost
+        | NoticeKind::Fires
         | NoticeKind::FiresAnew
         | NoticeKind::StillFiring
         | NoticeKind::OutOfSight

@@ -1,7 +1,7 @@
 //! The wording, and the webhook against a receiver on loopback.
 
 use super::*;
-use crate::domain::notice::NoticeKind;
+use crate::domain::notice::{Notice, NoticeKind};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use std::collections::VecDeque;
@@ -22,9 +22,9 @@ A systemd unit failed
 
 Since     2026-11-22T01:47:01.742Z (12m3s)
 Did       3 attempts
-Verified  http get http://127.0.0.1:8080/: status 502
 Why       attempts used up: 3 of 3
-Budget    2 of 5 per 10m
+Verified  http get http://127.0.0.1:8080/: status 502
+Budget    2 of 5 per 10m left
 Respond   by 2026-11-22T02:02:01.742Z
 Next      level 3 is told at 2026-11-22T02:09:04.999Z unless somebody acknowledges
 Times     4 in 30 days
@@ -75,7 +75,7 @@ fn an_alerts_text_stays_text() {
     assert!(text.contains("\"a [2J b xxx"), "{text}");
     assert!(text.starts_with("🔴 P1 SystemdUnitFailed unit a forged: line on web-1"), "{text}");
     assert!(text.len() < 2_500, "{} bytes", text.len());
-    let json = serde_json::to_value(card::card(&hostile)).unwrap();
+    let json = serde_json::to_value(document::of(&hostile)).unwrap();
     assert_eq!(json["runbook_url"], serde_json::Value::Null, "only http and https become links");
     assert_eq!(json["text"], text);
 }
@@ -121,7 +121,7 @@ impl Receiver {
 
 fn notifier(url: &str) -> Notifier {
     let webhook = Kind::Webhook(webhook::Settings::new(url, Some("canary-bearer".to_owned())));
-    Notifier::new(Settings { channels: [("hook".to_owned(), webhook)].into() }).unwrap()
+    Notifier::new(Settings { channels: [("hook".to_owned(), webhook)].into(), ..Settings::default() }).unwrap()
 }
 
 async fn post(notifier: &Notifier, kind: NoticeKind) -> Delivery {
@@ -174,7 +174,7 @@ async fn no_secret_reaches_an_error() {
     let error = post(&notifier(&gone), NoticeKind::Over).await.error.unwrap();
     assert!(error.starts_with("no connection"), "{error}");
     let bad = Kind::Webhook(webhook::Settings::new("ftp://canary@x/canary", None));
-    let bad = Notifier::new(Settings { channels: [("hook".to_owned(), bad)].into() }).unwrap_err();
+    let bad = Notifier::new(Settings { channels: [("hook".to_owned(), bad)].into(), ..Settings::default() }).unwrap_err();
     assert!(bad.starts_with("channel hook: "), "{bad}");
     for shown in [error, bad, format!("{:?}", notifier(&url))] {
         assert!(!shown.contains("canary"), "{shown}");

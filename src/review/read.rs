@@ -276,12 +276,13 @@ fn gathered(facts: &[Fact]) -> Vec<Gathered> {
 
 fn messages(facts: &[Fact]) -> Vec<Message> {
     let each = facts.iter().filter_map(|fact| match &fact.event {
-        E::Told { notice, deliveries, .. } => Some((fact.wall, notice, deliveries)),
+        E::Told { notice, deliveries, number, .. } => Some((fact.wall, *number, notice, deliveries)),
         _ => None,
     });
-    each.flat_map(|(at, notice, deliveries)| {
+    each.flat_map(|(at, number, notice, deliveries)| {
         deliveries.iter().map(move |delivery| Message {
             at,
+            number,
             notice: notice.label(),
             channel: delivery.channel.clone(),
             error: delivery.error.clone(),

@@ -97,8 +97,15 @@ impl Tale {
         self.at(secs, E::AttemptEnded { attempt, outcome, text })
     }
 
+    /// One record per channel and try, as the loop writes them.
     fn told(self, secs: f64, notice: NoticeKind, reason: &str, deliveries: Vec<Delivery>) -> Self {
-        self.at(secs, E::NoticeDue { notice, reason: reason.to_owned() }).at(secs + 0.4, E::Told { notice, deliveries })
+        let due = |fact: &&Fact| matches!(fact.event, E::NoticeDue { .. });
+        let number = self.facts.iter().filter(due).count() as u32 + 1;
+        let to = deliveries.iter().map(|delivery| delivery.channel.clone()).collect();
+        let tale = self.at(secs, E::NoticeDue { notice, reason: reason.to_owned(), number, to });
+        deliveries
+            .into_iter()
+            .fold(tale, |tale, delivery| tale.at(secs + 0.4, E::Told { notice, deliveries: vec![delivery], number, next: None }))
     }
 
     fn escalated(self, secs: f64, reason: Escalation, text: &str) -> Self {

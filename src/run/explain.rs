@@ -263,7 +263,8 @@ fn follows(incident: &Incident, signal: Signal, facts: &Facts<'_>, now: Time) ->
     let decision = decide::decide(incident, signal, facts, now);
     let events = decision.events.iter().filter(|event| !matches!(event, E::Looked { .. } | E::NoticeDue { .. }));
     let told = decision.effects.iter().filter_map(|effect| match effect {
-        Effect::Tell(notice) => Some(format!("people are told: {}", notice.kind.label())),
+        Effect::Note(notice) => Some(format!("people are told: {}", notice.kind.label())),
+        Effect::Tell(_) | Effect::Silence(_) => None,
         _ => None,
     });
     events.map(E::text).chain(told).collect()
@@ -282,7 +283,7 @@ mod tests {
     use super::*;
     use crate::domain::alert::ListedAlert;
     use crate::domain::look::TargetState;
-    use crate::domain::notice::{Delivery, Notice};
+    use crate::domain::notice::{Delivery, Post};
     use crate::domain::outcome::{ActOutcome, Acted};
     use crate::domain::plan::{PlannedProbe, PlannedStep};
     use crate::run::world::ActOrder;
@@ -308,8 +309,8 @@ mod tests {
             Acted::new(ActOutcome::Failed, "to explain is not to do")
         }
 
-        async fn tell(&self, _: Notice) -> Vec<Delivery> {
-            Vec::new()
+        async fn tell(&self, post: Post) -> Delivery {
+            Delivery::taken(post.channel)
         }
 
         async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {

@@ -124,6 +124,12 @@ pub enum PersonOrder {
         #[serde(rename = "for", default)]
         for_: Option<crate::domain::time::Span>,
     },
+    /// The playbook of an incident, as [`PersonOrder::HoldPlaybook`].
+    PausePlaybookOf {
+        incident: IncidentId,
+        #[serde(rename = "for", default)]
+        for_: Option<crate::domain::time::Span>,
+    },
     /// In Alertmanager, by the labels of the incident's alert.
     Silence {
         incident: IncidentId,

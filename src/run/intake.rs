@@ -9,7 +9,7 @@ use crate::domain::alert::{Alert, AlertContext, AlertStatus, Remediate};
 use crate::domain::decide::Signal;
 use crate::domain::id::{IncidentId, Revision};
 use crate::domain::incident::{IncidentEvent, Subject};
-use crate::domain::playbook::Playbook;
+use crate::domain::playbook::{Playbook, Severity};
 use crate::domain::target::{Target, cut};
 use crate::domain::time::Time;
 use crate::telemetry::Stage;
@@ -37,6 +37,10 @@ impl<W: World> Driver<W> {
         let now = self.clock.now();
         let mut receipt = Receipt::default();
         for alert in alerts {
+            if self.is_watchdog(&alert, now, round) {
+                receipt.duplicate += 1;
+                continue;
+            }
             if let Some(host) = self.foreign(&alert) {
                 receipt.other_host += 1;
                 self.remember(&format!("{}: its host is {host:?}, this is {:?}", name(&alert), self.config.host));
@@ -90,11 +94,13 @@ impl<W: World> Driver<W> {
         }
         receipt.attached += 1;
         let remediate = Remediate::of(&alert.labels);
-        self.signal(id, Signal::Fired { fingerprint: alert.fingerprint, starts_at: alert.starts_at, remediate }, now, round);
+        let severity = Severity::of_label(alert.label("severity"));
+        let (fingerprint, starts_at) = (alert.fingerprint, alert.starts_at);
+        self.signal(id, Signal::Fired { fingerprint, starts_at, remediate, severity }, now, round);
     }
 
     #[expect(clippy::too_many_arguments, reason = "each is a different fact of one new incident")]
-    fn open(
+    pub(super) fn open(
         &mut self,
         book: &Arc<Playbook>,
         subject: Subject,

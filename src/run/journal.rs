@@ -39,6 +39,18 @@ impl<W: World> Driver<W> {
         Ok(batch)
     }
 
+    /// Writes the mark alone, where that is asked for: a sign of life is worth nothing if it says only that the loop turns.
+    pub(super) async fn prove(&mut self, now: Time) {
+        let due = self.config.proof_every.is_some_and(|every| now.since(self.proven) >= every);
+        if due && self.store_trouble.is_none() {
+            self.proven = now;
+            let batch = Batch { rows: Vec::new(), editions: Vec::new(), done: Vec::new(), mark: self.clock.mark() };
+            if let Err(why) = self.commit(batch).await {
+                self.take_back(why, Vec::new(), Vec::new()).await;
+            }
+        }
+    }
+
     /// On the blocking pool: a disk that hangs must not hang the runtime. A panic there ends the loop, for the store is lost with it.
     pub(super) async fn with_store<T: Send + 'static>(
         &mut self,
@@ -69,15 +81,13 @@ impl<W: World> Driver<W> {
         }
         if self.store_trouble.as_ref() != Some(&why) {
             tracing::error!(reason = %why, "the journal can't be written: nothing is taken on and nothing is done until it can");
-            self.tell_house(
-                NoticeKind::EscalateOnly,
-                "no alert is taken on and nothing is repaired until the journal can be written",
-                &why,
-            );
+            let what = format!("no alert is taken on and nothing is repaired until the journal can be written: {why}");
+            self.cry(NoticeKind::EscalateOnly, &what);
         }
         self.store_trouble = Some(why);
         tokio::time::sleep(STORE_RETRY).await;
         // Should this fail too, the answers are lost with it; evidence settles their steps later.
+        self.proven = Time::default();
         match self.with_store(|store| store.reload()).await {
             Ok(Ok(loaded)) => {
                 self.adopt(&loaded);

@@ -20,6 +20,7 @@ pub struct Ledger {
     running: HashMap<IncidentId, Running>,
     /// Who is down now.
     pub census: Census,
+    opened: HashMap<(PlaybookId, Target), Vec<Time>>,
 }
 
 /// What the running attempt or rollback of an incident locks, and what contains that.
@@ -28,6 +29,9 @@ struct Running {
     locks: Vec<Target>,
     within: Vec<Target>,
 }
+
+/// How long openings are counted for the repeat offenders.
+const OPENED_KEPT: Duration = Duration::from_secs(30 * 86_400);
 
 impl Ledger {
     /// The targets whose locks were freed.
@@ -71,6 +75,10 @@ impl Ledger {
             !list.is_empty()
         });
         self.all.retain(young);
+        self.opened.retain(|_, list| {
+            list.retain(|at| now.since(*at) < OPENED_KEPT);
+            !list.is_empty()
+        });
     }
 
     /// Which playbook was tried on which target; those with fewer attempts than `least` are left out.
@@ -82,6 +90,19 @@ impl Ledger {
     /// When attempts were permitted, oldest first.
     pub fn all(&self) -> &[Time] {
         &self.all
+    }
+
+    /// Without the attempts, which are to be read again.
+    pub fn anew(old: Self) -> Self {
+        Self { census: old.census, opened: old.opened, ..Self::default() }
+    }
+
+    /// An incident was opened then.
+    pub fn open(&mut self, playbook: &PlaybookId, target: &Target, at: Time) {
+        let list = self.opened.entry((playbook.clone(), target.clone())).or_default();
+        list.push(at);
+        // At a start those that are over are told of first.
+        list.sort();
     }
 
     fn charge(&mut self, attempt: AttemptId, playbook: &PlaybookId, targets: &[Target], at: Time) {
@@ -122,6 +143,10 @@ impl Ledger {
 }
 
 impl Facts for Ledger {
+    fn opened(&self, playbook: &PlaybookId, target: &Target) -> &[Time] {
+        self.opened.get(&(playbook.clone(), target.clone())).map_or(&[], Vec::as_slice)
+    }
+
     fn past(&self, target: &Target) -> &[PastAttempt] {
         self.past.get(target).map_or(&[], Vec::as_slice)
     }

@@ -34,6 +34,7 @@ use tokio::sync::{mpsc, watch};
 use world::World;
 
 mod breakers;
+mod by_hand;
 pub mod census;
 mod choose;
 pub mod clock;
@@ -44,6 +45,7 @@ mod in_force;
 mod intake;
 mod journal;
 pub mod ledger;
+mod letters;
 mod observe;
 mod orders;
 pub mod pace;
@@ -55,14 +57,17 @@ mod review;
 mod show;
 pub mod state;
 mod switch;
+mod telling;
 mod trust;
 pub mod view;
+mod watchdog;
 mod weather;
 pub mod world;
 
 pub use escalate_only::{escalate_only, insist};
 pub use in_force::{InForce, longest as longest_window};
 pub use switch::Switch;
+pub use telling::cry;
 
 /// What the loop is told once, at its start.
 pub struct Config {
@@ -77,10 +82,13 @@ pub struct Config {
     pub without: Option<crate::domain::guard::Guard>,
     /// Compiles a text that the store kept, for incidents that are older than the files.
     pub compile: fn(&str) -> Result<Playbook, String>,
-    /// Called whenever the loop has done a round of work: feeds the service manager's watchdog.
-    pub heartbeat: Box<dyn Fn() + Send>,
+    /// Called whenever the loop has done a round of work: feeds the service manager's watchdog. True: its journal can be
+    /// written, and what is urgent reaches somebody.
+    pub heartbeat: Box<dyn Fn(bool) + Send>,
     /// The loop shows that it lives at least this often: [`HEARTBEAT`], but for simulations.
     pub heartbeat_every: Duration,
+    /// So often the journal is written though nothing happened: the proof that it can be. None: not at all.
+    pub proof_every: Option<Duration>,
     /// What heald stands on, as last seen.
     pub dependencies: watch::Receiver<std::collections::BTreeMap<String, String>>,
 }
@@ -127,6 +135,15 @@ pub struct Driver<W> {
     shown: Shown,
     /// What concerns heald itself was last told then.
     told_of_house: HashMap<(NoticeKind, String), Time>,
+    /// The last openings, for a flood of them; and when a flood was last told.
+    opened: VecDeque<Time>,
+    flooded: Option<Time>,
+    /// Refusals in chats that were journaled of late.
+    strangers: VecDeque<Time>,
+    /// When Alertmanager's always-firing alert was last heard.
+    last_beat: Time,
+    /// When the journal was last written, or was to be.
+    proven: Time,
 }
 
 /// Work of one round, committed together.
@@ -195,7 +212,13 @@ impl<W: World> Driver<W> {
             fatal: None,
             shown: Shown::default(),
             told_of_house: HashMap::new(),
+            opened: VecDeque::new(),
+            flooded: None,
+            strangers: VecDeque::new(),
+            last_beat: Time::default(),
+            proven: Time::default(),
         };
+        driver.last_beat = driver.clock.now();
         driver.adopt(&loaded);
         driver.crashed = driver.state.house.running;
         driver.unsettled = driver.state.incidents.keys().copied().collect();
@@ -216,7 +239,7 @@ impl<W: World> Driver<W> {
                 self.performer.abort_all();
                 return Err(why);
             }
-            (self.config.heartbeat)();
+            (self.config.heartbeat)(self.store_trouble.is_none() && self.is_heard(self.clock.now()));
             let mut round = Round::default();
             self.heed_switch(&mut round);
             self.reload(&mut round).await;
@@ -225,12 +248,17 @@ impl<W: World> Driver<W> {
             let now = self.clock.now();
             if !*self.stop.borrow() {
                 self.ask_for_alerts(now);
+                self.watch_watchdog(now, &mut round);
                 for id in self.state.due(now, ROUND_MAX) {
                     self.signal(id, Signal::Wake, now, &mut round);
                     self.state.rearm(id, now);
                 }
             }
+            if !*self.stop.borrow() {
+                self.tell(now, &mut round);
+            }
             self.finish(round).await;
+            self.prove(now).await;
             self.gauges(now);
             if *self.stop.borrow() && self.performer.acting() == 0 {
                 break;
@@ -252,7 +280,7 @@ impl<W: World> Driver<W> {
     async fn gather(&mut self, round: &mut Round) {
         let now = self.clock.now();
         let stopping = *self.stop.borrow();
-        let timer = match self.state.next_timer() {
+        let timer = match self.state.next_timer().into_iter().chain(self.next_telling()).min() {
             _ if !round.rows.is_empty() || !round.effects.is_empty() || !self.unsettled.is_empty() => Duration::ZERO,
             Some(at) if !stopping => at.since(now).min(self.config.heartbeat_every),
             _ => self.config.heartbeat_every,
@@ -281,7 +309,12 @@ impl<W: World> Driver<W> {
         let wanted = self.performer.settle(&answer);
         if wanted && !(*self.stop.borrow() && matches!(answer.signal, Signal::Looked(_))) {
             let now = self.clock.now();
-            self.signal(answer.incident, answer.signal.clone(), now, round);
+            match answer.signal.clone() {
+                Signal::Told { number, delivery } if answer.incident == telling::HOUSE => {
+                    self.house_told(number, delivery, now, round);
+                }
+                signal => drop(self.signal(answer.incident, signal, now, round)),
+            }
             round.answers.push(answer);
         }
     }
@@ -318,8 +351,8 @@ impl<W: World> Driver<W> {
             fail::fail_point!("after-reply");
         }
         for (id, effect) in effects {
-            if let Effect::Tell(notice) = &effect
-                && !self.state.is_untold(id, notice.kind)
+            if let Effect::Tell(post) = &effect
+                && !self.state.owes(id, post.notice.number, &post.channel)
             {
                 continue; // A channel took it while this round was decided.
             }

@@ -20,14 +20,25 @@ impl<W: World> Driver<W> {
             Request::Deliver { .. } => {}
             Request::Listed { answer } => self.listed(answer, round),
             Request::Reload(reload) => self.reloads.push(reload),
-            Request::AlertsLost { why } => self.tell_house(NoticeKind::AlertsLost, "alerts did not reach heald", &why),
-            Request::Order { order, by, letter: _, reply } => {
-                let answer = self.order(order, &by, round);
+            Request::AlertsLost { why } => {
+                let now = self.clock.now();
+                self.owe_house(NoticeKind::AlertsLost, "", &why, now, round);
+            }
+            Request::Order { order, by, letter, reply } => {
+                let answer = match letter {
+                    None => self.order(order, &by, round),
+                    Some(letter) => self.order_by_letter(order, &by, letter, round),
+                };
                 round.replies.push(Reply::Order(reply, answer));
             }
-            Request::RefusedInChat { reply, .. } => drop(reply.send(())),
-            Request::Heard { reply, .. } => drop(reply.send(None)),
-            Request::OnCall { reply } => drop(reply.send(Vec::new())),
+            Request::RefusedInChat { channel, who, what, reply } => {
+                self.refused_in_chat(channel, &who, &what, round);
+                let _ = reply.send(());
+            }
+            Request::Heard { channel, reply } => drop(reply.send(self.state.house.heard.get(&channel).copied())),
+            Request::OnCall { reply } => {
+                drop(reply.send(self.config.in_force.policy.escalation.on_duty(self.clock.wall())));
+            }
             Request::Explain { question, reply } => self.explain(question, reply),
             Request::Seen { question, seen, reply } => drop(reply.send(self.explanation(&question, Some(*seen)))),
             Request::Status { reply } => drop(reply.send(self.status())),
@@ -66,7 +77,7 @@ impl<W: World> Driver<W> {
         }
     }
 
-    fn order(&mut self, order: PersonOrder, by: &str, round: &mut Round) -> Result<String, OrderError> {
+    pub(super) fn order(&mut self, order: PersonOrder, by: &str, round: &mut Round) -> Result<String, OrderError> {
         let now = self.clock.now();
         let hold = |for_: Option<crate::domain::time::Span>, why: String| Hold {
             until: for_.map(|span| now + span.0),
@@ -136,9 +147,24 @@ impl<W: World> Driver<W> {
                 self.person(incident, Signal::Deny { by: by.to_owned(), why }, now, round)?;
                 Ok(format!("incident {incident}: denied by {by}; it is a person's turn"))
             }
-            PersonOrder::Ack { .. } | PersonOrder::Silence { .. } | PersonOrder::Run { .. } => {
-                Err(OrderError::Refused("not yet".to_owned()))
+            PersonOrder::Ack { incident, for_ } => {
+                let for_ = for_.map(|span| span.0);
+                self.person(incident, Signal::Ack { by: by.to_owned(), for_ }, now, round)?;
+                let ack = self.state.incidents.get(&incident).and_then(|incident| incident.ack.clone());
+                let until = ack.map_or_else(String::new, |ack| format!(" until {}", ack.until));
+                Ok(format!("incident {incident}: acknowledged by {by}{until}; nobody else is called before that"))
             }
+            PersonOrder::Silence { incident, for_ } => {
+                self.person(incident, Signal::Silence { by: by.to_owned(), for_: for_.0 }, now, round)?;
+                Ok(format!("incident {incident}: Alertmanager is asked for a silence of {for_}"))
+            }
+            PersonOrder::PausePlaybookOf { incident, for_ } => {
+                let playbook = self.state.incidents.get(&incident).map(|incident| incident.playbook.clone());
+                let playbook = playbook.ok_or(OrderError::NotFound(incident))?;
+                let why = format!("asked for at incident {incident}");
+                self.order(PersonOrder::HoldPlaybook { playbook, for_, why }, by, round)
+            }
+            PersonOrder::Run { playbook, labels } => self.run_by_hand(&playbook, labels, by, now, round),
             PersonOrder::OpenBreaker { playbook, target, for_, why } => {
                 self.known(&playbook).map_err(OrderError::Refused)?;
                 listed(&self.config.in_force.allow, &target).map_err(OrderError::Refused)?;

@@ -5,7 +5,7 @@ use crate::domain::decide::{Effect, Signal};
 use crate::domain::guard::Permit;
 use crate::domain::id::IncidentId;
 use crate::domain::look::{AlertSight, LookHow, Observation, TargetState};
-use crate::domain::notice::{Again, Delivery, NoticeKind};
+use crate::domain::notice::{Again, Delivery};
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::{PlannedStep, Section};
 use crate::telemetry::Telemetry;
@@ -26,12 +26,13 @@ pub struct Answer {
 }
 
 /// Tells a look that is still wanted from one that was replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
     Look(u64),
     Act,
-    Tell(NoticeKind),
     Gather,
+    Silence,
+    Tell(u32, Box<str>),
 }
 
 pub struct Performer<W> {
@@ -42,7 +43,7 @@ pub struct Performer<W> {
     /// Incidents with a step under way. Such a step is never aborted.
     acts: HashSet<IncidentId>,
     /// Messages under way, or taken and waiting for their commit.
-    tells: HashSet<(IncidentId, NoticeKind)>,
+    tells: HashSet<(IncidentId, u32, String)>,
     /// A storm of messages must not take the sockets that the webhook needs.
     voices: Arc<Semaphore>,
     next_look: u64,
@@ -55,7 +56,7 @@ const LOOK_MAX: Duration = Duration::from_secs(60);
 const GATHER_MAX: Duration = Duration::from_secs(5);
 
 /// Likewise, for a channel that forgets its own deadline.
-const TELL_MAX: Duration = Duration::from_secs(120);
+const TELL_MAX: Duration = Duration::from_secs(30);
 const VOICES: usize = 16;
 
 /// Before a fault of heald's own is answered: what is asked at once again would break off at once again.
@@ -90,25 +91,34 @@ impl<W: World> Performer<W> {
                     Signal::Gathered { lines, logs: logs.unwrap_or_else(|_| Some(Err("no answer in time".to_owned()))) }
                 });
             }
-            Effect::Tell(notice) => {
-                if !self.tells.insert((incident, notice.kind)) {
+            Effect::Note(notice) => self.world.note(&notice),
+            Effect::Silence(order) => {
+                let world = Arc::clone(&self.world);
+                let broken = Signal::Silenced(Err(BROKEN.to_owned()));
+                self.spawn(incident, Token::Silence, broken, async move {
+                    let answer = tokio::time::timeout(TELL_MAX, world.silence(order)).await;
+                    Signal::Silenced(answer.unwrap_or_else(|_| Err("no answer in time".to_owned())))
+                });
+            }
+            Effect::Tell(post) => {
+                let key = (incident, post.notice.number, post.channel.clone());
+                if !self.tells.insert(key.clone()) {
                     return;
                 }
                 let world = Arc::clone(&self.world);
                 let telemetry = self.telemetry.clone();
                 let voices = Arc::clone(&self.voices);
-                let kind = notice.kind;
-                let failed = |why: &str| vec![Delivery::failed("all", why, Again::Soon)];
-                let broken = Signal::Told { notice: kind, deliveries: failed(BROKEN) };
-                self.spawn(incident, Token::Tell(kind), broken, async move {
+                let (_, number, channel) = key;
+                let failed = |why: &str| Delivery::failed(channel.clone(), why, Again::Soon);
+                let broken = Signal::Told { number, delivery: failed(BROKEN) };
+                let late = failed("no answer in time");
+                self.spawn(incident, Token::Tell(number, channel.into()), broken, async move {
                     // The semaphore is never closed. Waiting for it is no fault of a channel.
                     let _voice = voices.acquire().await;
-                    let told = tokio::time::timeout(TELL_MAX, world.tell(notice)).await;
-                    let deliveries = told.unwrap_or_else(|_| failed("no answer in time"));
-                    for delivery in &deliveries {
-                        telemetry.notified(&delivery.channel, delivery.error.is_none());
-                    }
-                    Signal::Told { notice: kind, deliveries }
+                    let told = tokio::time::timeout(TELL_MAX, world.tell(*post)).await;
+                    let delivery = told.unwrap_or(late);
+                    telemetry.notified(&delivery.channel, delivery.error.is_none());
+                    Signal::Told { number, delivery }
                 });
             }
         }
@@ -116,9 +126,9 @@ impl<W: World> Performer<W> {
 
     /// Whether the answer is still wanted; frees what it occupied.
     pub fn settle(&mut self, answer: &Answer) -> bool {
-        match answer.token {
+        match &answer.token {
             Token::Look(number) => {
-                let current = self.looks.get(&answer.incident).is_some_and(|(wanted, _)| *wanted == number);
+                let current = self.looks.get(&answer.incident).is_some_and(|(wanted, _)| wanted == number);
                 if current {
                     self.looks.remove(&answer.incident);
                 }
@@ -129,8 +139,9 @@ impl<W: World> Performer<W> {
                 true
             }
             Token::Gather => true,
-            Token::Tell(kind) => {
-                self.tells.remove(&(answer.incident, kind));
+            Token::Silence => true,
+            Token::Tell(number, channel) => {
+                self.tells.remove(&(answer.incident, *number, channel.to_string()));
                 true
             }
         }
@@ -141,8 +152,8 @@ impl<W: World> Performer<W> {
     pub fn requeue(&mut self, answers: Vec<Answer>) -> Vec<IncidentId> {
         let acted = answers.iter().filter(|answer| answer.token == Token::Act).map(|answer| answer.incident).collect();
         for answer in answers.into_iter().filter(|answer| !matches!(answer.token, Token::Look(_))) {
-            if let Token::Tell(kind) = answer.token {
-                self.tells.insert((answer.incident, kind));
+            if let Token::Tell(number, channel) = &answer.token {
+                self.tells.insert((answer.incident, *number, channel.to_string()));
             }
             drop(self.answers.send(answer));
         }
@@ -250,7 +261,7 @@ pub(super) fn blind(why: &str) -> Observation {
 mod tests {
     use super::*;
     use crate::domain::alert::ListedAlert;
-    use crate::domain::notice::Notice;
+    use crate::domain::notice::{Notice, NoticeKind, Post};
     use crate::domain::plan::PlannedProbe;
     use crate::domain::time::Time;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -271,12 +282,12 @@ mod tests {
             panic!("a fault in an action")
         }
 
-        async fn tell(&self, _: Notice) -> Vec<Delivery> {
+        async fn tell(&self, post: Post) -> Delivery {
             let now = self.telling.fetch_add(1, Ordering::SeqCst) + 1;
             self.most.fetch_max(now, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_secs(1)).await;
             self.telling.fetch_sub(1, Ordering::SeqCst);
-            Vec::new()
+            Delivery::taken(post.channel)
         }
 
         async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {
@@ -297,9 +308,9 @@ mod tests {
         (Performer::new(Arc::clone(world), sender, Telemetry::new("test")), answers)
     }
 
-    fn notice(incident: u64) -> Notice {
+    fn post(incident: u64) -> Post {
         let house = Notice::of_house(NoticeKind::Escalated, "web-1", "", "", Time(0));
-        Notice { incident: IncidentId(incident), ..house }
+        Post { channel: "ops".to_owned(), notice: Notice { incident: IncidentId(incident), ..house }, thread: None }
     }
 
     #[tokio::test(start_paused = true)]
@@ -317,11 +328,11 @@ mod tests {
         let world = Arc::new(Odd::default());
         let (mut performer, mut answers) = performer(&world);
         for incident in 0..1_000 {
-            performer.perform(IncidentId(incident), Effect::Tell(notice(incident)));
+            performer.perform(IncidentId(incident), Effect::Tell(Box::new(post(incident))));
         }
         for _ in 0..1_000 {
             let answer = answers.recv().await.unwrap();
-            assert!(matches!(answer.signal, Signal::Told { deliveries, .. } if deliveries.is_empty()), "none ran out of time");
+            assert!(matches!(answer.signal, Signal::Told { delivery, .. } if delivery.error.is_none()), "none ran out of time");
         }
         assert!(world.most.load(Ordering::SeqCst) <= 32, "{} at once", world.most.load(Ordering::SeqCst));
     }

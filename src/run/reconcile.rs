@@ -60,7 +60,7 @@ impl<W: World> Driver<W> {
         let listed: HashSet<&Fingerprint> = alerts.iter().map(|alert| &alert.fingerprint).collect();
         let open = self.state.incidents.values().filter(|incident| incident.is_open());
         let firing = open.flat_map(|incident| {
-            let firing = incident.alerts.iter().filter(|(_, alert)| alert.firing);
+            let firing = incident.alerts.iter().filter(|(_, alert)| alert.firing && !incident.by_hand());
             firing.map(move |(fingerprint, _)| (incident.id, fingerprint))
         });
         let unlisted = firing.filter(|(_, fingerprint)| !listed.contains(fingerprint));

@@ -29,7 +29,8 @@ impl<W: World> Driver<W> {
             self.record(id, event, now, round);
         }
         if let Some(wake) = wake {
-            self.state.set_timer(id, Some(wake));
+            let other = self.state.incidents.get(&id).and_then(|incident| incident.wake_after(now));
+            self.state.set_timer(id, Some(other.map_or(wake, |other| other.min(wake))));
         }
         if !effects.is_empty() {
             round.decided.get_or_insert_with(tokio::time::Instant::now);
@@ -52,6 +53,15 @@ impl<W: World> Driver<W> {
         }
         if matches!(event, IncidentEvent::Closed { .. } | IncidentEvent::Told { .. }) && !self.state.incidents.contains_key(&id) {
             round.done.push(id);
+        }
+        match &event {
+            IncidentEvent::Opened { .. } => self.count_opening(now, round),
+            IncidentEvent::Told { deliveries, .. } => {
+                for delivery in deliveries.clone() {
+                    self.note_broken(&delivery, now, round);
+                }
+            }
+            _ => {}
         }
         let relieves = matches!(event, IncidentEvent::Healed { .. } | IncidentEvent::Closed { .. });
         self.push(Record::Incident { id, event }, now, round);
@@ -85,7 +95,7 @@ impl<W: World> Driver<W> {
             HouseEvent::CalmedDown { .. } => Some(Guard::BlastRadius),
             _ => None,
         };
-        self.state.apply_house(&event);
+        self.state.apply_house(&event, now);
         self.push(Record::House(event), now, round);
         if let Some(guard) = loosened {
             self.unblock(guard, now, round);

@@ -6,7 +6,7 @@ use crate::domain::guard::Guard;
 use crate::domain::house::{House, HouseEvent};
 use crate::domain::id::{Fingerprint, IncidentId, PlaybookId};
 use crate::domain::incident::{Incident, IncidentEvent, Phase, Subject};
-use crate::domain::notice::NoticeKind;
+use crate::domain::outbox::DIGEST;
 use crate::domain::policy::Group;
 use crate::domain::target::Target;
 use crate::domain::time::Time;
@@ -34,6 +34,9 @@ pub struct State {
     timers: BTreeSet<(Time, IncidentId)>,
     timer_of: HashMap<IncidentId, Time>,
     phases: BTreeMap<&'static str, usize>,
+    /// Since when something of them waits for the digest.
+    digest: BTreeMap<IncidentId, Time>,
+    owing: BTreeSet<IncidentId>,
     /// The configuration's, for the census.
     groups: Vec<Group>,
 }
@@ -54,12 +57,15 @@ impl State {
     /// From the journal, as after any restart.
     pub fn fold(loaded: &Loaded, groups: &[Group]) -> Self {
         let mut state = Self { groups: groups.to_vec(), ..Self::default() };
-        for (_, event) in &loaded.house {
-            state.house.apply(event);
+        for (at, event) in &loaded.house {
+            state.house.apply(event, *at);
         }
         state.relearn(loaded);
         // The newest come first in `loaded`, and the newest of an alert counts.
         for closed in loaded.closed.iter().rev() {
+            if let Subject::Target(target) = &closed.subject {
+                state.ledger.open(&closed.playbook, target, closed.opened_at);
+            }
             for (fingerprint, starts_at) in &closed.alerts {
                 state.remember_closed(fingerprint.clone(), *starts_at, closed.id);
             }
@@ -77,16 +83,15 @@ impl State {
 
     /// The attempts alone, as far back as they were read.
     pub fn relearn(&mut self, loaded: &Loaded) {
-        let census = std::mem::take(&mut self.ledger.census);
-        self.ledger = Ledger::default();
-        self.ledger.census = census;
+        let old = std::mem::take(&mut self.ledger);
+        self.ledger = Ledger::anew(old);
         for (at, id, playbook, event) in &loaded.attempts {
             self.ledger.apply(*id, playbook, event, *at);
         }
     }
 
-    pub fn apply_house(&mut self, event: &HouseEvent) {
-        self.house.apply(event);
+    pub fn apply_house(&mut self, event: &HouseEvent, at: Time) {
+        self.house.apply(event, at);
     }
 
     /// Applies an event to its incident and to everything derived from it.
@@ -134,8 +139,25 @@ impl State {
         self.closed.get(fingerprint).filter(|(start, _)| *start >= starts_at).map(|(_, id)| *id)
     }
 
-    pub fn is_untold(&self, id: IncidentId, kind: NoticeKind) -> bool {
-        self.incidents.get(&id).is_some_and(|incident| incident.untold.iter().any(|(due, _)| *due == kind))
+    /// Whether a channel is still to take a notice. Incident 0: heald itself.
+    pub fn owes(&self, id: IncidentId, number: u32, channel: &str) -> bool {
+        let outbox = if id == IncidentId(0) { Some(&self.house.outbox) } else { self.incidents.get(&id).map(|one| &one.outbox) };
+        outbox.is_some_and(|outbox| outbox.owes(number, channel))
+    }
+
+    /// Incidents with something for the digest.
+    pub fn in_digest(&self) -> impl Iterator<Item = &Incident> {
+        self.digest.keys().filter_map(|id| self.incidents.get(id))
+    }
+
+    /// Since when the oldest of that waits.
+    pub fn digest_since(&self) -> Option<Time> {
+        self.digest.values().min().copied()
+    }
+
+    /// Incidents with something that a channel has not taken yet.
+    pub fn owing(&self) -> impl Iterator<Item = &Incident> {
+        self.owing.iter().filter_map(|id| self.incidents.get(id))
     }
 
     /// Who waits for the lock of one of these targets.
@@ -183,9 +205,9 @@ impl State {
         }
     }
 
-    /// The timer that went off was for a message: what the phase waits for is still to come.
+    /// The timer that went off was one of several: the others are still to come.
     pub fn rearm(&mut self, id: IncidentId, now: Time) {
-        let wake = self.incidents.get(&id).and_then(Incident::phase_wake).filter(|wake| *wake > now);
+        let wake = self.incidents.get(&id).and_then(|incident| incident.wake_after(now));
         if wake.is_some() && !self.timer_of.contains_key(&id) {
             self.set_timer(id, wake);
         }
@@ -211,6 +233,9 @@ impl State {
 
     fn insert(&mut self, incident: Incident) -> bool {
         let id = incident.id;
+        if let Some(target) = incident.target() {
+            self.ledger.open(&incident.playbook, target, incident.opened);
+        }
         let census = self.ledger.census.update(&incident, &self.groups);
         if incident.is_open() {
             self.keys.insert((incident.playbook.clone(), incident.subject.clone()), id);
@@ -259,6 +284,16 @@ impl State {
                 }
             }
             None => {}
+        }
+        let outbox = &incident.outbox;
+        let digest = outbox.owed.iter().filter(|owed| owed.to.contains_key(DIGEST)).map(|owed| owed.since).min();
+        match digest {
+            Some(since) => drop(self.digest.insert(id, since)),
+            None => drop(self.digest.remove(&id)),
+        }
+        match outbox.owed.is_empty() {
+            true => drop(self.owing.remove(&id)),
+            false => drop(self.owing.insert(id)),
         }
         let wake = incident.wake();
         let done = incident.is_done();

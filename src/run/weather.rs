@@ -7,15 +7,10 @@ use super::{Driver, Round};
 use crate::domain::guard::STORM;
 use crate::domain::house::HouseEvent;
 use crate::domain::id::IncidentId;
-use crate::domain::notice::{Notice, NoticeKind};
+use crate::domain::notice::NoticeKind;
 use crate::domain::policy::{BlastPolicy, Group};
 use crate::domain::time::Time;
 use crate::store::Record;
-use std::sync::Arc;
-use std::time::Duration;
-
-/// What concerns heald itself is not repeated sooner.
-const TELL_HOUSE_EVERY: Duration = Duration::from_secs(3_600);
 
 impl<W: World> Driver<W> {
     /// After the number of those that are down has changed. `groups`: those of the incident before that.
@@ -23,35 +18,23 @@ impl<W: World> Driver<W> {
         for key in keys(groups, &self.state, id) {
             let Some(event) = turn(&key, &self.state, &self.config.in_force.policy.blast, now) else { continue };
             let told = match &event {
-                HouseEvent::StoodBack { from, why } => Some((format!("heald repairs nothing new of it ({from})"), why.clone())),
+                HouseEvent::StoodBack { from, why } => {
+                    Some((from.clone(), format!("heald repairs nothing new of it ({from}): {why}")))
+                }
                 _ => None,
             };
             self.record_house(event, now, round);
-            if let Some((summary, why)) = told {
-                self.tell_house(NoticeKind::StandsBack, &summary, &why);
+            // Each group that heald stands back from is a matter of its own.
+            if let Some((from, why)) = told {
+                self.owe_house(NoticeKind::StandsBack, &from, &why, now, round);
             }
         }
-    }
-
-    /// Tells people what concerns heald itself, each kind at most once an hour. Not journaled: it is told mostly when
-    /// the journal is the trouble.
-    pub(super) fn tell_house(&mut self, kind: NoticeKind, summary: &str, reason: &str) {
-        let now = self.clock.now();
-        // Each group that heald stands back from is a matter of its own.
-        let key = (kind, if kind == NoticeKind::StandsBack { summary.to_owned() } else { String::new() });
-        if self.told_of_house.get(&key).is_some_and(|told| now.since(*told) < TELL_HOUSE_EVERY) {
-            return;
-        }
-        self.told_of_house.insert(key, now);
-        let notice = Notice::of_house(kind, &self.config.host, summary, reason, now);
-        let world = Arc::clone(&self.world);
-        tokio::spawn(async move { world.tell(notice).await });
     }
 
     /// With the first thing that it writes heald says that it runs; what ends without a word later has crashed.
     pub(super) fn begin(&mut self, round: &mut Round) {
         let event = HouseEvent::Began { version: env!("CARGO_PKG_VERSION").to_owned() };
-        self.state.apply_house(&event);
+        self.state.apply_house(&event, self.clock.now());
         self.began = true;
         let now = self.clock.now();
         self.push(Record::House(event), now, round);

@@ -1,9 +1,10 @@
 //! The outside, as the loop sees it: look, act, tell. Simulated in `tests/sim`, real in `real_world.rs`.
 
 use crate::domain::alert::ListedAlert;
+use crate::domain::decide::SilenceOrder;
 use crate::domain::guard::Permit;
 use crate::domain::look::Observation;
-use crate::domain::notice::{Delivery, Notice};
+use crate::domain::notice::{Delivery, Notice, Post};
 use crate::domain::outcome::Acted;
 use crate::domain::plan::{PlannedProbe, PlannedStep};
 use crate::domain::target::{AllowList, Target};
@@ -26,8 +27,19 @@ pub trait World: Send + Sync + 'static {
     /// Carries out one step. The permit is used up. Dropping the future must not undo anything.
     fn act(&self, order: ActOrder) -> impl Future<Output = Acted> + Send;
 
-    /// Tells people, on every channel.
-    fn tell(&self, notice: Notice) -> impl Future<Output = Vec<Delivery>> + Send;
+    /// One try on one channel.
+    fn tell(&self, post: Post) -> impl Future<Output = Delivery> + Send;
+
+    /// Once for each notice: for the log.
+    fn note(&self, _notice: &Notice) {}
+
+    /// Asks Alertmanager for a silence; the answer is its id.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn silence(&self, _order: SilenceOrder) -> impl Future<Output = Result<String, String>> + Send {
+        async { Err("no Alertmanager is configured".to_owned()) }
+    }
 
     /// Everything that fires in Alertmanager, silenced and inhibited ones too; `None` where none is configured.
     fn alerts(&self) -> impl Future<Output = Option<Result<Vec<ListedAlert>, String>>> + Send;

@@ -85,8 +85,9 @@ async fn live(scene: Scene, setup: &Setup, dir: &Path) -> Result<Lived, String> 
         #[cfg(any(test, feature = "failpoints"))]
         without: None,
         compile: setup.compile,
-        heartbeat: Box::new(|| {}),
+        heartbeat: Box::new(|_| {}),
         heartbeat_every: HEARTBEAT_EVERY,
+        proof_every: None,
         dependencies: watch::channel(std::collections::BTreeMap::new()).1,
     };
     let (stop, stopping) = watch::channel(false);

@@ -7,7 +7,7 @@ use super::scenario::{CallEffect, Misbehaviour};
 use super::scene::Scene;
 use crate::domain::alert::ListedAlert;
 use crate::domain::look::{Evidence, LookHow, Observation, ProbeVerdict};
-use crate::domain::notice::{Delivery, Notice, NoticeKind};
+use crate::domain::notice::{Delivery, NoticeKind, Post};
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::{PlannedProbe, PlannedStep};
 use crate::domain::target::AllowList;
@@ -237,7 +237,8 @@ impl World for SimWorld {
         self.managed(service, verb, waits).await
     }
 
-    async fn tell(&self, notice: Notice) -> Vec<Delivery> {
+    async fn tell(&self, post: Post) -> Delivery {
+        let Post { channel, notice, .. } = post;
         {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             *told.entry(notice.kind.label()).or_default() += 1;
@@ -259,7 +260,7 @@ impl World for SimWorld {
                 scene.people.call(now, service);
             }
         });
-        vec![Delivery::taken("people")]
+        Delivery::taken(channel)
     }
 
     async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {

@@ -84,7 +84,7 @@ fn attempts(conn: &Connection, from: Time) -> Result<Vec<(Time, IncidentId, Play
 
 fn closed(conn: &Connection, from: Time) -> Result<Vec<Closed>, ReadError> {
     let mut query = conn.prepare(
-        "SELECT i.id, i.playbook, i.subject, i.closed_at, a.fingerprint, a.starts_at
+        "SELECT i.id, i.playbook, i.subject, i.closed_at, a.fingerprint, a.starts_at, i.opened_at
          FROM (SELECT * FROM incidents WHERE done_at IS NOT NULL AND done_at >= ?1 ORDER BY done_at DESC LIMIT ?2) i
          JOIN alerts a ON a.incident = i.id ORDER BY i.done_at DESC, i.id DESC, a.fingerprint",
     )?;
@@ -99,6 +99,7 @@ fn closed(conn: &Connection, from: Time) -> Result<Vec<Closed>, ReadError> {
                 playbook: PlaybookId(row.get::<_, String>(1)?.into()),
                 subject: decode(&subject, || format!("the subject of incident {id}"))?,
                 alerts: Vec::new(),
+                opened_at: Time(row.get(6)?),
                 closed_at: Time(row.get(3)?),
             });
         }

@@ -121,6 +121,7 @@ pub struct Closed {
     pub playbook: PlaybookId,
     pub subject: Subject,
     pub alerts: Vec<(Fingerprint, Timestamp)>,
+    pub opened_at: Time,
     pub closed_at: Time,
 }
 

@@ -2,12 +2,30 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
+#[path = "../fake/mod.rs"]
+mod fake;
+
+mod canary;
+mod cards;
 mod cli;
 mod docs;
+mod email;
+mod gitea;
 mod licences;
+mod notify;
 mod people;
 mod reload;
 mod replay;
 mod shipped;
+mod slack;
 mod stop;
+mod telegram;
 mod tidy;
+mod webhook;
+
+/// The real path to one channel.
+fn notifier(name: &str, kind: heald::notify::Kind) -> heald::notify::Notifier {
+    let mut settings = heald::notify::Settings::default();
+    settings.channels.insert(name.to_owned(), kind);
+    heald::notify::Notifier::new(settings).unwrap()
+}

@@ -10,10 +10,10 @@ use heald::domain::house::{Hold, House};
 use heald::domain::id::{AttemptId, Fingerprint, IncidentId, PlaybookId};
 use heald::domain::incident::{Incident, IncidentEvent as E, Phase, Subject};
 use heald::domain::look::{Evidence, LookHow, Observation, ProbeResult, ProbeVerdict, TargetState};
-use heald::domain::notice::{Delivery, NoticeKind};
+use heald::domain::notice::Delivery;
 use heald::domain::outcome::{ActOutcome, Acted, Impossible};
 use heald::domain::plan::Section;
-use heald::domain::playbook::{Mode, Playbook};
+use heald::domain::playbook::{Mode, Playbook, Severity};
 use heald::domain::policy::Policy;
 use heald::domain::target::Target;
 use heald::domain::time::Time;
@@ -33,6 +33,10 @@ fn every_signal_has_an_answer() {
 struct Attempts(Vec<PastAttempt>, Option<IncidentId>);
 
 impl Ledger for Attempts {
+    fn opened(&self, _: &PlaybookId, _: &heald::domain::target::Target) -> &[Time] {
+        &[]
+    }
+
     fn past(&self, _: &Target) -> &[PastAttempt] {
         &self.0
     }
@@ -169,6 +173,7 @@ impl Run {
             5 => Signal::Fired {
                 fingerprint: fingerprint(self.rng.below(2)),
                 starts_at: stamp(self.now.0),
+                severity: [None, None, Some(Severity::P2), Some(Severity::P0)][self.rng.below(4) as usize],
                 remediate: [Remediate::Auto, Remediate::Ask, Remediate::Never][self.rng.below(24).saturating_sub(21) as usize],
             },
             6 => {
@@ -186,7 +191,8 @@ impl Run {
                 acted: self.acted(),
                 took: Duration::ZERO,
             },
-            14 => Signal::Told { notice: NoticeKind::Healed, deliveries: Vec::new() },
+            14 => Signal::Told { number: self.rng.below(5) as u32, delivery: Delivery::taken("log") },
+            16 => Signal::Ack { by: "ann".to_owned(), for_: None },
             15 => Signal::Opened { problem: self.rng.percent(50).then(|| "?".to_owned()) },
             _ => Signal::Wake,
         }
@@ -256,7 +262,7 @@ impl Run {
             allow: &books::allow(),
             house: &self.house,
             ledger: &self.ledger,
-            policy: &Policy::default(),
+            policy: &Policy { escalation: crate::life::escalation(), ..Policy::default() },
             pace: &Free,
             group_interval: Duration::from_secs(300),
             asks_alertmanager: false,
@@ -372,10 +378,14 @@ impl Run {
                 }
                 Effect::StopLooking => self.looking = None,
                 Effect::Act { section, index, permit, .. } => self.acting = Some((permit.attempt(), section, index)),
-                Effect::Tell(notice) => {
+                Effect::Note(_) | Effect::Silence(_) => {}
+                Effect::Tell(post) => {
                     let error = self.rng.percent(20).then(|| "?".to_owned());
-                    let deliveries = vec![Delivery { error, ..Delivery::taken("log") }];
-                    self.send(Signal::Told { notice: notice.kind, deliveries });
+                    let delivery = Delivery { error, ..Delivery::taken(&*post.channel) };
+                    // What was taken meanwhile is not sent twice.
+                    if self.incident.outbox.owes(post.notice.number, &post.channel) {
+                        self.send(Signal::Told { number: post.notice.number, delivery });
+                    }
                 }
             }
         }
@@ -394,7 +404,7 @@ impl Run {
         let waits = self.timer.is_some() || looks || self.acting.is_some();
         let nothing_to_ask = self.incident.target().is_none() || self.book.rungs.is_empty();
         assert!(waits || waits_for_people || nothing_to_ask, "nobody will come back to {:#?}\nafter {signal:?}", self.incident);
-        assert!(self.incident.is_done() || self.incident.is_open() || !self.incident.untold.is_empty());
+        assert!(self.incident.is_done() || self.incident.is_open() || !self.incident.outbox.owed.is_empty());
     }
 }
 

@@ -4,8 +4,9 @@ use crate::books;
 use crate::rng::Rng;
 use crate::seat::Seat;
 use crate::world::World as Host;
+use heald::domain::escalation::{Chain, DigestPolicy, EscalationPolicy, Level, Recipient};
 use heald::domain::guard::Guard;
-use heald::domain::playbook::Playbook;
+use heald::domain::playbook::{Playbook, Severity};
 use heald::domain::policy::Policy;
 use heald::domain::time::Time;
 use heald::run::clock::{self, Clock, Reading};
@@ -81,7 +82,7 @@ impl Life {
         let counted = Arc::clone(&commits);
         let watched = Arc::clone(&seat);
         // The loop calls it between two rounds: what the last one announced has not begun.
-        let heartbeat = move || {
+        let heartbeat = move |_| {
             let Some(committed) = watched.committed.get().map(|committed| committed.borrow().0) else { return };
             if last.swap(committed, Ordering::SeqCst) == committed {
                 return;
@@ -104,6 +105,7 @@ impl Life {
             compile,
             heartbeat: Box::new(heartbeat),
             heartbeat_every: heald::run::HEARTBEAT,
+            proof_every: None,
             dependencies: watch::channel(std::collections::BTreeMap::new()).1,
         };
         let (stop, stopped) = watch::channel(false);
@@ -128,9 +130,32 @@ pub fn in_force() -> InForce {
     InForce {
         host_label: "host".to_owned(),
         allow: books::allow(),
-        policy: Policy::default(),
+        policy: Policy { escalation: escalation(), ..Policy::default() },
         group_interval: Duration::from_secs(120),
         books: books::all().into_iter().map(|book| (Arc::new(book.clone()), Arc::from(&*book.id.0))).collect(),
+    }
+}
+
+/// A chain that climbs within the time of a day's troubles, over channels that fail.
+pub fn escalation() -> EscalationPolicy {
+    let level = |after: Option<u64>, when_stuck, to: &[&str]| Level {
+        after: after.map(Duration::from_secs),
+        when_stuck,
+        to: to.iter().map(|name| Recipient::Channel((*name).to_owned())).collect(),
+    };
+    let levels =
+        vec![level(Some(0), false, &["chat"]), level(Some(300), true, &["chat", "mail"]), level(Some(600), false, &["board"])];
+    let later = vec![Level { to: vec![Recipient::Digest], ..Level::default() }];
+    EscalationPolicy {
+        channels: ["chat", "mail", "board"].map(str::to_owned).into(),
+        chains: [
+            (Severity::P0, Chain { levels: levels.clone(), repeat: Some(Duration::from_secs(3_600)) }),
+            (Severity::P1, Chain { levels, repeat: None }),
+            (Severity::P2, Chain { levels: later, repeat: None }),
+        ]
+        .into(),
+        digest: DigestPolicy { every: Duration::from_secs(900), to: vec!["chat".to_owned()] },
+        ..EscalationPolicy::default()
     }
 }
 

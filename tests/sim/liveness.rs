@@ -29,7 +29,7 @@ fn r24_somebody_was_told(rows: &[Row]) {
     for (_, id, event) in incident_events(rows) {
         match event {
             E::NoticeDue { notice: NoticeKind::Escalated, .. } => *owed.entry(id).or_default() += 1,
-            E::Told { notice: NoticeKind::Escalated, deliveries } if deliveries.iter().any(|one| one.error.is_none()) => {
+            E::Told { notice: NoticeKind::Escalated, deliveries, .. } if deliveries.iter().any(|one| one.error.is_none()) => {
                 let owed = owed.entry(id).or_default();
                 *owed = owed.saturating_sub(1);
             }

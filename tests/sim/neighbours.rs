@@ -10,7 +10,7 @@ use crate::liveness;
 use heald::domain::alert::{Alert, AlertStatus, Labels, ListedAlert};
 use heald::domain::id::Fingerprint;
 use heald::domain::look::{AlertSight, Evidence, LookHow, Observation, ProbeResult, ProbeVerdict, TargetState};
-use heald::domain::notice::{Delivery, Notice};
+use heald::domain::notice::{Delivery, Notice, Post};
 use heald::domain::outcome::{ActOutcome, Acted};
 use heald::domain::plan::{PlannedProbe, PlannedStep};
 use heald::domain::playbook::Playbook;
@@ -94,9 +94,9 @@ impl World for Nodes {
         Acted::new(ActOutcome::Done, "done").with(Some(Evidence("same".into())))
     }
 
-    async fn tell(&self, notice: Notice) -> Vec<Delivery> {
-        self.told.lock().unwrap().push(notice);
-        vec![Delivery::taken("chat")]
+    async fn tell(&self, post: Post) -> Delivery {
+        self.told.lock().unwrap().push(post.notice);
+        Delivery::taken(post.channel)
     }
 
     fn admit(&self, _: &PlannedStep) -> Result<(), String> {
@@ -155,7 +155,8 @@ pub fn begin(dir: &Path, policy: Policy, book: Playbook, broken: &[usize], asks_
         without: WITHOUT.get(),
         compile: |_| Ok(restart()),
         heartbeat_every: heald::run::HEARTBEAT,
-        heartbeat: Box::new(|| {}),
+        proof_every: None,
+        heartbeat: Box::new(|_| {}),
         dependencies: watch::channel(std::collections::BTreeMap::new()).1,
     };
     let (stop, stopped) = watch::channel(false);

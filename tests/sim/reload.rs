@@ -8,7 +8,7 @@ use crate::liveness;
 use heald::domain::alert::{Alert, AlertStatus, Labels, ListedAlert};
 use heald::domain::id::{Fingerprint, IncidentId, Revision};
 use heald::domain::look::{Evidence, LookHow, Observation, ProbeResult, ProbeVerdict, TargetState};
-use heald::domain::notice::{Delivery, Notice};
+use heald::domain::notice::{Delivery, Post};
 use heald::domain::outcome::{ActOutcome, Acted};
 use heald::domain::plan::{PlannedProbe, PlannedStep};
 use heald::domain::playbook::{Budget, Mode, Playbook};
@@ -91,8 +91,8 @@ impl World for Service {
         Acted::new(ActOutcome::Done, "done").with(Some(Evidence("same".into())))
     }
 
-    async fn tell(&self, _: Notice) -> Vec<Delivery> {
-        vec![Delivery::taken("chat")]
+    async fn tell(&self, post: Post) -> Delivery {
+        Delivery::taken(post.channel)
     }
 
     fn admit(&self, _: &PlannedStep) -> Result<(), String> {
@@ -138,7 +138,8 @@ pub(crate) fn begin(dir: &Path, books: &[Playbook], file: Option<&str>, leave: u
         without: None,
         compile: |text| text_of(text).ok_or_else(|| format!("no playbook {text}")),
         heartbeat_every: heald::run::HEARTBEAT,
-        heartbeat: Box::new(|| {}),
+        proof_every: None,
+        heartbeat: Box::new(|_| {}),
         dependencies: watch::channel(std::collections::BTreeMap::new()).1,
     };
     let (stop, stopped) = watch::channel(false);

@@ -5,7 +5,7 @@ use crate::world::{Told, World as Host};
 use heald::domain::alert::ListedAlert;
 use heald::domain::id::Seq;
 use heald::domain::look::{LookHow, Observation};
-use heald::domain::notice::{Delivery, Notice};
+use heald::domain::notice::{Again, Delivery, Post};
 use heald::domain::outcome::Acted;
 use heald::domain::plan::{PlannedProbe, PlannedStep};
 use heald::run::clock::Clock;
@@ -106,14 +106,22 @@ impl World for Seat {
         self.host.lock().unwrap().end(self.clock.now(), &behaviour, outcome)
     }
 
-    async fn tell(&self, notice: Notice) -> Vec<Delivery> {
+    async fn tell(&self, post: Post) -> Delivery {
         self.alive().await;
-        let error = (self.rough && self.chance(10)).then(|| "no answer".to_owned());
-        let told = Told { incident: notice.incident, kind: notice.kind, accepted: error.is_none() };
+        let Post { channel, notice, thread } = post;
+        let fails = self.rough && self.chance(10);
+        let again = match () {
+            () if self.chance(50) => Again::Soon,
+            () if self.chance(50) => Again::After(Duration::from_secs(40)),
+            () => Again::Never,
+        };
+        let told = Told { incident: notice.incident, number: notice.number, channel: channel.clone(), accepted: !fails };
         self.host.lock().unwrap().told.push(told);
         tokio::time::sleep(Duration::from_millis(300)).await;
         self.alive().await;
-        vec![Delivery { error, ..Delivery::taken("chat") }]
+        // Only the chat can change what it said.
+        let thread = thread.or_else(|| (channel == "chat").then(|| notice.incident.to_string()));
+        if fails { Delivery::failed(channel, "no answer", again) } else { Delivery { thread, ..Delivery::taken(channel) } }
     }
 
     async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {

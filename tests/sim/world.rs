@@ -6,7 +6,6 @@ use crate::books::{IN_FLIGHT, TARGETS};
 use crate::rng::Rng;
 use heald::domain::id::{AttemptId, IncidentId, Seq};
 use heald::domain::look::{Evidence, Observation, ProbeResult, ProbeVerdict, TargetState};
-use heald::domain::notice::NoticeKind;
 use heald::domain::outcome::{ActOutcome, Acted, Impossible};
 use heald::domain::target::Target;
 use heald::domain::time::Time;
@@ -85,7 +84,8 @@ pub struct Call {
 #[derive(Clone, Debug)]
 pub struct Told {
     pub incident: IncidentId,
-    pub kind: NoticeKind,
+    pub number: u32,
+    pub channel: String,
     pub accepted: bool,
 }
 

@@ -16,12 +16,12 @@ use crate::yaml::{Fields, File, Kind, Node, quote, span, text};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_secs(86_400);
-const YEAR: Duration = Duration::from_secs(366 * 86_400);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const YEAR: Duration = Duration::from_secs(366 * 86_400);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 const ATTEMPTS_MAX: u32 = 100;
-const COUNT_MAX: u32 = 10_000;
+pub(super) const COUNT_MAX: u32 = 10_000;
 
 /// `intervals` are those of `time_intervals:`, `allow` is `targets:`.
 pub fn read(fields: Option<Fields<'_>>, intervals: BTreeMap<String, Intervals>, allow: &AllowList) -> Policy {

@@ -275,9 +275,9 @@ impl Draft<'_> {
         // A flicker in after-care that passed without an attempt is none.
         let news = self.incident.healed_after < self.incident.attempts;
         self.event(IncidentEvent::Healed { after_care_until });
+        self.end_order();
         if news {
             let reason = format!("all probes pass after {}", count(self.incident.tried()));
-            self.event(IncidentEvent::NoticeDue { notice: NoticeKind::Healed, reason: reason.clone() });
             self.tell(NoticeKind::Healed, &reason);
         }
         if !self.incident.is_firing() {

@@ -14,9 +14,20 @@ impl Draft<'_> {
         if first_look && self.incident.previous.is_some() {
             return self.end(Outcome::Stale, "the alert belongs to an incident that is over, and all probes pass");
         }
+        if self.incident.by_hand() {
+            self.end_order();
+            return self.end(Outcome::ResolvedByItself, "run by hand, and all probes pass: there is nothing to repair");
+        }
         let until = self.now + self.facts.playbook.limits.settle;
         self.event(IncidentEvent::Watched { until, said: false });
         self.look(WATCH);
+    }
+
+    /// A person's order is carried out, or can't be: no alert will say that it is over.
+    pub(super) fn end_order(&mut self) {
+        if self.incident.by_hand() {
+            self.not_listed();
+        }
     }
 
     /// A look while nothing was done or nothing may be done any more.

@@ -25,7 +25,6 @@ impl Draft<'_> {
         let id = self.incident.id;
         let question = format!("may heald do this? {text}; `heald approve {id}` or `heald deny {id}`, until {expires}");
         // Each attempt is another question.
-        self.event(IncidentEvent::NoticeDue { notice: NoticeKind::ApprovalNeeded, reason: question.clone() });
         self.tell(NoticeKind::ApprovalNeeded, &question);
     }
 

@@ -7,6 +7,7 @@ use crate::domain::id::Fingerprint;
 use crate::domain::incident::{Escalation, IncidentEvent, Outcome, Phase, RESOLVE_WAIT, Subject};
 use crate::domain::look::LookHow;
 use crate::domain::notice::NoticeKind;
+use crate::domain::playbook::Severity;
 use crate::domain::time::Span;
 use jiff::Timestamp;
 
@@ -21,23 +22,40 @@ impl Draft<'_> {
         }
     }
 
-    pub(super) fn fired(&mut self, fingerprint: Fingerprint, starts_at: Timestamp, remediate: Remediate) {
+    pub(super) fn fired(
+        &mut self,
+        fingerprint: Fingerprint,
+        starts_at: Timestamp,
+        remediate: Remediate,
+        severity: Option<Severity>,
+    ) {
+        let before = self.incident.severity(self.facts.playbook);
         let was_resolved_bad = matches!(self.incident.phase, Phase::ResolvedBad { .. });
         let known = self.incident.alerts.contains_key(&fingerprint);
-        self.event(IncidentEvent::AlertAttached { fingerprint, starts_at, remediate });
+        self.event(IncidentEvent::AlertAttached { fingerprint, starts_at, remediate, severity });
+        let severity = self.incident.severity(self.facts.playbook);
+        if severity < before {
+            self.event(IncidentEvent::SeverityRose { severity });
+        }
         if was_resolved_bad {
             self.look(LookHow::Once);
         }
         // A new start of the same alert: its resolve was lost, or came and the probes stayed bad. Each is news.
         if known && matches!(self.incident.phase, Phase::Escalated { .. }) {
             let reason = format!("its alert fires anew; heald stays away until `heald retry {}`", self.incident.id);
-            self.event(IncidentEvent::NoticeDue { notice: NoticeKind::FiresAnew, reason: reason.clone() });
             self.tell(NoticeKind::FiresAnew, &reason);
         }
     }
 
     /// Never acts. While others still fire, or while heald is in the middle of it, nothing follows yet.
     pub(super) fn resolved(&mut self, fingerprint: Fingerprint) {
+        // Whoever lost sight of the metrics resolves everything.
+        if self.facts.house.blind.is_some() {
+            if self.incident.doubted.contains(&fingerprint) {
+                return;
+            }
+            return self.event(IncidentEvent::ResolveDoubted { fingerprint });
+        }
         self.event(IncidentEvent::AlertResolved { fingerprint });
         if self.incident.is_firing() {
             return;
@@ -55,6 +73,12 @@ impl Draft<'_> {
         }
     }
 
+    pub(super) fn detection_back(&mut self) {
+        for fingerprint in self.incident.doubted.clone() {
+            self.resolved(fingerprint);
+        }
+    }
+
     pub(super) fn resolved_after_escalation(&mut self) {
         if matches!(self.incident.phase, Phase::Escalated { reason: Escalation::Quarantined, .. })
             || self.facts.playbook.rungs.is_empty()
@@ -68,9 +92,6 @@ impl Draft<'_> {
     }
 
     pub(super) fn woke(&mut self) {
-        if self.incident.tell_again.is_some_and(|again| again <= self.now) {
-            self.tell_untold();
-        }
         if self.incident.phase_wake().is_none_or(|wake| wake > self.now) && !matches!(self.incident.phase, Phase::Held { .. }) {
             return;
         }
@@ -112,7 +133,6 @@ impl Draft<'_> {
 
     /// heald looks first, then decides; a step that may have been sent is settled by what is seen.
     pub(super) fn recovered(&mut self, crashed: bool) {
-        self.tell_untold();
         let busy = matches!(self.incident.phase, Phase::Assessing | Phase::Acting { .. } | Phase::Verifying { .. });
         if crashed && busy {
             self.event(IncidentEvent::CrashSeen);
@@ -136,12 +156,6 @@ impl Draft<'_> {
             }
             Phase::Observed | Phase::Escalated { .. } if !self.incident.is_firing() => self.look(LookHow::Once),
             Phase::Observed | Phase::Escalated { .. } | Phase::Closed { .. } => {}
-        }
-    }
-
-    fn tell_untold(&mut self) {
-        for (kind, reason) in self.incident.untold.clone() {
-            self.tell(kind, &reason);
         }
     }
 

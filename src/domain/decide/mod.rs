@@ -3,16 +3,17 @@
 //! `events.rs` handles what comes from outside (alerts, people, time, a restart),
 //! `attempt.rs` the way from a bad look to a verified repair, `refusal.rs` what follows
 //! a guard's no, `consent.rs` the question to a person,
-//! `care.rs` what follows it, `recovery.rs` a step that a restart of heald cut short.
+//! `care.rs` what follows it, `tell.rs` whom to tell of it, `climb.rs` the escalation clock, `recovery.rs` a step that a restart of heald cut short.
 
 use super::alert::Remediate;
 use super::guard::{Facts, Guard, Permit};
 use super::id::{AttemptId, Fingerprint};
 use super::incident::{Escalation, Incident, IncidentEvent, Outcome, Phase};
 use super::look::{AlertQuery, Evidence, LookHow, LookOrder, Observation};
-use super::notice::{Delivery, Notice, NoticeKind, Standing};
+use super::notice::{Delivery, Notice, NoticeKind, Post};
 use super::outcome::Acted;
 use super::plan::{Binding, Plan, PlannedStep, Section};
+use super::playbook::Severity;
 use super::target::Target;
 use super::time::Time;
 use jiff::Timestamp;
@@ -20,13 +21,17 @@ use std::time::Duration;
 
 mod attempt;
 mod care;
+mod climb;
 mod consent;
 mod events;
 mod gather;
 mod recovery;
 mod refusal;
+mod tell;
 #[cfg(test)]
 mod tests;
+
+pub use climb::SilenceOrder;
 
 /// What arrived for one incident.
 #[derive(Clone, Debug)]
@@ -40,6 +45,7 @@ pub enum Signal {
         fingerprint: Fingerprint,
         starts_at: Timestamp,
         remediate: Remediate,
+        severity: Option<Severity>,
     },
     Resolved {
         fingerprint: Fingerprint,
@@ -53,9 +59,10 @@ pub enum Signal {
         acted: Acted,
         took: Duration,
     },
+    /// One channel's answer to one [`Effect::Tell`].
     Told {
-        notice: NoticeKind,
-        deliveries: Vec<Delivery>,
+        number: u32,
+        delivery: Delivery,
     },
     /// The answer to [`Effect::Gather`]: the lines, or why there are none. `None`: such a target keeps none.
     Gathered {
@@ -70,6 +77,25 @@ pub enum Signal {
     Recovered {
         crashed: bool,
     },
+    Ack {
+        by: String,
+        /// None: as configured.
+        for_: Option<Duration>,
+    },
+    Silence {
+        by: String,
+        for_: Duration,
+    },
+    /// What Alertmanager said to that: the silence's id.
+    Silenced(Result<String, String>),
+    /// A button was pressed, by whom it may be; what it means follows.
+    Pressed {
+        by: String,
+        what: String,
+        tag: String,
+    },
+    /// Alerts are heard again: what resolved meanwhile counts.
+    DetectionBack,
     Approve {
         by: String,
     },
@@ -111,7 +137,11 @@ pub enum Effect {
         index: usize,
         permit: Permit,
     },
-    Tell(Notice),
+    /// One try on one channel.
+    Tell(Box<Post>),
+    /// For the log, once for each notice.
+    Note(Box<Notice>),
+    Silence(SilenceOrder),
     /// The last lines of its logs. Nothing waits for them.
     Gather {
         target: Target,
@@ -146,13 +176,27 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn handle(&mut self, signal: Signal) {
+        self.heed(signal);
+        self.climb(true);
+        self.progress();
+        self.deliver();
+    }
+
+    fn heed(&mut self, signal: Signal) {
         match signal {
             Signal::Opened { problem } => self.opened(problem),
-            Signal::Fired { fingerprint, starts_at, remediate } => self.fired(fingerprint, starts_at, remediate),
+            Signal::Fired { fingerprint, starts_at, remediate, severity } => {
+                self.fired(fingerprint, starts_at, remediate, severity);
+            }
             Signal::Resolved { fingerprint } => self.resolved(fingerprint),
             Signal::Looked(seen) => self.looked(seen),
             Signal::Acted { attempt, section, step, acted, took } => self.acted(attempt, section, step, acted, took),
-            Signal::Told { notice, deliveries } => self.event(IncidentEvent::Told { notice, deliveries }),
+            Signal::Told { number, delivery } => self.told(number, delivery),
+            Signal::Ack { by, for_ } => self.acknowledge(by, for_),
+            Signal::Silence { by, for_ } => self.silence(by, for_),
+            Signal::Silenced(answer) => self.silenced(answer),
+            Signal::Pressed { by, what, tag } => self.event(IncidentEvent::Pressed { by, what, tag }),
+            Signal::DetectionBack => self.detection_back(),
             Signal::Gathered { lines, logs } => self.gathered(lines, logs),
             Signal::Wake => self.woke(),
             Signal::Unblocked => self.unblocked(),
@@ -207,7 +251,9 @@ impl Draft<'_> {
 
     fn alert_query(&self) -> AlertQuery {
         let (labels, _) = self.incident.context.read();
-        let firing = self.incident.alerts.iter().filter(|(_, alert)| alert.firing);
+        // Alertmanager knows nothing of a person's order.
+        let asked = !self.incident.by_hand();
+        let firing = self.incident.alerts.iter().filter(|(_, alert)| asked && alert.firing);
         AlertQuery {
             alertname: labels.get("alertname").cloned().unwrap_or_default(),
             fingerprints: firing.map(|(fingerprint, _)| fingerprint.clone()).collect(),
@@ -240,21 +286,9 @@ impl Draft<'_> {
         self.binding().plan(section)
     }
 
-    /// Tells each kind once, until a person asks for a retry.
-    fn tell_once(&mut self, kind: NoticeKind, reason: &str) {
-        if !self.incident.told.contains(&kind) {
-            self.event(IncidentEvent::NoticeDue { notice: kind, reason: reason.to_owned() });
-            self.tell(kind, reason);
-        }
-    }
-
-    fn tell(&mut self, kind: NoticeKind, reason: &str) {
-        let notice = self.notice(kind, reason);
-        self.effect(Effect::Tell(notice));
-    }
-
     fn escalate(&mut self, reason: Escalation, text: String) {
         self.event(IncidentEvent::Escalated { reason, text: text.clone() });
+        self.end_order();
         self.effect(Effect::StopLooking);
         self.gather();
         if !self.incident.is_firing()
@@ -265,8 +299,9 @@ impl Draft<'_> {
             let target = self.incident.target().cloned();
             self.effect(Effect::Look(LookOrder { target, probes, alerts: None, how: LookHow::Once }));
         }
+        // Whoever is called for it hears it once, with the reason.
+        self.climb(false);
         // Each escalation is news, also the second one after a retry.
-        self.event(IncidentEvent::NoticeDue { notice: NoticeKind::Escalated, reason: text.clone() });
         self.tell(NoticeKind::Escalated, &text);
     }
 
@@ -276,57 +311,10 @@ impl Draft<'_> {
         // Due before it is closed: a closed incident that owes nobody a word is forgotten at once.
         if escalated {
             self.tell_once(NoticeKind::Over, &note);
+        } else if !self.cards().is_empty() {
+            self.owe(NoticeKind::Progress, &note, self.cards());
         }
         self.event(IncidentEvent::Closed { outcome, note });
         self.effect(Effect::StopLooking);
-    }
-
-    fn notice(&self, kind: NoticeKind, reason: &str) -> Notice {
-        let incident = &self.incident;
-        let playbook = self.facts.playbook;
-        let (labels, annotations) = incident.context.read();
-        let alertname = labels.get("alertname").map_or("an alert without a name", String::as_str);
-        let context = super::template::Context {
-            labels: &labels,
-            annotations: &annotations,
-            vars: &playbook.vars,
-            target: Some(incident.target().map_or(alertname, Target::name)),
-        };
-        let timeline = incident.timeline();
-        let help = super::template::Help { context, timeline: &timeline, gathered: incident.logs.as_deref() };
-        // A prompt that can't be filled is sent as it was written: half the help is better than none.
-        let fill = |text: &String| super::template::render_help(text, &help).unwrap_or_else(|_| text.clone());
-        Notice {
-            incident: incident.id,
-            number: 0,
-            kind,
-            standing: Standing::Working,
-            playbook: playbook.id.clone(),
-            title: playbook.title.clone(),
-            severity: playbook.severity,
-            target: incident.target().map_or_else(|| alertname.to_owned(), ToString::to_string),
-            host: self.facts.host.to_owned(),
-            alertname: alertname.to_owned(),
-            summary: annotations.get("summary").cloned().unwrap_or_else(|| alertname.to_owned()),
-            opened: incident.opened,
-            at: self.now,
-            reason: reason.to_owned(),
-            class: playbook.class,
-            attempts: incident.attempts,
-            level: 1,
-            verified: None,
-            budget_left: None,
-            next: None,
-            acknowledged: None,
-            respond_by: None,
-            question: None,
-            times: 0,
-            manual_fix: playbook.manual_fix.as_ref().map(fill),
-            debug_prompt: playbook.debug_prompt.as_ref().map(fill),
-            runbook_url: annotations.get("runbook_url").filter(|url| url.starts_with("https://")).cloned(),
-            dashboard_url: None,
-            silence_url: None,
-            generator_url: None,
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Draft;
 use crate::domain::guard::{self, Guard, RELOOK_MAX, Refusal, Then};
-use crate::domain::incident::{IncidentEvent, Phase};
+use crate::domain::incident::{IncidentEvent, Outcome, Phase};
 use crate::domain::look::{AlertSight, LookHow, Observation, TargetState};
 use crate::domain::notice::NoticeKind;
 use crate::domain::plan::Plan;
@@ -52,6 +52,10 @@ impl Draft<'_> {
                 };
                 self.event(IncidentEvent::WouldAct { text: text.clone(), permitted });
                 self.tell_once(NoticeKind::WouldAct, &text);
+                if self.incident.by_hand() {
+                    self.end_order();
+                    self.end(Outcome::Unverified, "run by hand, and only reported");
+                }
             }
         }
     }

@@ -15,13 +15,15 @@ use crate::domain::guard::{Account, Facts, GroupCount, Guard, Ledger, Neighbour,
 use crate::domain::house::{Hold, House};
 use crate::domain::id::{AttemptId, Fingerprint, IncidentId, PlaybookId};
 use crate::domain::incident::{AttemptOutcome, Incident, IncidentEvent, Subject};
-use crate::domain::notice::Delivery;
+use crate::domain::notice::{Again, Delivery, Post};
+use crate::domain::outbox::DIGEST;
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::Section;
-use crate::domain::playbook::Playbook;
+use crate::domain::playbook::{Playbook, Severity};
 use crate::domain::policy::Policy;
 use crate::domain::target::{AllowList, Target};
 use crate::domain::time::{Span, Time};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -39,6 +41,7 @@ mod repair;
 mod restart;
 mod rollback;
 mod safety;
+mod telling;
 mod watching;
 
 /// Runs the script and compares the timeline, line by line.
@@ -79,6 +82,11 @@ struct Bench {
     /// Of the last notice.
     prompt: Option<String>,
     starts: i64,
+    /// Channels that say no, and those that can change what they said.
+    broken: BTreeMap<String, Again>,
+    threads: BTreeSet<String>,
+    /// A person's order instead of an alert.
+    by_hand: bool,
     out: String,
 }
 
@@ -92,9 +100,14 @@ struct Attempts {
     neighbour: Option<Neighbour>,
     down: usize,
     group: GroupCount,
+    opened: Vec<Time>,
 }
 
 impl Ledger for Attempts {
+    fn opened(&self, _playbook: &PlaybookId, _target: &Target) -> &[Time] {
+        &self.opened
+    }
+
     fn past(&self, _target: &Target) -> &[PastAttempt] {
         &self.past
     }
@@ -169,6 +182,9 @@ impl Bench {
             gathering: false,
             prompt: None,
             starts: 0,
+            broken: BTreeMap::new(),
+            threads: BTreeSet::new(),
+            by_hand: false,
             out: String::new(),
         };
         for words in script.split(';').map(str::trim).filter(|words| !words.is_empty()) {
@@ -183,6 +199,7 @@ impl Bench {
         let target = || books::target("web.service");
         match verb {
             "book" => rest.split(' ').for_each(|word| books::alter(&mut self.book, word)),
+            "digested" => self.told_together(),
             "label" => drop(self.labels.insert("remediate".to_owned(), rest.to_owned())),
             "no-target" => self.problem = Some("template: labels.target is not there".to_owned()),
             "forbid" => self.allow.units.clear(),
@@ -203,7 +220,8 @@ impl Bench {
             "fire" => {
                 self.starts += 1;
                 let remediate = Remediate::of(&self.labels);
-                self.signal(Signal::Fired { fingerprint: alert(rest), starts_at: stamp(self.starts), remediate });
+                let severity = self.labels.get("severity").and_then(|label| Severity::of_label(label));
+                self.signal(Signal::Fired { fingerprint: alert(rest), starts_at: stamp(self.starts), remediate, severity });
             }
             "resolve" => self.signal(Signal::Resolved { fingerprint: alert(rest) }),
             "look" => {
@@ -239,6 +257,14 @@ impl Bench {
                 self.signal(Signal::Recovered { crashed: rest == "crash" });
             }
             "retry" => self.signal(Signal::Retry { by: "ann".to_owned() }),
+            "ack" => self.signal(Signal::Ack { by: rest.to_owned(), for_: None }),
+            "silence" => self.signal(Signal::Silence { by: rest.to_owned(), for_: Duration::from_secs(3_600) }),
+            "silenced" => self.signal(Signal::Silenced(Ok(rest.to_owned()))),
+            "seen-again" => {
+                self.house.blind = None;
+                self.signal(Signal::DetectionBack);
+            }
+            "severity" => drop(self.labels.insert("severity".to_owned(), rest.to_owned())),
             "approve" => self.signal(Signal::Approve { by: rest.to_owned() }),
             "deny" => self.signal(Signal::Deny { by: rest.to_owned(), why: String::new() }),
             "given" => given::given(self, rest),
@@ -257,7 +283,7 @@ impl Bench {
             playbook: self.book.id.clone(),
             revision: self.book.revision.clone(),
             subject,
-            fingerprint: alert(""),
+            fingerprint: alert(if self.by_hand { "by-hand-7" } else { "" }),
             starts_at: stamp(0),
             context: AlertContext::new(&self.labels, &Labels::new()),
             previous: (rest == "repeat").then_some(OTHER),
@@ -274,6 +300,7 @@ impl Bench {
             self.now = self.now.max(wake);
             self.timer = None;
             self.signal(Signal::Wake);
+            self.timer = self.timer.or(self.incident.as_ref().and_then(|incident| incident.wake_after(self.now)));
         }
         self.now = end;
     }
@@ -321,8 +348,14 @@ impl Bench {
         if let Some(why) = &decision.refused {
             self.line(&format!("refused: {why}"));
         }
+        // What is told of it comes behind what is done.
+        let telling = |event: &&IncidentEvent| {
+            use IncidentEvent as E;
+            !matches!(event, E::NoticeDue { .. } | E::Climbed { .. } | E::ClimbSet { .. } | E::PassedOn { .. })
+        };
+        let said: Vec<&IncidentEvent> = decision.events.iter().filter(telling).collect();
         for effect in decision.effects {
-            self.perform(effect, decision.events.last());
+            self.perform(effect, said.last());
         }
     }
 
@@ -340,13 +373,16 @@ impl Bench {
                     past.ended = Some((self.now, *outcome));
                 }
             }
-            IncidentEvent::NoticeDue { .. } | IncidentEvent::Told { .. } | IncidentEvent::VerifyStarted { .. } => return,
+            IncidentEvent::NoticeDue { .. }
+            | IncidentEvent::Told { .. }
+            | IncidentEvent::ClimbSet { .. }
+            | IncidentEvent::VerifyStarted { .. } => return,
             _ => {}
         }
         self.line(&event.text());
     }
 
-    fn perform(&mut self, effect: Effect, last: Option<&IncidentEvent>) {
+    fn perform(&mut self, effect: Effect, last: Option<&&IncidentEvent>) {
         match effect {
             Effect::Gather { target, .. } => {
                 assert_eq!(target, books::target("web.service"));
@@ -382,13 +418,43 @@ impl Bench {
                     matches!(last, Some(IncidentEvent::StepStarted { section: s, step: i, .. }) if *s == section && *i == index);
                 assert!(announced, "a step is in the journal before it is sent: {}", step.text());
             }
-            Effect::Tell(notice) => {
-                self.prompt.clone_from(&notice.debug_prompt);
-                self.line(&format!("→ tell {}: {}", notice.kind.label(), notice.reason));
-                let deliveries = vec![Delivery::taken("log")];
-                self.signal(Signal::Told { notice: notice.kind, deliveries });
-            }
+            Effect::Note(_) => {}
+            Effect::Silence(order) => self.line(&format!("→ silence for {}", Span(order.for_))),
+            Effect::Tell(post) => self.tell(*post),
         }
+    }
+
+    /// As the loop does with all that waits for the digest.
+    fn told_together(&mut self) {
+        let waits =
+            |incident: &Incident| incident.outbox.owed.iter().find(|owed| owed.to.contains_key(DIGEST)).map(|owed| owed.number);
+        while let Some(number) = self.incident.as_ref().and_then(waits) {
+            self.line(&format!("→ digest: notice {number}"));
+            self.signal(Signal::Told { number, delivery: Delivery::taken(DIGEST) });
+        }
+    }
+
+    /// A channel takes it, unless a script says otherwise. What was taken meanwhile is not sent twice.
+    fn tell(&mut self, post: Post) {
+        let Post { channel, notice, .. } = post;
+        self.prompt.clone_from(&notice.debug_prompt);
+        let number = notice.number;
+        let wanted = |incident: &Incident| {
+            let now = incident.outbox.sendable(self.now);
+            now.into_iter().any(|(owed, to)| owed.number == number && to == channel)
+        };
+        if !self.incident.as_ref().is_some_and(wanted) {
+            return;
+        }
+        let place = if channel == "log" { String::new() } else { format!("{channel} ") };
+        let thread = self.threads.contains(&channel).then(|| format!("{channel}-1"));
+        let delivery = match self.broken.get(&channel) {
+            Some(again) => Delivery::failed(&*channel, "says no", *again),
+            None => Delivery { thread, ..Delivery::taken(&*channel) },
+        };
+        let arrow = if delivery.error.is_none() { "→" } else { "⇥" };
+        self.line(&format!("{arrow} tell {place}{}: {}", notice.kind.label(), notice.reason));
+        self.signal(Signal::Told { number, delivery });
     }
 
     fn line(&mut self, text: &str) {

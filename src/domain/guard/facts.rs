@@ -48,6 +48,9 @@ pub trait Ledger {
     /// When attempts were permitted, oldest first.
     fn spent(&self, on: Account<'_>) -> &[Time];
 
+    /// When incidents of this playbook and target were opened in the last 30 days, oldest first.
+    fn opened(&self, playbook: &PlaybookId, target: &Target) -> &[Time];
+
     /// Who is repairing it.
     fn lock_holder(&self, target: &Target) -> Option<IncidentId>;
 

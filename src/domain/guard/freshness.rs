@@ -19,7 +19,7 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
     let refuse = |then: Then, reason: String| Some(Refusal { guard: Guard::Freshness, reason, then });
     let relapsed = proposal.incident.relapsed;
     match &proposal.seen.alert {
-        AlertSight::NotAsked if facts.asks_alertmanager && proposal.incident.is_firing() => {
+        AlertSight::NotAsked if facts.asks_alertmanager && proposal.incident.is_firing() && !proposal.incident.by_hand() => {
             refuse(Then::Look, "Alertmanager has not been asked yet".to_owned())
         }
         AlertSight::NotAsked | AlertSight::Firing | AlertSight::Suppressed { .. } => None,

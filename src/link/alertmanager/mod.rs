@@ -1,4 +1,4 @@
-//! Alertmanager's API, read only: whether an alert still fires, and what fires at all.
+//! Alertmanager's API: whether an alert still fires, and what fires at all.
 //!
 //! Before each effect heald asks here again, because a webhook may be older than the truth. A storm of incidents asks
 //! for the same few names at once: one request runs per name, and its answer is good for a second.
@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use wire::{Listed, Standing};
 
 mod shared;
+mod silence;
 mod wire;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::review::{Digest, Review};
 use crate::run::review::Asked;
 use crate::run::view::{EventView, Explanation, IncidentView, Status};
 use std::sync::{Arc, Mutex, MutexGuard};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 #[derive(Debug)]
 pub(crate) struct FakeLoop {
@@ -32,6 +32,9 @@ pub(crate) struct FakeState {
     /// For which digests were asked.
     pub spans: Vec<Span>,
     pub unavailable: Option<Unavailable>,
+    /// Takes orders and never answers them.
+    pub hangs: bool,
+    pub unanswered: Vec<oneshot::Sender<Result<String, OrderError>>>,
     /// Answers orders with this instead of yes.
     pub order_error: Option<OrderError>,
     pub lost: Vec<String>,
@@ -80,6 +83,10 @@ fn answer(state: &mut FakeState, request: Request) {
         Request::Order { order, by, letter, reply } => {
             state.orders.push((order, by));
             state.letters.extend(letter);
+            if state.hangs {
+                state.unanswered.push(reply);
+                return;
+            }
             let _ = reply.send(state.order_error.clone().map_or_else(|| Ok("done".to_owned()), Err));
         }
         Request::Reload(reload) => {

@@ -210,7 +210,7 @@ impl Replay {
         match row.record {
             // Follows from the number of those that are down, and from limits that may have changed.
             Record::House(HouseEvent::StoodBack { .. } | HouseEvent::CalmedDown { .. }) => {}
-            Record::House(event) => self.state.apply_house(&event),
+            Record::House(event) => self.state.apply_house(&event, row.at),
             Record::Incident { id, event } => {
                 let event = self.adopted(id, event);
                 let groups = self.state.ledger.census.groups_of(id).to_vec();
@@ -248,7 +248,7 @@ impl Replay {
     fn stand_back(&mut self, groups: Vec<String>, id: IncidentId, at: Time) {
         for key in weather::keys(groups, &self.state, id) {
             if let Some(event) = weather::turn(&key, &self.state, &self.rules.in_force.policy.blast, at) {
-                self.state.apply_house(&event);
+                self.state.apply_house(&event, at);
             }
         }
     }

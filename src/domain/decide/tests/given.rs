@@ -3,10 +3,12 @@
 use super::{Bench, OTHER, books};
 use crate::domain::alert::Labels;
 use crate::domain::calendar::{Interval, Intervals, TimeRange};
+use crate::domain::escalation::{Chain, DigestPolicy, EscalationPolicy, Level, Recipient};
 use crate::domain::guard::{GroupCount, Neighbour, Trouble};
 use crate::domain::house::HouseEvent;
 use crate::domain::look::{AlertSight, StartLimit};
-use crate::domain::playbook::{Budget, FailureClass};
+use crate::domain::notice::Again;
+use crate::domain::playbook::{Budget, EscalateWhen, FailureClass, Severity};
 use crate::domain::policy::{AfterEscalated, BreakerPolicy, FlappingPolicy, Group, Unreadable};
 use crate::domain::selector::Selector;
 use crate::domain::target::{Target, TargetKind};
@@ -28,6 +30,27 @@ pub(super) fn given(bench: &mut Bench, what: &str) {
                 other => panic!("{other:?} is nothing that Alertmanager says"),
             };
         }
+        "chain" => {
+            bench.policy.escalation = chain();
+            bench.threads = rest.split(' ').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        }
+        "broken" => {
+            let (channel, how) = rest.split_once(' ').unwrap_or((rest, "soon"));
+            let again = match how {
+                "soon" => Again::Soon,
+                "never" => Again::Never,
+                wait => Again::After(Duration::from_secs(wait.parse().unwrap())),
+            };
+            bench.broken.insert(channel.to_owned(), again);
+        }
+        "mended" => drop(bench.broken.remove(rest)),
+        "flood" => bench.house.together = true,
+        "blind" => bench.house.blind = Some(bench.now),
+        "often" => {
+            bench.ledger.opened = vec![bench.now; rest.parse().unwrap()];
+            bench.book.escalate_when = Some(EscalateWhen { incidents: 4, within: Duration::from_secs(3_600) });
+        }
+        "by-hand" => bench.by_hand = true,
         "unreadable-act" => bench.policy.freshness = Unreadable::Act,
         "maintenance" => {
             // From half past midnight for two hours, in UTC.
@@ -74,11 +97,11 @@ pub(super) fn given(bench: &mut Bench, what: &str) {
             let until = rest.parse::<u64>().ok().map(|secs| bench.now + Duration::from_secs(secs));
             let hold = crate::domain::house::Hold { until, why: "flaky disk".to_owned(), by: "ann".to_owned() };
             let (playbook, target) = (bench.book.id.clone(), books::target("web.service"));
-            bench.house.apply(&HouseEvent::BreakerOpened { playbook, target, hold });
+            bench.house.apply(&HouseEvent::BreakerOpened { playbook, target, hold }, bench.now);
         }
         "breaker-closed" => {
             let (playbook, target) = (bench.book.id.clone(), books::target("web.service"));
-            bench.house.apply(&HouseEvent::BreakerClosed { playbook, target, at: bench.now, by: "ann".to_owned() });
+            bench.house.apply(&HouseEvent::BreakerClosed { playbook, target, at: bench.now, by: "ann".to_owned() }, bench.now);
         }
         "patient" => {
             bench.book.limits.attempts = 100;
@@ -99,10 +122,10 @@ pub(super) fn given(bench: &mut Bench, what: &str) {
         "group" => bench.policy.blast.groups = vec![twenty_nodes((rest == "by-label").then(|| "zone".to_owned()))],
         "group-down" => bench.ledger.group.down = rest.parse().unwrap(),
         "group-repairing" => bench.ledger.group = GroupCount { repairing: rest.parse().unwrap(), ..bench.ledger.group },
-        "apart" => bench.house.apply(&HouseEvent::StoodBack { from: rest.to_owned(), why: String::new() }),
+        "apart" => bench.house.apply(&HouseEvent::StoodBack { from: rest.to_owned(), why: String::new() }, bench.now),
         "calm" => {
             let until = bench.now + Duration::from_secs(30);
-            bench.house.apply(&HouseEvent::CalmedDown { from: rest.to_owned(), until });
+            bench.house.apply(&HouseEvent::CalmedDown { from: rest.to_owned(), until }, bench.now);
         }
         "flapping" => bench.policy.flapping = FlappingPolicy { times: rest.parse().unwrap(), within: Duration::from_secs(3_600) },
         "approvers" => bench.policy.approval.by = rest.split(' ').map(str::to_owned).collect(),
@@ -112,6 +135,31 @@ pub(super) fn given(bench: &mut Bench, what: &str) {
         "named-outright" => bench.book.target.name = "web.service".to_owned(),
         "earns" => bench.book.earns = true,
         other => panic!("{other:?} is no given"),
+    }
+}
+
+/// P0 and P1 climb from the chat, or the board, over the mail to the owner; P2 waits for the digest.
+fn chain() -> EscalationPolicy {
+    let level = |after: Option<u64>, when_stuck, to: &[&str]| Level {
+        after: after.map(|minutes| Duration::from_secs(60 * minutes)),
+        when_stuck,
+        to: to.iter().map(|name| Recipient::Channel((*name).to_owned())).collect(),
+    };
+    let urgent =
+        vec![level(Some(0), false, &["chat"]), level(Some(5), true, &["chat", "mail"]), level(Some(10), false, &["owner"])];
+    let soon = vec![level(None, false, &["board"]), level(Some(5), false, &["chat"]), level(Some(25), false, &["owner"])];
+    let later = vec![Level { to: vec![Recipient::Digest], ..Level::default() }];
+    let repeat = Some(Duration::from_secs(3_600));
+    EscalationPolicy {
+        channels: ["board", "chat", "mail", "owner"].map(str::to_owned).into(),
+        chains: [
+            (Severity::P0, Chain { levels: urgent, repeat }),
+            (Severity::P1, Chain { levels: soon, repeat }),
+            (Severity::P2, Chain { levels: later, repeat: None }),
+        ]
+        .into(),
+        digest: DigestPolicy { every: Duration::from_secs(900), to: vec!["chat".to_owned()] },
+        ..EscalationPolicy::default()
     }
 }
 
