@@ -20,13 +20,12 @@ use crate::run::handle::Handle;
 use crate::run::{self, Config, Driver, InForce};
 use crate::store::{Horizon, OpenError, Store};
 use crate::telemetry::Telemetry;
-use crate::yaml::Problem;
 use alive::Alive;
 use axum::Router;
+pub use read::{compile, read, read_books, settings};
 use reload::Reloader;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -34,6 +33,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 mod alive;
+mod people;
+mod read;
 mod reload;
 mod switch;
 
@@ -93,6 +94,7 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
     let reloader = Reloader::new(handle.clone(), telemetry.clone(), settings.clone(), listen);
     let control = console::bind(&settings.state.join("control.sock")).await?;
 
+    let people::Ears { tasks: ears, routes } = people::listen(&settings, world.notifier(), &handle, &telemetry, &closing)?;
     let web = Web {
         handle: handle.clone(),
         telemetry: telemetry.clone(),
@@ -106,11 +108,13 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
     });
     let mut doors = vec![tokio::spawn(console::serve(control, handle, reloader.hook(), stopped(closing.clone())))];
     match settings.web.metrics_listen {
-        None => doors.push(tokio::spawn(server.serve(ingest::router(web).merge(control_routes), stopped(closing)))),
+        None => doors.push(tokio::spawn(server.serve(ingest::router(web).merge(control_routes).merge(routes), stopped(closing)))),
         Some(address) => {
             let metrics = Server::bind(address, limits).await?;
             doors.push(tokio::spawn(metrics.serve(ingest::pages_router(web.clone()), stopped(closing.clone()))));
-            doors.push(tokio::spawn(server.serve(ingest::webhook_router(web).merge(control_routes), stopped(closing))));
+            doors.push(tokio::spawn(
+                server.serve(ingest::webhook_router(web).merge(control_routes).merge(routes), stopped(closing)),
+            ));
         }
     }
     tracing::info!(listen = %settings.web.listen, state = %settings.state.display(), "heald is ready");
@@ -118,7 +122,7 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
     let ended = wait(driver, &stop, signals, &reloader).await;
     close.send_replace(true);
-    for door in doors {
+    for door in doors.into_iter().chain(ears) {
         let end = door.abort_handle();
         if tokio::time::timeout(GOODBYE, door).await.is_err() {
             end.abort();
@@ -245,15 +249,6 @@ pub fn policy(settings: &Settings) -> Policy {
     policy
 }
 
-/// A playbook's text as the store keeps it.
-///
-/// # Errors
-/// Why it can't be read any more.
-pub fn compile(text: &str) -> Result<Playbook, String> {
-    let edition = Edition::from_json(text).map_err(|error| error.to_string())?;
-    edition.compile().map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-}
-
 /// Whoever waits outside for a sign of life gets one, for as long as the loop works.
 fn alive(settings: &Settings, telemetry: &Telemetry) -> Result<Alive, String> {
     let alive = Alive::default();
@@ -339,43 +334,6 @@ fn watch_dependencies(tools: &Tools, telemetry: &Telemetry) -> watch::Receiver<D
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     // An error means that the sender is gone, which is as good an order to stop.
     drop(stopping.wait_for(|stop| *stop).await);
-}
-
-/// The configuration alone.
-///
-/// # Errors
-/// Every mistake in it.
-pub fn settings(file: &std::path::Path) -> Result<Settings, Vec<Problem>> {
-    config::load(file)
-}
-
-/// Reads the configuration and the playbooks, as `serve` and `check` do.
-///
-/// # Errors
-/// Every mistake of both, one to a line.
-pub fn read(file: &std::path::Path) -> Result<(Settings, Books), Vec<Problem>> {
-    let settings = config::load(file)?;
-    let books = read_books(&settings, &settings.playbooks)?;
-    Ok((settings, books))
-}
-
-/// Reads playbooks of these folders and files under a configuration.
-///
-/// # Errors
-/// Every mistake of theirs, one to a line.
-pub fn read_books(settings: &Settings, dirs: &[PathBuf]) -> Result<Books, Vec<Problem>> {
-    let books = crate::book::load(dirs, &settings.overrides, &settings.vars).and_then(|books| {
-        let problems = crate::book::check(&books, Some(&settings.guards));
-        if problems.is_empty() { Ok(books) } else { Err(problems) }
-    });
-    books.map_err(|problems| {
-        // The books know what the configuration says about them, but not where it stands.
-        let named = |problem: Problem| match problem.file.as_os_str() == crate::book::OVERRIDES {
-            true => Problem { file: settings.file.clone(), ..problem },
-            false => problem,
-        };
-        problems.into_iter().map(named).collect()
-    })
 }
 
 // === impl Checked ===

@@ -28,6 +28,10 @@ impl RealWorld {
         Self { tools, notifier }
     }
 
+    pub fn notifier(&self) -> &Notifier {
+        &self.notifier
+    }
+
     /// For what else reads from systemd and Docker: the status page, the collectors.
     pub fn tools(&self) -> &Tools {
         &self.tools

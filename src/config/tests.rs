@@ -149,7 +149,7 @@ fn mistakes_are_named_with_their_place() {
         ("escalation: { chains: { P0: { levels: [{ to: [] }, { to: [] }] } } }", "heald.yaml:1:52: key `after` is missing"),
         (
             "escalation: { chains: { P0: { levels: [{ to: [bob] }] } } }",
-            "heald.yaml:1:46: \"bob\" is neither a channel nor a contact; there is none",
+            "heald.yaml:1:47: \"bob\" is neither a channel nor a contact; there is none",
         ),
         ("escalation: { acknowledge: 5s }", "heald.yaml:1:28: 5s is out of range: from 1m to 366d"),
         ("log: { level: verbose }", "heald.yaml:1:15: \"verbose\" is none of error, warn, info, debug, trace"),

@@ -45,7 +45,7 @@ pub fn escalate_only(reason: String, host: String, mut stop: watch::Receiver<boo
 fn refuse(request: Request, reason: &str, host: &str) {
     let error = || Unavailable::EscalateOnly(reason.to_owned());
     match request {
-        Request::AlertsLost { .. } | Request::Listed { .. } | Request::Seen { .. } => {}
+        Request::AlertsLost { .. } | Request::ChatBroken { .. } | Request::Listed { .. } | Request::Seen { .. } => {}
         Request::Review(asked) => asked.refuse(error()),
         Request::Deliver { reply, .. } => drop(reply.send(Err(error()))),
         Request::Reload(reload) => drop(reload.reply.send(Err(error()))),

@@ -4,9 +4,7 @@ use super::explain::Seen;
 use super::in_force::{InForce, Reload};
 use super::view::{EventView, Explanation, IncidentView, Status};
 use crate::domain::alert::{Alert, Labels, ListedAlert};
-use crate::domain::id::{IncidentId, PlaybookId, Seq};
-use crate::domain::target::Target;
-use crate::domain::time::Time;
+use crate::domain::id::{IncidentId, Seq};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -33,6 +31,9 @@ impl Reply {
 
 #[cfg(test)]
 pub(crate) mod fake;
+mod order;
+
+pub use order::{Letter, PersonOrder, PressedButton};
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -70,111 +71,6 @@ pub enum Unavailable {
     Unread(String),
     #[error("escalate-only: {0}")]
     EscalateOnly(String),
-}
-
-/// What a person asks for. Answered with a sentence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "verb", rename_all = "snake_case")]
-pub enum PersonOrder {
-    Retry {
-        incident: IncidentId,
-    },
-    Close {
-        incident: IncidentId,
-        note: String,
-    },
-    /// `for_`: `None` until lifted.
-    Hold {
-        target: Target,
-        #[serde(rename = "for", default)]
-        for_: Option<crate::domain::time::Span>,
-        why: String,
-    },
-    Release {
-        target: Target,
-    },
-    HoldPlaybook {
-        playbook: PlaybookId,
-        #[serde(rename = "for", default)]
-        for_: Option<crate::domain::time::Span>,
-        why: String,
-    },
-    ReleasePlaybook {
-        playbook: PlaybookId,
-    },
-    Pause {
-        #[serde(rename = "for", default)]
-        for_: Option<crate::domain::time::Span>,
-        #[serde(default)]
-        why: String,
-    },
-    Resume,
-    /// To what is asked for now.
-    Approve {
-        incident: IncidentId,
-    },
-    Deny {
-        incident: IncidentId,
-        #[serde(default)]
-        why: String,
-    },
-    /// Somebody is at it: the climb to the next level stops until `for_` is over (the configuration's where None).
-    Ack {
-        incident: IncidentId,
-        #[serde(rename = "for", default)]
-        for_: Option<crate::domain::time::Span>,
-    },
-    /// The playbook of an incident, as [`PersonOrder::HoldPlaybook`].
-    PausePlaybookOf {
-        incident: IncidentId,
-        #[serde(rename = "for", default)]
-        for_: Option<crate::domain::time::Span>,
-    },
-    /// In Alertmanager, by the labels of the incident's alert.
-    Silence {
-        incident: IncidentId,
-        #[serde(rename = "for")]
-        for_: crate::domain::time::Span,
-    },
-    /// A playbook by hand, through the same guards, as if an alert with these labels fired.
-    Run {
-        playbook: PlaybookId,
-        labels: Labels,
-    },
-    /// `for_`: `None` until closed by a person.
-    OpenBreaker {
-        playbook: PlaybookId,
-        target: Target,
-        #[serde(rename = "for", default)]
-        for_: Option<crate::domain::time::Span>,
-        why: String,
-    },
-    /// Whoever opened it. Failures so far don't count any more.
-    CloseBreaker {
-        playbook: PlaybookId,
-        target: Target,
-    },
-}
-
-/// How an order came from a chat: so that none is carried out twice, and none that was meant for something else.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Letter {
-    /// The channel's name in the configuration.
-    pub channel: String,
-    /// The chat's own number of the message. Those up to the last one on disk are not carried out again.
-    pub offset: Option<i64>,
-    pub button: Option<PressedButton>,
-}
-
-/// What a button was made for. It works once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PressedButton {
-    pub tag: String,
-    /// Of the question that it answers; 0 where it answers none.
-    pub attempt: u32,
-    /// The digest of the plan that was asked about ([`crate::domain::notice::Question::digest`]).
-    pub plan: [u8; 8],
-    pub expires: Time,
 }
 
 /// What would be done, and why, or why not.
@@ -217,6 +113,11 @@ pub(super) enum Request {
         who: String,
         what: String,
         reply: oneshot::Sender<()>,
+    },
+    /// Nobody waits for it.
+    ChatBroken {
+        channel: String,
+        why: String,
     },
     Heard {
         channel: String,
@@ -378,6 +279,12 @@ impl Handle {
     /// sender comes again.
     pub fn alerts_lost(&self, why: String) {
         drop(self.inbox.try_send(Request::AlertsLost { why }));
+    }
+
+    /// Nobody can be heard in a chat; people are told elsewhere, at most once an hour. Forgotten when the loop is too
+    /// busy: it will be said again.
+    pub fn chat_broken(&self, channel: String, why: String) {
+        drop(self.inbox.try_send(Request::ChatBroken { channel, why }));
     }
 
     /// The last journal record on disk; changes with every commit.

@@ -35,6 +35,10 @@ impl<W: World> Driver<W> {
                 self.refused_in_chat(channel, &who, &what, round);
                 let _ = reply.send(());
             }
+            Request::ChatBroken { channel, why } => {
+                let now = self.clock.now();
+                self.owe_house(NoticeKind::ChannelBroken, &channel, &format!("{channel}: {why}"), now, round);
+            }
             Request::Heard { channel, reply } => drop(reply.send(self.state.house.heard.get(&channel).copied())),
             Request::OnCall { reply } => {
                 drop(reply.send(self.config.in_force.policy.escalation.on_duty(self.clock.wall())));

@@ -2,7 +2,6 @@
 //!
 //! A new channel is one more [`Case`] in [`cases`].
 
-use crate::fake;
 use crate::fake::gitea::{self, Gitea};
 use crate::fake::hook::{Answer, Hook};
 use crate::fake::smtp::{self, Smtp};

@@ -1,6 +1,5 @@
 //! The email channel against an SMTP server of our own.
 
-use crate::fake;
 use crate::fake::smtp::{Fault, PASSWORD, Smtp, USER};
 use heald::domain::notice::{Again, Delivery, Notice, NoticeKind, Post, Standing};
 use heald::notify::email::{Login, Settings};

@@ -1,6 +1,5 @@
 //! The Gitea channel against a Gitea of our own.
 
-use crate::fake;
 use crate::fake::gitea::{Fault, Gitea, Issue, NOW, TOKEN};
 use heald::domain::id::IncidentId;
 use heald::domain::notice::{Again, Delivery, Notice, NoticeKind, Post};

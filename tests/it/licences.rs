@@ -20,6 +20,10 @@ const ALLOWED: &[&str] = &[
     "MIT-0",
     "BSL-1.0",
 ];
+/// Weak copyleft of single files, linked and not changed: by teloxide's dispatcher.
+const BY_NAME: &[(&str, &str)] = &[("colored", "MPL-2.0")];
+/// Licensed by a file alone; read there.
+const BY_FILE: &[(&str, &str)] = &[("vecrem", "0.1.0")];
 const BANNED: &[&str] = &["openssl-sys", "aws-lc-sys"];
 
 fn packages() -> Vec<Value> {
@@ -49,7 +53,11 @@ fn every_dependency_has_a_licence_that_fits() {
     assert!(packages.len() > 50);
     let wrong: Vec<String> = packages
         .iter()
-        .filter(|package| !package["license"].as_str().is_some_and(is_allowed))
+        .filter(|package| {
+            let text = |key: &str| package[key].as_str().unwrap_or_default();
+            let named = BY_NAME.contains(&(text("name"), text("license"))) || BY_FILE.contains(&(text("name"), text("version")));
+            !named && !is_allowed(text("license"))
+        })
         .map(|package| format!("{} {}: {}", package["name"], package["version"], package["license"]))
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -38,7 +38,7 @@ async fn an_incident_is_one_message_that_changes_and_a_line_for_each_news() {
     let thread = format!("{OPS}/{}", first.id);
     assert_eq!(told, Delivery { thread: Some(thread.clone()), ..Delivery::taken(CHANNEL) });
     assert!(first.text.starts_with("🟡 P1 SystemdUnitFailed unit web.service on web-1: heald asks for consent"));
-    assert!(first.text.contains("\nWhy may heald do this? systemd.restart unit web.service, attempt 1 of 3\n"));
+    assert!(first.text.contains("\nAsks may heald do this? systemd.restart unit web.service, attempt 1 of 3\n"));
     assert!(!first.is_silent);
     let expected = [["✅ Approve", "⛔ Deny"], ["👀 Acknowledge", "🔕 Silence 1 h"], ["⏸ Pause playbook", "🔍 Details"]];
     assert_eq!(labels(&first), expected);

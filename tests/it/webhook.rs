@@ -1,6 +1,5 @@
 //! The webhook channel: its signature, its templates, and the promise that fields are only ever added.
 
-use crate::fake;
 use crate::fake::hook::{Answer, Got, Hook};
 use heald::domain::notice::{Again, Delivery, Notice, NoticeKind, Post};
 use heald::notify::webhook::Settings;

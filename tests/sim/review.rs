@@ -2,7 +2,7 @@
 
 use crate::life::on_paused_clock;
 use crate::liveness;
-use crate::reload::{begin, named};
+use crate::service::{begin, named};
 use heald::domain::id::IncidentId;
 use heald::domain::playbook::{Limits, Playbook};
 use heald::domain::time::Span;

@@ -103,6 +103,7 @@ fn answer(state: &mut FakeState, request: Request) {
         Request::OnCall { reply } => {
             let _ = reply.send(vec!["level 2: ann".to_owned()]);
         }
+        Request::ChatBroken { channel, why } => state.lost.push(format!("{channel}: {why}")),
         Request::Listed { .. } | Request::Seen { .. } => {}
         Request::Explain { question, reply } => {
             state.questions.push(question);

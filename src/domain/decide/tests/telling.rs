@@ -37,7 +37,17 @@ fn a_less_urgent_one_gives_heald_its_time_first() {
          0s      all alerts resolved; closes at 00:05:00 if it stays good
          5m      closed, healed: repaired, verified, resolved, and good through its after-care",
     );
-    check("given chain; severity P1; lock; fire; look failed; +5m; +25m", "");
+    check(
+        "given chain; severity P1; lock; fire; look failed; +5m; +25m",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by exclusive: unit web.service is under repair by incident 3
+         5m      level 2 of the escalation chain
+         5m      → tell chat unacknowledged: nobody has acknowledged it for 5m: level 2 is called
+         30m     level 3 of the escalation chain
+         30m     → tell owner unacknowledged: nobody has acknowledged it for 25m: level 3 is called",
+    );
 }
 
 #[test]
@@ -248,7 +258,16 @@ fn while_detection_is_blind_no_resolve_counts() {
          1m      closed, unverified: the alert resolved; no probe can say more
          1m      → tell board over: the alert resolved; no probe can say more",
     );
-    check("given chain; severity P1; no-target; fire; given blind; resolve; fire; seen-again", "");
+    check(
+        "given chain; severity P1; no-target; fire; given blind; resolve; fire; seen-again",
+        "
+         0s      WebDown fires: playbook web-down
+         0s      escalated (no_target): template: labels.target is not there
+         0s      → tell board escalated: template: labels.target is not there
+         0s      alert a resolved, but detection is blind: it counts when alerts are heard again
+         0s      alert a joined
+         0s      → tell board fires_anew: its alert fires anew; heald stays away until `heald retry 7`",
+    );
 }
 
 #[test]
@@ -291,7 +310,16 @@ fn the_fourth_incident_in_an_hour_is_peoples_matter() {
          0s      attempt 1 ended healed: active: pass; http: pass
          0s      healed; watched until 00:05:00 at least",
     );
-    check("given chain; severity P1; given often 4; fire; look failed", "");
+    check(
+        "given chain; severity P1; given often 4; fire; look failed",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      escalated (chronic): chronic: incident 4 of unit web.service within 1h, as `escalate_when` has it
+         0s      level 2 of the escalation chain
+         0s      → tell board escalated: chronic: incident 4 of unit web.service within 1h, as `escalate_when` has it
+         0s      → tell chat escalated: chronic: incident 4 of unit web.service within 1h, as `escalate_when` has it",
+    );
 }
 
 #[test]
@@ -310,7 +338,14 @@ fn a_repair_by_hand_needs_no_alert() {
          0s      → tell healed: all probes pass after 1 attempt
          5m      closed, healed: repaired, verified, resolved, and good through its after-care",
     );
-    check("given by-hand; fire; look up", "");
+    check(
+        "given by-hand; fire; look up",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, good: active: pass; http: pass
+         0s      alert by-hand-7 resolved
+         0s      closed, resolved_by_itself: run by hand, and all probes pass: there is nothing to repair",
+    );
     check("given by-hand; book observe; fire; look failed", "");
 }
 
@@ -326,5 +361,12 @@ fn a_silence_is_asked_for_and_its_answer_kept() {
          0s      → silence for 1h
          0s      Alertmanager has set the silence 5e1f",
     );
-    check("no-target; fire; silence ann", "");
+    check(
+        "no-target; fire; silence ann",
+        "
+         0s      WebDown fires: playbook web-down
+         0s      escalated (no_target): template: labels.target is not there
+         0s      → tell escalated: template: labels.target is not there
+         0s      refused: incident 7 is escalated: no Alertmanager is configured that could be asked for a silence",
+    );
 }
