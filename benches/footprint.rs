@@ -164,7 +164,13 @@ fn events(number: u64, over: bool) -> Vec<IncidentEvent> {
         },
         IncidentEvent::Looked { seen: Observation::new(vec![probe], TargetState::Stateless, None), passed: false },
         IncidentEvent::WouldAct { text: text.clone(), permitted: true },
-        IncidentEvent::NoticeDue { notice: NoticeKind::WouldAct, reason: text, number: 1, to: vec!["log".to_owned()], not_before: None },
+        IncidentEvent::NoticeDue {
+            notice: NoticeKind::WouldAct,
+            reason: text,
+            number: 1,
+            to: vec!["log".to_owned()],
+            not_before: None,
+        },
         IncidentEvent::Told { notice: NoticeKind::WouldAct, deliveries: vec![Delivery::taken("log")], number: 1, next: None },
     ];
     if over {

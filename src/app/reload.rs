@@ -125,6 +125,7 @@ fn needs_restart(running: &Settings, wanted: &Settings) -> Vec<&'static str> {
         ("alertmanager.url", alertmanager(running) != alertmanager(wanted)),
         ("notify", running.notify != wanted.notify),
         ("escalation", running.notify != wanted.notify && running.guards.escalation != wanted.guards.escalation),
+        ("notify.people", running.people != wanted.people),
         ("log", running.log != wanted.log),
     ];
     differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
@@ -145,5 +146,6 @@ fn keep_what_runs(running: &Settings, wanted: &mut Settings) {
         wanted.url = running.url.clone();
     }
     wanted.notify = running.notify.clone();
+    wanted.people = running.people.clone();
     wanted.log = running.log;
 }

@@ -136,6 +136,11 @@ pub enum IncidentEvent {
         reason: Escalation,
         text: String,
     },
+    /// The end of the target's logs, clean and without obvious secrets; empty where `what` says why there are none.
+    Gathered {
+        logs: String,
+        what: String,
+    },
     /// An intention to tell; kept until a channel took it.
     NoticeDue {
         notice: NoticeKind,

@@ -34,8 +34,8 @@ pub struct House {
     pub together: bool,
     /// Since when Alertmanager's always-firing alert stays away.
     pub blind: Option<Time>,
-    /// By channel: the last message of a chat whose order is on disk.
-    pub heard: BTreeMap<String, i64>,
+    /// By channel: the last message of a chat whose order is on disk, and when.
+    pub heard: BTreeMap<String, (i64, Time)>,
     /// heald runs, as far as the journal knows. Still so at a start: it ended without a word.
     pub running: bool,
 }
@@ -154,6 +154,8 @@ pub enum HouseEvent {
     Ended,
 }
 
+const HEARD_FOR: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
+
 // === impl House ===
 
 impl House {
@@ -201,8 +203,7 @@ impl House {
             HouseEvent::WentBlind { .. } => self.blind = Some(at),
             HouseEvent::SeesAgain => self.blind = None,
             HouseEvent::Heard { channel, offset } => {
-                let heard = self.heard.entry(channel.clone()).or_insert(*offset);
-                *heard = (*heard).max(*offset);
+                self.heard.insert(channel.clone(), (*offset, at));
             }
             HouseEvent::RefusedInChat { .. } => {}
             HouseEvent::Began { .. } => self.running = true,
@@ -239,6 +240,12 @@ impl House {
     /// `Some(None)`: it stands back; `Some(Some(time))`: it did, until then.
     pub fn stood_back(&self, from: &str) -> Option<Option<Time>> {
         self.apart.get(from).copied()
+    }
+
+    /// The last message of a chat that was heard. Telegram keeps nothing longer than a day, and may count anew after a week
+    /// without updates.
+    pub fn heard(&self, channel: &str, now: Time) -> Option<i64> {
+        self.heard.get(channel).filter(|(_, at)| now.since(*at) < HEARD_FOR).map(|(offset, _)| *offset)
     }
 
     /// Of a playbook with `mode: earn`; a changed playbook starts anew.

@@ -3,7 +3,7 @@
 //! What an event makes of it is in `transition.rs`.
 
 use super::alert::{AlertContext, Remediate};
-use super::guard::Guard;
+use super::guard::{Guard, is_planned};
 use super::id::{AttemptId, Fingerprint, IncidentId, PlaybookId, Revision};
 use super::look::{Evidence, Observation};
 use super::notice::NoticeKind;
@@ -14,7 +14,8 @@ use super::target::Target;
 use super::time::Time;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::ending::{AttemptOutcome, Escalation, Outcome, Trouble};
@@ -68,6 +69,12 @@ pub struct Incident {
     pub would_act: Option<(Time, bool)>,
     /// Told once each.
     pub told: Vec<NoticeKind>,
+    /// Its logs were asked for and came, or there are none.
+    pub gathered: bool,
+    /// The end of the target's logs, clean: at most [`super::logs::KEPT_MAX`] bytes.
+    pub logs: Option<Arc<str>>,
+    /// The last that happened, in the words of the journal: at most [`TRAIL_MAX`] lines.
+    pub trail: VecDeque<(Time, Arc<str>)>,
     pub outbox: Outbox,
     pub climb: Climb,
     pub ack: Option<Ack>,
@@ -75,6 +82,8 @@ pub struct Incident {
     pub seen: Option<Box<str>>,
     /// Buttons that were used, and by whom.
     pub pressed: Vec<(Box<str>, Box<str>)>,
+    /// Alertmanager was asked for a silence and has not answered.
+    pub silencing: bool,
     /// Resolved by alerts' word, while that was in doubt.
     pub doubted: BTreeSet<Fingerprint>,
 }
@@ -226,11 +235,15 @@ impl Incident {
             crashes: 0,
             would_act: None,
             told: Vec::new(),
+            gathered: false,
+            logs: None,
+            trail: VecDeque::new(),
             outbox: Outbox::default(),
             climb: Climb { since: at, ..Climb::default() },
             ack: None,
             seen: None,
             pressed: Vec::new(),
+            silencing: false,
             doubted: BTreeSet::new(),
         })
     }
@@ -253,7 +266,7 @@ impl Incident {
     /// It is broken as far as is known, and nobody's plan: the escalation clock runs.
     pub fn is_troubled(&self) -> bool {
         match &self.phase {
-            Phase::Held { guard, .. } => *guard != Guard::Window,
+            Phase::Held { guard, reason, .. } => *guard != Guard::Window || !is_planned(reason),
             Phase::Acting { .. } | Phase::Verifying { .. } | Phase::ResolvedBad { .. } | Phase::Escalated { .. } => true,
             Phase::Assessing => self.attempts > 0,
             Phase::Watching { .. } | Phase::Observed | Phase::Healed { .. } | Phase::Closed { .. } => false,
@@ -331,6 +344,12 @@ impl Incident {
         AttemptId { incident: self.id, number }
     }
 
+    /// What happened so far, a line each: for templates that help people.
+    pub fn timeline(&self) -> String {
+        let lines: Vec<String> = self.trail.iter().map(|(at, text)| format!("{at}  {text}")).collect();
+        if lines.is_empty() { "(nothing was done)".to_owned() } else { lines.join("\n") }
+    }
+
     /// How much of `within` is used up: since the first permit, without the time on hold or good.
     pub fn spent(&self, now: Time) -> Duration {
         let Some(first) = self.first_permit else { return Duration::ZERO };
@@ -339,6 +358,8 @@ impl Incident {
     }
 }
 
+/// What a person reads of an incident before doing something about it.
+pub const TRAIL_MAX: usize = 12;
 /// Begin of the fingerprint that stands for a person's order.
 pub const BY_HAND: &str = "by-hand-";
 

@@ -5,14 +5,15 @@
 
 use super::notice::{Again, Delivery, NoticeKind};
 use super::time::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Of one incident, or of heald itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outbox {
-    /// The number of the last notice.
+    /// The number of the last notice, and what kind of news the last one was.
     pub last: u32,
+    pub news: Option<NoticeKind>,
     /// The oldest first.
     pub owed: Vec<Owed>,
     /// Channels that were told, with what they call the message.
@@ -72,6 +73,9 @@ impl Outbox {
     pub fn due(&mut self, number: u32, kind: NoticeKind, reason: &str, to: &[String], at: Time, next: Time) {
         let number = if number == 0 { self.last + 1 } else { number };
         self.last = self.last.max(number);
+        if kind != NoticeKind::Progress {
+            self.news = Some(kind);
+        }
         let to = to.iter().map(|channel| (channel.clone(), Tries { next, ..Tries::default() })).collect();
         let reason = reason.to_owned();
         self.owed.push(Owed { number, kind, reason, since: at, answered: false, passed_on: false, to });
@@ -147,16 +151,15 @@ impl Outbox {
     pub fn deadlines(&self) -> impl Iterator<Item = Time> {
         let waits = |owed: &Owed, tries: &Tries| tries.failed > 0 || tries.next > owed.since;
         let tries = self.heads().filter(move |(owed, _, tries)| waits(owed, tries)).map(|(_, _, tries)| tries.next);
-        let late = |owed: &&Owed| !owed.answered && !owed.passed_on && owed.to.values().any(|tries| tries.failed > 0);
-        tries.chain(self.owed.iter().filter(late).map(|owed| owed.since + PASS_ON_AGE))
+        let failing = self.failing();
+        let stuck = move |owed: &&Owed| owed.is_stuck(&failing);
+        tries.chain(self.owed.iter().filter(stuck).map(|owed| owed.since + PASS_ON_AGE))
     }
 
     /// Whether others are to be told, for the time alone.
     pub fn late(&self, now: Time) -> Vec<u32> {
-        let late = |owed: &&Owed| {
-            let failing = !owed.to.is_empty() && owed.to.values().all(|tries| tries.failed > 0);
-            failing && !owed.answered && !owed.passed_on && now.since(owed.since) >= PASS_ON_AGE
-        };
+        let failing = self.failing();
+        let late = |owed: &&Owed| owed.is_stuck(&failing) && now.since(owed.since) >= PASS_ON_AGE;
         self.owed.iter().filter(late).map(|owed| owed.number).collect()
     }
 
@@ -168,7 +171,9 @@ impl Outbox {
         }
         let failed = owed.to.get(&delivery.channel).map_or(1, |tries| tries.failed + 1);
         let age = now.since(owed.since);
-        let alone = !owed.answered && !owed.passed_on;
+        let mut failing = self.failing();
+        failing.insert(delivery.channel.as_str());
+        let alone = owed.is_stuck(&failing);
         match delivery.again {
             Again::Never if owed.answered => After { next: None, pass_on: false },
             Again::Never => After { next: Some(now + BROKEN_WAIT), pass_on: alone },
@@ -176,9 +181,16 @@ impl Outbox {
             Again::Soon | Again::After(_) => {
                 let asked = if let Again::After(asked) = delivery.again { asked.min(ASKED_MAX) } else { Duration::ZERO };
                 let wait = wait(failed, salt).max(asked);
-                After { next: Some(now + wait), pass_on: alone && (failed >= PASS_ON_AFTER || age >= PASS_ON_AGE) }
+                // Who says when is not down; only the time counts then.
+                let often = failed >= PASS_ON_AFTER && delivery.again == Again::Soon;
+                After { next: Some(now + wait), pass_on: alone && (often || age >= PASS_ON_AGE) }
             }
         }
+    }
+
+    /// Channels whose oldest notice failed: what stands behind it is not even tried.
+    fn failing(&self) -> BTreeSet<&str> {
+        self.heads().filter(|(_, _, tries)| tries.failed > 0).map(|(_, channel, _)| channel).collect()
     }
 
     fn heads(&self) -> impl Iterator<Item = (&Owed, &str, &Tries)> {
@@ -189,6 +201,17 @@ impl Outbox {
             seen.push(channel);
             first
         })
+    }
+}
+
+// === impl Owed ===
+
+impl Owed {
+    /// Nobody took it, and none of those that are to take it works. How it proceeds is for those who know of it already;
+    /// what waits for the digest is in nobody's way.
+    fn is_stuck(&self, failing: &BTreeSet<&str>) -> bool {
+        let down = self.to.keys().all(|channel| channel != DIGEST && failing.contains(channel.as_str()));
+        down && !self.to.is_empty() && !self.answered && !self.passed_on && self.kind != NoticeKind::Progress
     }
 }
 

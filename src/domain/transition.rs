@@ -4,7 +4,8 @@
 
 use super::event::IncidentEvent;
 use super::guard::Guard;
-use super::incident::{Ack, Approval, AttachedAlert, Climb, Incident, Phase};
+use super::incident::{Ack, Approval, AttachedAlert, Climb, Incident, Phase, TRAIL_MAX};
+use super::notice::NoticeKind;
 use super::plan::Section;
 use super::time::Time;
 use std::time::Duration;
@@ -13,6 +14,14 @@ impl Incident {
     /// The one transition table. Events that don't fit the phase change nothing but their own fields:
     /// `decide` never makes such, and a journal that holds one is still readable.
     pub fn apply(&mut self, event: &IncidentEvent, at: Time) {
+        let planned = matches!(self.phase, Phase::Held { guard: Guard::Window, .. }) && !self.is_troubled();
+        self.turn(event, at);
+        if planned && self.is_troubled() {
+            self.climb_anew(at);
+        }
+    }
+
+    fn turn(&mut self, event: &IncidentEvent, at: Time) {
         use IncidentEvent as E;
         if !matches!(
             event,
@@ -24,6 +33,7 @@ impl Incident {
                 | E::Looked { .. }
                 | E::LateAnswer { .. }
                 | E::CareScheduled { .. }
+                | E::Gathered { .. }
                 | E::PassedOn { .. }
                 | E::Climbed { .. }
                 | E::ClimbSet { .. }
@@ -47,7 +57,15 @@ impl Incident {
         ) {
             self.crashes = 0;
         }
+        self.note(event, at);
         match event {
+            E::Gathered { logs, .. } => {
+                self.gathered = true;
+                self.outbox.hurry(at);
+                if !logs.is_empty() {
+                    self.logs = Some(logs.as_str().into());
+                }
+            }
             E::Looked { seen, .. } => self.seen = Some(seen.summary().into()),
             E::Opened { .. } | E::LateAnswer { .. } => {}
             E::AlertAttached { fingerprint, starts_at, remediate, severity } => {
@@ -154,9 +172,13 @@ impl Incident {
                 self.phase = Phase::Assessing;
             }
             E::RollbackEnded { .. } => self.phase = Phase::Assessing,
-            E::SymptomShown { .. } => self.phase = Phase::Assessing,
+            E::SymptomShown { .. } => {
+                self.climb_anew(at);
+                self.phase = Phase::Assessing;
+            }
             E::CareFailed { seen } => {
                 self.seen = Some(seen.summary().into());
+                self.climb_anew(at);
                 self.relapsed = true;
                 self.phase = Phase::Assessing;
             }
@@ -165,6 +187,7 @@ impl Incident {
                     self.revision = revision.clone();
                 }
                 self.forgiven = self.attempts;
+                self.gathered = false;
                 self.rung_tries = vec![0; rungs.unwrap_or(self.rung_tries.len())];
                 self.first_permit = None;
                 self.held = Duration::ZERO;
@@ -217,10 +240,16 @@ impl Incident {
                 self.ack = self.ack.take().filter(|ack| ack.until > at);
             }
             E::ClimbSet { next } => self.climb.next = *next,
-            E::SeverityRose { .. } => self.climb = Climb { level: 0, since: at, next: None },
+            E::SeverityRose { .. } => {
+                self.climb = Climb { level: 0, since: at, next: None };
+                // Who is at the smaller trouble may not know of the greater.
+                self.ack = None;
+                self.told.retain(|kind| *kind != NoticeKind::Fires);
+            }
             E::Acknowledged { by, until } => self.ack = Some(Ack { by: by.as_str().into(), until: *until }),
             E::Pressed { by, tag, .. } => self.pressed.push((tag.as_str().into(), by.as_str().into())),
-            E::SilenceAsked { .. } | E::SilenceSet { .. } => {}
+            E::SilenceAsked { .. } => self.silencing = true,
+            E::SilenceSet { .. } => self.silencing = false,
             E::ResolveDoubted { fingerprint } => drop(self.doubted.insert(fingerprint.clone())),
             E::Closed { outcome, .. } => {
                 self.seen_before = None;
@@ -228,6 +257,40 @@ impl Incident {
                 self.phase = Phase::Closed { outcome: *outcome };
             }
         }
+    }
+
+    /// What a person is told of its past; looks and messages are left to the journal.
+    fn note(&mut self, event: &IncidentEvent, at: Time) {
+        use IncidentEvent as E;
+        let tells = match event {
+            E::Held { guard, .. } => !matches!(&self.phase, Phase::Held { guard: same, .. } if same == guard),
+            E::AttemptStarted { .. }
+            | E::StepEnded { .. }
+            | E::AttemptEnded { .. }
+            | E::RollbackEnded { .. }
+            | E::Healed { .. }
+            | E::CareFailed { .. }
+            | E::Approved { .. }
+            | E::Denied { .. }
+            | E::Retried { .. }
+            | E::Acknowledged { .. }
+            | E::SilenceSet { .. }
+            | E::CrashSeen
+            | E::Escalated { .. } => true,
+            _ => false,
+        };
+        if tells {
+            if self.trail.len() == TRAIL_MAX {
+                self.trail.pop_front();
+            }
+            self.trail.push_back((at, shortened(event.text()).into()));
+        }
+    }
+
+    /// While it was good, or left alone by plan, nobody's clock ran.
+    fn climb_anew(&mut self, at: Time) {
+        self.climb.since = at;
+        self.climb.next = None;
     }
 
     fn end_step(&mut self) {
@@ -241,4 +304,15 @@ impl Incident {
             self.held += at.since(since);
         }
     }
+}
+
+/// So that an incident in memory stays small.
+fn shortened(mut text: String) -> String {
+    const MAX: usize = 200;
+    if text.len() > MAX {
+        let end = (0..=MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }

@@ -204,6 +204,8 @@ pub struct Gathered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
     pub at: Timestamp,
+    /// The incident's notices are counted from 1; tries of the same one share it. 0 in an older journal.
+    pub number: u32,
     pub notice: &'static str,
     pub channel: String,
     /// Why the channel did not take it.

@@ -4,6 +4,7 @@ use super::escape::{block, cell, code, prose};
 use super::words::span;
 use super::{Attempt, Look, Measure, Review};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// More lines than a person reads; the JSON form has all.
@@ -95,12 +96,18 @@ impl Review {
             let more = self.timeline.len() - shown;
             line(page, &format!("\n{more} more: `heald incidents {}`.", self.incident));
         }
-        let failed = self.messages.iter().filter(|message| message.error.is_some()).count();
-        let note = match (self.messages.len(), failed) {
+        // Several tries are one message; the log is nobody who could act.
+        let told = self.messages.iter().filter(|message| message.channel != "log");
+        let mut messages: BTreeMap<_, bool> = BTreeMap::new();
+        for message in told {
+            *messages.entry((message.number, message.notice, &message.channel)).or_default() |= message.error.is_none();
+        }
+        let failed = messages.values().filter(|taken| !**taken).count();
+        let note = match (messages.len(), failed) {
             (0, _) => "Nobody was told while it lasted.".to_owned(),
             (1, 0) => "1 message sent, taken by its channel.".to_owned(),
             (all, 0) => format!("{all} messages sent, all taken by their channels."),
-            (all, failed) => format!("{all} messages sent, {failed} of them not taken by the channel."),
+            (all, failed) => format!("{all} messages sent, {failed} of them never taken by the channel."),
         };
         line(page, &format!("\n{note}"));
     }
@@ -184,8 +191,11 @@ impl Review {
             line(page, &format!("**{at}verification of attempt {}:** {}\n", attempt.number, prose(&attempt.verification)));
         }
         for gathered in &self.gathered {
-            line(page, &format!("**{}, {}:**\n", self.clock(gathered.at), prose(&gathered.what)));
-            line(page, &block(&gathered.logs));
+            let at = self.clock(gathered.at);
+            match gathered.logs.as_str() {
+                "" => line(page, &format!("**{at}:** {}\n", prose(&gathered.what))),
+                logs => line(page, &format!("**{at}, {}:**\n\n{}", prose(&gathered.what), block(logs))),
+            }
         }
         if self.gathered.is_empty() {
             line(page, "No logs were gathered.");

@@ -266,18 +266,23 @@ fn look(fact: &Fact, seen: &Observation, when: String) -> Look {
     }
 }
 
-fn gathered(_facts: &[Fact]) -> Vec<Gathered> {
-    Vec::new()
+fn gathered(facts: &[Fact]) -> Vec<Gathered> {
+    let each = facts.iter().filter_map(|fact| match &fact.event {
+        E::Gathered { logs, what } => Some(Gathered { at: fact.wall, what: what.clone(), logs: logs.clone() }),
+        _ => None,
+    });
+    each.collect()
 }
 
 fn messages(facts: &[Fact]) -> Vec<Message> {
     let each = facts.iter().filter_map(|fact| match &fact.event {
-        E::Told { notice, deliveries, .. } => Some((fact.wall, notice, deliveries)),
+        E::Told { notice, deliveries, number, .. } => Some((fact.wall, *number, notice, deliveries)),
         _ => None,
     });
-    each.flat_map(|(at, notice, deliveries)| {
+    each.flat_map(|(at, number, notice, deliveries)| {
         deliveries.iter().map(move |delivery| Message {
             at,
+            number,
             notice: notice.label(),
             channel: delivery.channel.clone(),
             error: delivery.error.clone(),

@@ -87,14 +87,25 @@ impl Tale {
             .at(secs + 2.0, E::VerifyStarted { attempt, trouble: None })
     }
 
+    fn gathered(self, secs: f64, logs: &str) -> Self {
+        let what = "the last 50 lines of unit web.service".to_owned();
+        self.at(secs, E::Gathered { logs: logs.to_owned(), what })
+    }
+
     fn ended(self, secs: f64, attempt: u32, outcome: AttemptOutcome) -> Self {
         let text = if outcome == AttemptOutcome::Healed { good() } else { bad() }.summary();
         self.at(secs, E::AttemptEnded { attempt, outcome, text })
     }
 
+    /// One record per channel and try, as the loop writes them.
     fn told(self, secs: f64, notice: NoticeKind, reason: &str, deliveries: Vec<Delivery>) -> Self {
-        self.at(secs, E::NoticeDue { notice, reason: reason.to_owned(), number: 1, to: vec!["webhook".to_owned()], not_before: None })
-            .at(secs + 0.4, E::Told { notice, deliveries, number: 1, next: None })
+        let due = |fact: &&Fact| matches!(fact.event, E::NoticeDue { .. });
+        let number = self.facts.iter().filter(due).count() as u32 + 1;
+        let to = deliveries.iter().map(|delivery| delivery.channel.clone()).collect();
+        let tale = self.at(secs, E::NoticeDue { notice, reason: reason.to_owned(), number, to, not_before: None });
+        deliveries
+            .into_iter()
+            .fold(tale, |tale, delivery| tale.at(secs + 0.4, E::Told { notice, deliveries: vec![delivery], number, next: None }))
     }
 
     fn escalated(self, secs: f64, reason: Escalation, text: &str) -> Self {

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(super) fn moment(fact: &super::Fact) -> Option<Moment> {
     let text = match &fact.event {
         // What came of it follows.
-        E::NoticeDue { .. } | E::CareScheduled { close_at: None } => return None,
+        E::NoticeDue { .. } | E::CareScheduled { close_at: None } | E::ClimbSet { next: None } => return None,
         E::Opened { .. } => format!("received: {}", fact.event.text()),
         E::AttemptStarted { attempt, title, seen, charged, locks, .. } => {
             let locks: Vec<String> = locks.iter().map(ToString::to_string).collect();
@@ -33,7 +33,12 @@ pub(super) fn moment(fact: &super::Fact) -> Option<Moment> {
 fn who(event: &E) -> String {
     match event {
         E::Opened { .. } | E::AlertAttached { .. } | E::AlertResolved { .. } => "Alertmanager".to_owned(),
-        E::Approved { by, .. } | E::Denied { by, .. } | E::Retried { by, .. } => by.clone(),
+        E::Approved { by, .. }
+        | E::Denied { by, .. }
+        | E::Retried { by, .. }
+        | E::Acknowledged { by, .. }
+        | E::Pressed { by, .. }
+        | E::SilenceAsked { by, .. } => by.clone(),
         E::Closed { outcome: Outcome::ClosedByPerson, note } => closer(note).unwrap_or("a person").to_owned(),
         _ => "heald".to_owned(),
     }

@@ -72,7 +72,8 @@ impl<W: World> Driver<W> {
         if let Some(incident) = self.state.open_with(&alert.fingerprint) {
             let id = incident.id;
             let known = incident.alerts.get(&alert.fingerprint);
-            let repeat = known.is_some_and(|attached| attached.starts_at >= alert.starts_at);
+            let doubted = incident.doubted.contains(&alert.fingerprint);
+            let repeat = !doubted && known.is_some_and(|attached| attached.starts_at >= alert.starts_at);
             return self.join(id, alert, repeat, now, receipt, round);
         }
         let books: Vec<Arc<Playbook>> = self.library.chosen(&alert.labels).into_iter().cloned().collect();

@@ -88,6 +88,8 @@ impl<W: World> Driver<W> {
         tokio::time::sleep(STORE_RETRY).await;
         // Should this fail too, the answers are lost with it; evidence settles their steps later.
         self.proven = Time::default();
+        // What was to be told of heald itself was not recorded either.
+        self.told_of_house.retain(|(kind, _), _| *kind == NoticeKind::EscalateOnly);
         match self.with_store(|store| store.reload()).await {
             Ok(Ok(loaded)) => {
                 self.adopt(&loaded);
@@ -104,6 +106,10 @@ impl<W: World> Driver<W> {
 
     pub(super) fn adopt(&mut self, loaded: &Loaded) {
         self.state = State::fold(loaded, &self.config.in_force.policy.blast.groups);
+        let mut opened: Vec<Time> = self.state.incidents.values().map(|incident| incident.opened).collect();
+        opened.sort();
+        self.opened = opened.into();
+        self.doubts_end = (self.state.house.blind.is_none()).then(|| self.clock.now() + self.config.in_force.group_interval);
         self.pace = Pace::replayed(self.config.in_force.policy.rate, self.state.ledger.all(), self.clock.now());
         self.shown.changed();
         self.began &= self.state.house.running;

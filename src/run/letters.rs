@@ -25,30 +25,32 @@ impl<W: World> Driver<W> {
     ) -> Result<String, OrderError> {
         let now = self.clock.now();
         let Letter { channel, offset, button } = letter;
-        if let (Some(offset), Some(heard)) = (offset, self.state.house.heard.get(&channel))
-            && offset <= *heard
+        if let (Some(offset), Some(heard)) = (offset, self.state.house.heard(&channel, now))
+            && offset <= heard
         {
             return Err(OrderError::Refused("this message was heard before".to_owned()));
         }
-        let answer = match button {
-            Some(button) => self.press(&order, by, &button, now, round),
-            None => Ok(()),
-        }
-        .and_then(|()| self.order(order, by, round));
+        let pressed = button.map(|button| self.press(&order, &button, now).map(|(id, what)| (id, what, button.tag)));
+        let answer = match pressed.transpose() {
+            Err(refused) => Err(refused),
+            Ok(pressed) => {
+                let answer = self.order(order, by, round);
+                // Used up only by what it did: somebody else may still press what one may not.
+                if let (Ok(_), Some((id, what, tag))) = (&answer, pressed) {
+                    let signal = Signal::Pressed { by: by.to_owned(), what: what.to_owned(), tag };
+                    self.signal(id, signal, now, round);
+                }
+                answer
+            }
+        };
         if let Some(offset) = offset {
             self.record_house(HouseEvent::Heard { channel, offset }, now, round);
         }
         answer
     }
 
-    fn press(
-        &mut self,
-        order: &PersonOrder,
-        by: &str,
-        button: &PressedButton,
-        now: Time,
-        round: &mut Round,
-    ) -> Result<(), OrderError> {
+    /// Whether it may be used: once, in time, and for what it was made.
+    fn press(&self, order: &PersonOrder, button: &PressedButton, now: Time) -> Result<(IncidentId, &'static str), OrderError> {
         let refuse = |why: String| Err(OrderError::Refused(why));
         let Some((id, what)) = of_incident(order) else {
             return refuse("a button can't order that".to_owned());
@@ -72,9 +74,7 @@ impl<W: World> Driver<W> {
                 return refuse("what this button was about is no longer asked".to_owned());
             }
         }
-        let signal = Signal::Pressed { by: by.to_owned(), what: what.to_owned(), tag: button.tag.clone() };
-        self.signal(id, signal, now, round);
-        Ok(())
+        Ok((id, what))
     }
 
     pub(super) fn refused_in_chat(&mut self, channel: String, who: &str, what: &str, round: &mut Round) {

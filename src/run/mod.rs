@@ -142,6 +142,8 @@ pub struct Driver<W> {
     strangers: VecDeque<Time>,
     /// When Alertmanager's always-firing alert was last heard.
     last_beat: Time,
+    /// When resolves that were doubted count, now that alerts are heard again.
+    doubts_end: Option<Time>,
     /// When the journal was last written, or was to be.
     proven: Time,
 }
@@ -216,6 +218,7 @@ impl<W: World> Driver<W> {
             flooded: None,
             strangers: VecDeque::new(),
             last_beat: Time::default(),
+            doubts_end: None,
             proven: Time::default(),
         };
         driver.last_beat = driver.clock.now();
@@ -280,7 +283,7 @@ impl<W: World> Driver<W> {
     async fn gather(&mut self, round: &mut Round) {
         let now = self.clock.now();
         let stopping = *self.stop.borrow();
-        let timer = match self.state.next_timer().into_iter().chain(self.next_telling()).min() {
+        let timer = match self.state.next_timer().into_iter().chain(self.next_telling(now)).min() {
             _ if !round.rows.is_empty() || !round.effects.is_empty() || !self.unsettled.is_empty() => Duration::ZERO,
             Some(at) if !stopping => at.since(now).min(self.config.heartbeat_every),
             _ => self.config.heartbeat_every,

@@ -39,7 +39,7 @@ impl<W: World> Driver<W> {
                 let now = self.clock.now();
                 self.owe_house(NoticeKind::ChannelBroken, &channel, &format!("{channel}: {why}"), now, round);
             }
-            Request::Heard { channel, reply } => drop(reply.send(self.state.house.heard.get(&channel).copied())),
+            Request::Heard { channel, reply } => drop(reply.send(self.state.house.heard(&channel, self.clock.now()))),
             Request::OnCall { reply } => {
                 drop(reply.send(self.config.in_force.policy.escalation.on_duty(self.clock.wall())));
             }

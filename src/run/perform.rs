@@ -30,6 +30,7 @@ pub struct Answer {
 enum Token {
     Look(u64),
     Act,
+    Gather,
     Silence,
     Tell(u32, Box<str>),
 }
@@ -50,6 +51,9 @@ pub struct Performer<W> {
 
 /// Every probe has a deadline of its own; this one is for a probe that forgets it. An incident must not wait for ever.
 const LOOK_MAX: Duration = Duration::from_secs(60);
+
+/// Likewise, for logs; a step does not wait for them.
+const GATHER_MAX: Duration = Duration::from_secs(5);
 
 /// Likewise, for a channel that forgets its own deadline.
 const TELL_MAX: Duration = Duration::from_secs(30);
@@ -79,6 +83,14 @@ impl<W: World> Performer<W> {
             Effect::StopLooking => self.stop_looking(incident),
             Effect::Look(order) => self.look(incident, order),
             Effect::Act { step, section, index, permit } => self.act(incident, step, section, index, permit),
+            Effect::Gather { target, lines } => {
+                let world = Arc::clone(&self.world);
+                let broken = Signal::Gathered { lines, logs: Some(Err(BROKEN.to_owned())) };
+                self.spawn(incident, Token::Gather, broken, async move {
+                    let logs = tokio::time::timeout(GATHER_MAX, world.logs(target, lines)).await;
+                    Signal::Gathered { lines, logs: logs.unwrap_or_else(|_| Some(Err("no answer in time".to_owned()))) }
+                });
+            }
             Effect::Note(notice) => self.world.note(&notice),
             Effect::Silence(order) => {
                 let world = Arc::clone(&self.world);
@@ -126,6 +138,7 @@ impl<W: World> Performer<W> {
                 self.acts.remove(&answer.incident);
                 true
             }
+            Token::Gather => true,
             Token::Silence => true,
             Token::Tell(number, channel) => {
                 self.tells.remove(&(answer.incident, *number, channel.to_string()));

@@ -54,17 +54,17 @@ impl<W: World> Driver<W> {
         if matches!(event, IncidentEvent::Closed { .. } | IncidentEvent::Told { .. }) && !self.state.incidents.contains_key(&id) {
             round.done.push(id);
         }
-        match &event {
-            IncidentEvent::Opened { .. } => self.count_opening(now, round),
-            IncidentEvent::Told { deliveries, .. } => {
-                for delivery in deliveries.clone() {
-                    self.note_broken(&delivery, now, round);
-                }
-            }
-            _ => {}
-        }
+        let answers = if let IncidentEvent::Told { deliveries, .. } = &event { deliveries.clone() } else { Vec::new() };
         let relieves = matches!(event, IncidentEvent::Healed { .. } | IncidentEvent::Closed { .. });
+        let opened = matches!(event, IncidentEvent::Opened { .. });
         self.push(Record::Incident { id, event }, now, round);
+        // The incident's number is that of its first record: nothing may come between.
+        if opened {
+            self.count_opening(now, round);
+        }
+        for answer in answers {
+            self.note_broken(&answer, now, round);
+        }
         if let Some(earned) = earned {
             self.record_house(earned, now, round);
         }

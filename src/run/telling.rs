@@ -65,8 +65,12 @@ impl<W: World> Driver<W> {
 
     /// The house's turn in a round: what is owed goes out, what waited long enough is told together.
     pub(super) fn tell(&mut self, now: Time, round: &mut Round) {
-        self.tell_apart(now, round);
-        self.flush_digest(now, round);
+        if self.is_calm(now) {
+            // Whoever heard of the flood hears the rest of it.
+            self.flush_digest(now, true, round);
+            self.record_house(HouseEvent::ToldApart, now, round);
+        }
+        self.flush_digest(now, false, round);
         for number in self.state.house.outbox.late(now) {
             self.pass_on(number, "no channel took it for a minute", now, round);
         }
@@ -83,9 +87,10 @@ impl<W: World> Driver<W> {
         round.effects.extend(posts.into_iter().map(|post| (HOUSE, Effect::Tell(Box::new(post)))));
     }
 
-    pub(super) fn next_telling(&self) -> Option<Time> {
+    /// Of what is still to come: what is late already waits for an answer, not for the time.
+    pub(super) fn next_telling(&self, now: Time) -> Option<Time> {
         let digest = self.state.digest_since().map(|since| since + self.digest_wait(since));
-        self.state.house.outbox.deadlines().chain(digest).min()
+        self.state.house.outbox.deadlines().chain(digest).filter(|at| *at > now).min()
     }
 
     pub(super) fn house_told(&mut self, number: u32, delivery: Delivery, now: Time, round: &mut Round) {
@@ -138,14 +143,13 @@ impl<W: World> Driver<W> {
         }
     }
 
-    /// Half as many is calm.
-    fn tell_apart(&mut self, now: Time, round: &mut Round) {
-        if self.state.house.together {
-            self.forget_openings(now);
-            if self.opened.len() <= self.config.in_force.policy.escalation.storm.incidents as usize / 2 {
-                self.record_house(HouseEvent::ToldApart, now, round);
-            }
+    /// Half as many, while they are told together.
+    fn is_calm(&mut self, now: Time) -> bool {
+        if !self.state.house.together {
+            return false;
         }
+        self.forget_openings(now);
+        self.opened.len() <= self.config.in_force.policy.escalation.storm.incidents as usize / 2
     }
 
     fn forget_openings(&mut self, now: Time) {
@@ -165,9 +169,9 @@ impl<W: World> Driver<W> {
     }
 
     /// From then on the digest is owed by heald itself, and no longer by each incident.
-    fn flush_digest(&mut self, now: Time, round: &mut Round) {
+    fn flush_digest(&mut self, now: Time, at_once: bool, round: &mut Round) {
         let Some(since) = self.state.digest_since() else { return };
-        if now < since + self.digest_wait(since) {
+        if !at_once && now < since + self.digest_wait(since) {
             return;
         }
         let mut lines = Vec::new();
@@ -190,8 +194,11 @@ impl<W: World> Driver<W> {
         let age = Span(Duration::from_secs(now.since(since).as_secs().max(1)));
         let reason = format!("{count} in {age}:\n{}{rest}", lines[..shown].join("\n"));
         let policy = &self.config.in_force.policy.escalation;
-        let to: BTreeSet<String> =
-            if self.state.house.together { policy.house(self.clock.wall()) } else { policy.digest.to.iter().cloned().collect() };
+        let to: BTreeSet<String> = if self.state.house.together || policy.digest.to.is_empty() {
+            policy.house(self.clock.wall())
+        } else {
+            policy.digest.to.iter().cloned().collect()
+        };
         self.flooded = self.state.house.together.then_some(now);
         self.owe_house_to(NoticeKind::Digest, &reason, to, now, round);
         for (id, notice, number) in told {

@@ -30,12 +30,14 @@ impl<W: World> Driver<W> {
     }
 
     pub(super) fn watch_watchdog(&mut self, now: Time, round: &mut Round) {
+        self.end_doubts(now, round);
         let age = now.since(self.last_beat);
         match &self.config.in_force.policy.escalation.watchdog {
             Some(watchdog) if self.state.house.blind.is_none() && age > watchdog.every * MISSED => {
                 let span = Span(Duration::from_secs(age.as_secs()));
                 let why = format!("Alertmanager's always-firing alert {} was last heard of {span} ago", watchdog.alertname);
                 self.record_house(HouseEvent::WentBlind { why: why.clone() }, now, round);
+                self.told_of_house.retain(|(kind, _), _| *kind != NoticeKind::DetectionBack);
                 self.owe_house(NoticeKind::DetectionBlind, "", &why, now, round);
             }
             // It is no longer asked for.
@@ -48,9 +50,17 @@ impl<W: World> Driver<W> {
         self.record_house(HouseEvent::SeesAgain, now, round);
         self.told_of_house.retain(|(kind, _), _| *kind != NoticeKind::DetectionBlind);
         self.owe_house(NoticeKind::DetectionBack, "", "alerts reach heald again", now, round);
-        let doubted: Vec<_> = self.state.incidents.values().filter(|one| !one.doubted.is_empty()).map(|one| one.id).collect();
-        for id in doubted {
-            self.signal(id, Signal::DetectionBack, now, round);
+        self.doubts_end = Some(now + self.config.in_force.group_interval);
+    }
+
+    /// What still fires has been said again by then, and is no longer doubted.
+    fn end_doubts(&mut self, now: Time, round: &mut Round) {
+        if self.state.house.blind.is_none() && self.doubts_end.is_some_and(|end| end <= now) {
+            self.doubts_end = None;
+            let doubted = self.state.incidents.values().filter(|incident| !incident.doubted.is_empty());
+            for id in doubted.map(|incident| incident.id).collect::<Vec<_>>() {
+                self.signal(id, Signal::DetectionBack, now, round);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::look::Observation;
 use crate::domain::notice::{Delivery, Notice, Post};
 use crate::domain::outcome::Acted;
 use crate::domain::plan::{PlannedProbe, PlannedStep};
-use crate::domain::target::AllowList;
+use crate::domain::target::{AllowList, Target};
 use std::future::Future;
 
 pub use crate::domain::look::LookOrder;
@@ -18,6 +18,11 @@ pub trait World: Send + Sync + 'static {
 
     /// The configuration was read again: what may be touched from now on.
     fn reloaded(&self, _allow: &AllowList) {}
+
+    /// The last lines that the target logged, and where there are none, why; `None`: such a target keeps none.
+    fn logs(&self, _target: Target, _lines: u32) -> impl Future<Output = Option<Result<String, String>>> + Send {
+        std::future::ready(None)
+    }
 
     /// Carries out one step. The permit is used up. Dropping the future must not undo anything.
     fn act(&self, order: ActOrder) -> impl Future<Output = Acted> + Send;

@@ -17,7 +17,7 @@ pub(super) const APPLICATION: i32 = 0x6865_616c;
 /// `PRAGMA user_version`: the number of migrations.
 pub(super) const VERSION: u32 = MIGRATIONS.len() as u32;
 
-const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(SWITCHES)];
+const MIGRATIONS: &[M<'static>] = &[M::up(FIRST), M::up(SWITCHES), M::up(PEOPLE)];
 
 /// `at`, `*_at`: milliseconds on heald's own clock (for people: `datetime(at / 1000, 'unixepoch')`).
 /// `incidents` and `alerts` repeat what the events say, written in the same transaction, so that lists need no folding.
@@ -64,6 +64,10 @@ CREATE TABLE editions (hash TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOU
 
 /// New kinds of event: `barred`, `unbarred`, `playbook_held`, `playbook_released`; and `retried` may name a revision.
 const SWITCHES: &str = "";
+
+/// New kinds of event: `gathered`, `passed_on`, `climbed`, `climb_set`, `severity_rose`, `acknowledged`, `pressed`,
+/// `silence_asked`, `silence_set`, `resolve_doubted`; and a message is told by its number, channel by channel.
+const PEOPLE: &str = "";
 
 /// Up to this size every page is checked at each start (a few hundred ms). Above it only the small tables are;
 /// the events that a start needs are decoded in any case, and damage in older ones shows when they are read.

@@ -372,6 +372,10 @@ impl Run {
         for effect in decision.effects {
             match effect {
                 Effect::Look(order) => self.looking = Some(order.how),
+                Effect::Gather { lines, .. } => {
+                    let logs = Some(Ok("password=hunter2".to_owned()));
+                    self.send(Signal::Gathered { lines, logs });
+                }
                 Effect::StopLooking => self.looking = None,
                 Effect::Act { section, index, permit, .. } => self.acting = Some((permit.attempt(), section, index)),
                 Effect::Note(_) | Effect::Silence(_) => {}

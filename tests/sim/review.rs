@@ -4,17 +4,24 @@ use crate::life::on_paused_clock;
 use crate::liveness;
 use crate::service::{begin, named};
 use heald::domain::id::IncidentId;
+use heald::domain::playbook::{Limits, Playbook};
 use heald::domain::time::Span;
 use heald::run::handle::PersonOrder;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+/// One attempt, then people.
+fn once() -> Playbook {
+    let book = named("Down");
+    Playbook { limits: Limits { attempts: 1, ..book.limits.clone() }, ..book }
+}
 
 #[test]
 fn an_incident_is_reviewed_while_it_lasts_and_when_it_is_over() {
     let dir = liveness::tempdir();
     let week = Span(Duration::from_secs(7 * 86_400));
     let id = on_paused_clock(async {
-        let life = begin(dir.path(), &[named("Down")], None, 10);
+        let life = begin(dir.path(), &[once()], None, 10);
         assert_eq!(life.handle.review(IncidentId(99)).await.unwrap(), None);
         assert_eq!(life.handle.review_since(week).await.unwrap().incidents, 0);
         let id = life.fire("Down").await;
@@ -33,7 +40,7 @@ fn an_incident_is_reviewed_while_it_lasts_and_when_it_is_over() {
         id
     });
     on_paused_clock(async {
-        let life = begin(dir.path(), &[named("Down")], None, 10);
+        let life = begin(dir.path(), &[once()], None, 10);
         let over = life.handle.review(id).await.unwrap().unwrap();
         assert_eq!((over.outcome, over.title.as_deref()), (Some("closed_by_person"), Some("Down")));
         assert!(over.markdown().contains("| ann | closed by ann: the disk is dead |"), "{}", over.markdown());

@@ -71,6 +71,7 @@ impl Draft<'_> {
         };
         let title = self.facts.playbook.rungs[rung].title.clone();
         self.event(IncidentEvent::AttemptStarted { attempt: number, rung, title, locks, charged, seen });
+        self.gather();
         self.start_step(&plan, attempt, 0, permit);
     }
 

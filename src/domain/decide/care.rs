@@ -2,7 +2,7 @@
 
 use super::{Draft, WATCH};
 use crate::domain::guard::RELOOK_MAX;
-use crate::domain::incident::{Escalation, IncidentEvent, Outcome, Phase};
+use crate::domain::incident::{BY_HAND, Escalation, IncidentEvent, Outcome, Phase};
 use crate::domain::look::{LookHow, Observation};
 use std::time::Duration;
 
@@ -25,8 +25,9 @@ impl Draft<'_> {
 
     /// A person's order is carried out, or can't be: no alert will say that it is over.
     pub(super) fn end_order(&mut self) {
-        if self.incident.by_hand() {
-            self.not_listed();
+        let orders = self.incident.alerts.iter().filter(|(name, alert)| name.0.starts_with(BY_HAND) && alert.firing);
+        for fingerprint in orders.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.event(IncidentEvent::AlertResolved { fingerprint });
         }
     }
 

@@ -48,7 +48,7 @@ impl Draft<'_> {
             None => "nobody's consent is asked for".to_owned(),
             Some(approval) if self.now >= approval.expires => format!("the question expired at {}", approval.expires),
             Some(approval) if approval.by.is_some() => "it is approved already".to_owned(),
-            Some(approval) if !approval.may.is_empty() && !approval.may.contains(by) => {
+            Some(approval) if !approval.may.is_empty() && !approval.may.iter().any(|name| name == by || name == name_of(by)) => {
                 format!("{by} is not among those who may consent: {}", approval.may.join(", "))
             }
             Some(approval) => return Some(approval.attempt),
@@ -56,4 +56,9 @@ impl Draft<'_> {
         self.refuse_person(&why);
         None
     }
+}
+
+/// Without the chat that it came from: `ann (telegram)`.
+fn name_of(by: &str) -> &str {
+    by.split(" (").next().unwrap_or(by)
 }

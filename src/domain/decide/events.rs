@@ -31,7 +31,9 @@ impl Draft<'_> {
     ) {
         let before = self.incident.severity(self.facts.playbook);
         let was_resolved_bad = matches!(self.incident.phase, Phase::ResolvedBad { .. });
-        let known = self.incident.alerts.contains_key(&fingerprint);
+        // Its resolve was doubted, and rightly: nothing new.
+        let doubted = self.incident.doubted.contains(&fingerprint);
+        let known = self.incident.alerts.contains_key(&fingerprint) && !doubted;
         self.event(IncidentEvent::AlertAttached { fingerprint, starts_at, remediate, severity });
         let severity = self.incident.severity(self.facts.playbook);
         if severity < before {
@@ -133,6 +135,9 @@ impl Draft<'_> {
 
     /// heald looks first, then decides; a step that may have been sent is settled by what is seen.
     pub(super) fn recovered(&mut self, crashed: bool) {
+        if self.incident.silencing {
+            self.silenced(Err("heald was restarted before Alertmanager answered; ask again".to_owned()));
+        }
         let busy = matches!(self.incident.phase, Phase::Assessing | Phase::Acting { .. } | Phase::Verifying { .. });
         if crashed && busy {
             self.event(IncidentEvent::CrashSeen);

@@ -14,6 +14,7 @@ use super::notice::{Delivery, Notice, NoticeKind, Post};
 use super::outcome::Acted;
 use super::plan::{Binding, Plan, PlannedStep, Section};
 use super::playbook::Severity;
+use super::target::Target;
 use super::time::Time;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -23,6 +24,7 @@ mod care;
 mod climb;
 mod consent;
 mod events;
+mod gather;
 mod recovery;
 mod refusal;
 mod tell;
@@ -61,6 +63,11 @@ pub enum Signal {
     Told {
         number: u32,
         delivery: Delivery,
+    },
+    /// The answer to [`Effect::Gather`]: the lines, or why there are none. `None`: such a target keeps none.
+    Gathered {
+        lines: u32,
+        logs: Option<Result<String, String>>,
     },
     /// A deadline of it passed.
     Wake,
@@ -135,6 +142,11 @@ pub enum Effect {
     /// For the log, once for each notice.
     Note(Box<Notice>),
     Silence(SilenceOrder),
+    /// The last lines of its logs. Nothing waits for them.
+    Gather {
+        target: Target,
+        lines: u32,
+    },
 }
 
 /// How often a healed target is looked at: a direct read costs about half a millisecond.
@@ -185,6 +197,7 @@ impl Draft<'_> {
             Signal::Silenced(answer) => self.silenced(answer),
             Signal::Pressed { by, what, tag } => self.event(IncidentEvent::Pressed { by, what, tag }),
             Signal::DetectionBack => self.detection_back(),
+            Signal::Gathered { lines, logs } => self.gathered(lines, logs),
             Signal::Wake => self.woke(),
             Signal::Unblocked => self.unblocked(),
             Signal::Recovered { crashed } => self.recovered(crashed),
@@ -277,6 +290,7 @@ impl Draft<'_> {
         self.event(IncidentEvent::Escalated { reason, text: text.clone() });
         self.end_order();
         self.effect(Effect::StopLooking);
+        self.gather();
         if !self.incident.is_firing()
             && reason != Escalation::Quarantined
             && let Ok(probes) = self.binding().probes()
@@ -297,8 +311,13 @@ impl Draft<'_> {
         // Due before it is closed: a closed incident that owes nobody a word is forgotten at once.
         if escalated {
             self.tell_once(NoticeKind::Over, &note);
-        } else if !self.cards().is_empty() {
-            self.owe(NoticeKind::Progress, &note, self.cards());
+        } else if !self.incident.outbox.threads.is_empty() {
+            match self.incident.outbox.news {
+                // Everybody knows that it is good; the cards show that it is over, too.
+                Some(NoticeKind::Healed) if self.cards().is_empty() => {}
+                Some(NoticeKind::Healed) => self.owe(NoticeKind::Progress, &note, self.cards()),
+                _ => self.tell_once(NoticeKind::Over, &note),
+            }
         }
         self.event(IncidentEvent::Closed { outcome, note });
         self.effect(Effect::StopLooking);

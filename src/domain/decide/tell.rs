@@ -10,7 +10,10 @@ use crate::domain::template;
 use crate::domain::time::Span;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::time::Duration;
 
+/// How long a call for a person waits for the target's last log lines.
+const LOGS_WAIT: Duration = Duration::from_secs(5);
 /// Where nothing else is configured.
 const LOG: &str = "log";
 
@@ -31,7 +34,10 @@ impl Draft<'_> {
     pub(super) fn owe(&mut self, kind: NoticeKind, reason: &str, to: BTreeSet<String>) {
         let number = self.incident.outbox.last + 1;
         let (reason, to) = (reason.to_owned(), to.into_iter().collect());
-        self.event(IncidentEvent::NoticeDue { notice: kind, reason, number, to, not_before: None });
+        // Whoever is called should have the logs at hand; they come within a second, or not at all.
+        let waits = kind == NoticeKind::Escalated && !self.incident.gathered && self.incident.target().is_some();
+        let not_before = waits.then(|| self.now + LOGS_WAIT);
+        self.event(IncidentEvent::NoticeDue { notice: kind, reason, number, to, not_before });
         if let Some(owed) = self.incident.outbox.get(number).cloned() {
             let notice = self.notice(&owed);
             self.effect(Effect::Note(Box::new(notice)));
@@ -131,7 +137,9 @@ impl Draft<'_> {
         let policy = &self.facts.policy.escalation;
         let severity = self.incident.severity(self.facts.playbook);
         let (level, wall) = (self.incident.climb.level.max(1), self.facts.wall);
-        let known: BTreeSet<String> = self.incident.outbox.threads.keys().cloned().collect();
+        // Programs hear everything anyway.
+        let people = self.incident.outbox.threads.keys().filter(|channel| !policy.feed.contains(*channel));
+        let known: BTreeSet<String> = people.cloned().collect();
         let mut to = match kind {
             // Whoever was told hears how it went on; who was not need not be called for it.
             NoticeKind::Healed | NoticeKind::Over | NoticeKind::StillFiring => match known.is_empty() {
@@ -147,7 +155,7 @@ impl Draft<'_> {
             to.retain(|channel| known.contains(channel));
             to.insert(DIGEST.to_owned());
         }
-        if policy.digest.to.is_empty() {
+        if policy.digest.to.is_empty() && !self.facts.house.together {
             to.remove(DIGEST);
         }
         to.extend(policy.feed.iter().cloned());
@@ -174,8 +182,10 @@ impl Draft<'_> {
             vars: &playbook.vars,
             target: Some(incident.target().map_or(alertname, Target::name)),
         };
+        let timeline = incident.timeline();
+        let help = template::Help { context, timeline: &timeline, gathered: incident.logs.as_deref() };
         // A prompt that can't be filled is sent as it was written: half the help is better than none.
-        let fill = |text: &String| template::render(text, &context).unwrap_or_else(|_| text.clone());
+        let fill = |text: &String| template::render_help(text, &help).unwrap_or_else(|_| text.clone());
         let response = severity.response_time();
         let question = incident.approval.as_ref().filter(|approval| approval.by.is_none() && approval.expires > self.now);
         Notice {

@@ -31,6 +31,7 @@ mod after_care;
 mod books;
 mod caps;
 mod consent;
+mod evidence;
 mod freshness;
 mod given;
 mod guards;
@@ -76,6 +77,10 @@ struct Bench {
     timer: Option<Time>,
     looking: Option<LookHow>,
     acting: Option<(AttemptId, Section, usize)>,
+    /// The logs are asked for.
+    gathering: bool,
+    /// Of the last notice.
+    prompt: Option<String>,
     starts: i64,
     /// Channels that say no, and those that can change what they said.
     broken: BTreeMap<String, Again>,
@@ -151,6 +156,10 @@ const OTHER: IncidentId = IncidentId(3);
 
 impl Bench {
     fn run(script: &str) -> String {
+        Self::ran(script).out
+    }
+
+    fn ran(script: &str) -> Self {
         let mut bench = Self {
             book: books::restart(),
             labels: [("alertname", "WebDown"), ("target", "web.service")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
@@ -170,6 +179,8 @@ impl Bench {
             timer: None,
             looking: None,
             acting: None,
+            gathering: false,
+            prompt: None,
             starts: 0,
             broken: BTreeMap::new(),
             threads: BTreeSet::new(),
@@ -179,7 +190,7 @@ impl Bench {
         for words in script.split(';').map(str::trim).filter(|words| !words.is_empty()) {
             bench.step(words);
         }
-        bench.out
+        bench
     }
 
     fn step(&mut self, words: &str) {
@@ -226,6 +237,16 @@ impl Bench {
                 let acted = Acted::new(outcome(word), "says the world").with(evidence);
                 self.signal(Signal::Acted { attempt, section, step, acted, took: Duration::from_millis(500) });
             }
+            "logs" => {
+                assert!(std::mem::take(&mut self.gathering), "{words}: nobody asks\n{}", self.out);
+                let logs = match rest.split_once(' ') {
+                    _ if rest == "none" => None,
+                    Some(("missing", why)) => Some(Err(why.to_owned())),
+                    _ => Some(Ok(rest.replace("\\n", "\n"))),
+                };
+                self.signal(Signal::Gathered { lines: 50, logs });
+            }
+            "no-logs-asked" => assert!(!self.gathering, "{}", self.out),
             "late-act" => {
                 let attempt = AttemptId { incident: ME, number: 1 };
                 let acted = Acted::new(outcome(rest), "says the world");
@@ -363,6 +384,10 @@ impl Bench {
 
     fn perform(&mut self, effect: Effect, last: Option<&&IncidentEvent>) {
         match effect {
+            Effect::Gather { target, .. } => {
+                assert_eq!(target, books::target("web.service"));
+                self.gathering = true;
+            }
             Effect::StopLooking => self.looking = None,
             // The look before the next decision sees what was seen a moment ago.
             Effect::Look(order)
@@ -412,6 +437,7 @@ impl Bench {
     /// A channel takes it, unless a script says otherwise. What was taken meanwhile is not sent twice.
     fn tell(&mut self, post: Post) {
         let Post { channel, notice, .. } = post;
+        self.prompt.clone_from(&notice.debug_prompt);
         let number = notice.number;
         let wanted = |incident: &Incident| {
             let now = incident.outbox.sendable(self.now);

@@ -37,6 +37,7 @@ pub use breaker::{BreakerState, state as breaker_state};
 pub use facts::{Account, Facts, GroupCount, Ledger, Neighbour, Pace, PastAttempt, Trouble};
 pub use mode::only_reports;
 pub use quarantine::set_aside;
+pub use window::is_planned;
 
 /// In the order in which they are asked; the first refusal decides, all are reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

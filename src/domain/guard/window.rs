@@ -20,9 +20,16 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
     if windows.active.is_empty() || active.clone().any(|interval| interval.contains(facts.wall)) {
         return None;
     }
-    let reason = format!("repairs of this playbook wait for the window {}", windows.active.join(", "));
+    let reason = format!("{WAITS} {}", windows.active.join(", "));
     hold(reason, active.filter_map(|interval| interval.begin(facts.wall)).min(), facts, now)
 }
+
+/// Whether people planned that nothing is done now. That repairs wait for their window is no plan for the trouble.
+pub fn is_planned(reason: &str) -> bool {
+    !reason.starts_with(WAITS)
+}
+
+const WAITS: &str = "repairs of this playbook wait for the window";
 
 /// The wall clock may be set meanwhile: looked at again every minute at least.
 fn hold(reason: String, until: Option<Timestamp>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {

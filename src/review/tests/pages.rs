@@ -8,6 +8,7 @@ fn healed_at_the_second_attempt_after_a_hold() {
         .looked(5.2, false)
         .held(5.2, Guard::Settling, "it may still be starting: it failed 3.1 s ago (grace 30s)")
         .attempt(35.4, 1, "restart the unit")
+        .gathered(35.9, "2026-11-22T11:59:58+0000 web-1 web[812]: bind 0.0.0.0:8080: address in use\n```\npassword=[redacted]")
         .ended(67.9, 1, AttemptOutcome::NotHealed)
         .held(68.0, Guard::Cooldown, "cooldown of 10s after 1 attempt")
         .attempt(78.3, 2, "restart the unit")
@@ -29,6 +30,8 @@ fn healed_at_the_second_attempt_after_a_hold() {
     let held: Vec<_> = review.verdicts.iter().map(|verdict| (verdict.guard.as_str(), verdict.ms)).collect();
     assert_eq!(held, [("settling", Some(30_200)), ("cooldown", Some(10_300))]);
     golden("healed.md", &review.markdown());
+    let docs = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/review.md")).unwrap();
+    assert!(docs.contains(&review.markdown()), "docs/review.md shows another page");
 }
 
 #[test]

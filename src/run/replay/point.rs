@@ -42,6 +42,7 @@ fn begins(event: &E) -> bool {
             | E::CareFailed { .. }
             | E::StepEnded { .. }
             | E::Told { .. }
+            | E::Gathered { .. }
             | E::LateAnswer { .. }
             | E::Retried { .. }
             | E::Approved { .. }

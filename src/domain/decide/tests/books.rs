@@ -79,6 +79,9 @@ pub(super) fn alter(book: &mut Playbook, word: &str) {
             first.stake.object = object;
             book.rungs[0].steps.insert(0, first);
         }
+        "helpful" => {
+            book.debug_prompt = Some("Why is {{ target }} down?\n{{ logs(2) }}\n--\n{{ timeline }}".to_owned());
+        }
         "one-try" => book.rungs[0].times = 1,
         "two-rungs" => {
             book.rungs[0].times = 1;
