@@ -67,7 +67,7 @@ fn mail_goes_by_tls_or_stays_on_this_machine() {
         ),
         (
             "email: { server: 'smtps://m.example', from: nobody, to: a@b.c }",
-            "heald.yaml:4:14: this email channel can't work: \"nobody\" is no address: Missing domain or user",
+            "heald.yaml:4:14: this email channel can't work: \"nobody\" is no address: Invalid input",
         ),
     ] {
         refused(text, expected);

@@ -311,7 +311,7 @@ impl Draft<'_> {
         // Due before it is closed: a closed incident that owes nobody a word is forgotten at once.
         if escalated {
             self.tell_once(NoticeKind::Over, &note);
-        } else if !self.incident.outbox.threads.is_empty() {
+        } else if self.incident.outbox.threads.keys().any(|channel| channel != tell::LOG) {
             match self.incident.outbox.news {
                 // Everybody knows that it is good; the cards show that it is over, too.
                 Some(NoticeKind::Healed) if self.cards().is_empty() => {}

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// How long a call for a person waits for the target's last log lines.
 const LOGS_WAIT: Duration = Duration::from_secs(5);
 /// Where nothing else is configured.
-const LOG: &str = "log";
+pub(super) const LOG: &str = "log";
 
 impl Draft<'_> {
     /// Tells each kind once, until a person asks for a retry.

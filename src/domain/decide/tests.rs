@@ -79,6 +79,7 @@ struct Bench {
     acting: Option<(AttemptId, Section, usize)>,
     /// The logs are asked for.
     gathering: bool,
+    logs: bool,
     /// Of the last notice.
     prompt: Option<String>,
     starts: i64,
@@ -180,6 +181,7 @@ impl Bench {
             looking: None,
             acting: None,
             gathering: false,
+            logs: script.contains("logs"),
             prompt: None,
             starts: 0,
             broken: BTreeMap::new(),
@@ -373,6 +375,7 @@ impl Bench {
                     past.ended = Some((self.now, *outcome));
                 }
             }
+            IncidentEvent::Gathered { logs, what } if logs.is_empty() && what.contains("keeps no logs") => return,
             IncidentEvent::NoticeDue { .. }
             | IncidentEvent::Told { .. }
             | IncidentEvent::ClimbSet { .. }
@@ -386,7 +389,11 @@ impl Bench {
         match effect {
             Effect::Gather { target, .. } => {
                 assert_eq!(target, books::target("web.service"));
-                self.gathering = true;
+                // Whoever does not speak of logs has a target without any.
+                match self.logs {
+                    true => self.gathering = true,
+                    false => self.signal(Signal::Gathered { lines: 50, logs: None }),
+                }
             }
             Effect::StopLooking => self.looking = None,
             // The look before the next decision sees what was seen a moment ago.
