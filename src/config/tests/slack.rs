@@ -38,7 +38,7 @@ fn what_cannot_work_is_refused_with_its_place() {
     refused(&room("channel: '#ops'"), "'#ops'", &name("#ops"));
     refused(&room("channel: ops"), "ops", &name("ops"));
     refused(&room("channel: U0123ABCD"), "U0123ABCD", &name("U0123ABCD"));
-    refused(&room("canal: C0123"), "canal", "unknown key `canal`; did you mean `channel`?");
+    refused(&room("canal: C0123"), "canal", "unknown key `canal`; known are channel");
     for (text, mark, what) in [
         ("slack: { token: xoxb-1 }", "token", "a secret does not belong into this file: `token`"),
         (

@@ -50,7 +50,7 @@ pub fn card(notice: &Notice, buttons: &[Button]) -> Message {
         }
     }
     if cut {
-        let more = format!("cut here for Slack: the playbook {} has it whole", escaped(&notice.playbook.0, 100));
+        let more = format!("cut here for Slack: the playbook {} has it whole", escaped(&card::line(&notice.playbook.0), 100));
         blocks.push(json!({ "type": "context", "elements": [mrkdwn(more)] }));
     }
     blocks.extend(links);
