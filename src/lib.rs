@@ -18,3 +18,8 @@ pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod yaml;
+
+/// The local servers of `tests/`, for the unit tests of those who talk to them.
+#[cfg(test)]
+#[path = "../tests/fake/mod.rs"]
+mod fake;

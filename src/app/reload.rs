@@ -72,6 +72,10 @@ impl Reloader {
         Checked::of(&settings).map_err(refused)?;
         settings.web.listen = self.0.listen.unwrap_or(settings.web.listen);
         let waiting = needs_restart(running, &settings);
+        if running.notify != settings.notify {
+            // Its chains name channels that are not there yet.
+            settings.guards.escalation = running.guards.escalation.clone();
+        }
         self.0.handle.reload(in_force(&settings, &books)).await?;
         begin_series(&self.0.telemetry, &books);
         keep_what_runs(running, &mut settings);
@@ -120,6 +124,7 @@ fn needs_restart(running: &Settings, wanted: &Settings) -> Vec<&'static str> {
         ("docker.host", running.docker_host != wanted.docker_host),
         ("alertmanager.url", alertmanager(running) != alertmanager(wanted)),
         ("notify", running.notify != wanted.notify),
+        ("escalation", running.notify != wanted.notify && running.guards.escalation != wanted.guards.escalation),
         ("log", running.log != wanted.log),
     ];
     differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()

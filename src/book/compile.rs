@@ -119,6 +119,7 @@ impl Edition {
             after_care: self.changes.after_care.map(|span| span.0).or(front.after_care).unwrap_or(AFTER_CARE_DEFAULT),
             recovery_time: front.recovery_time,
             severity: front.severity,
+            escalate_when: front.escalate_when,
             class: front.class,
             earns: mode.is_some_and(|mode| mode.earns),
             after: front.after,

@@ -3,7 +3,7 @@
 use super::limits::{LimitsPatch, ModeWord, YEAR, read_mode};
 use super::templates::{NAMES, check_text};
 use crate::domain::id::PlaybookId;
-use crate::domain::playbook::{ActOn, FailureClass, Severity, TargetTemplate, Windows};
+use crate::domain::playbook::{ActOn, EscalateWhen, FailureClass, Severity, TargetTemplate, Windows};
 use crate::domain::selector::Selector;
 use crate::domain::target::{Target, TargetKind};
 use crate::domain::template;
@@ -27,6 +27,7 @@ pub struct Front {
     pub after_care: Option<Duration>,
     pub recovery_time: Option<Duration>,
     pub severity: Option<Severity>,
+    pub escalate_when: Option<EscalateWhen>,
     pub class: FailureClass,
     pub after: Vec<PlaybookId>,
     pub priority: i32,
@@ -54,6 +55,7 @@ impl Front {
         let after_care = fields.span("after_care", Duration::ZERO..=YEAR);
         let recovery_time = fields.span("recovery_time", second..=YEAR);
         let severity = read_severity(&mut fields);
+        let escalate_when = fields.fields("escalate_when").and_then(read_escalate_when);
         let vars = fields.values("vars").unwrap_or_default();
         let class = fields.word("class", &FailureClass::ALL.map(|class| (class.label(), class))).unwrap_or_default();
         let after = names(&mut fields, "after").iter().map(|name| PlaybookId::from(name.as_str())).collect();
@@ -76,6 +78,7 @@ impl Front {
             after_care,
             recovery_time,
             severity,
+            escalate_when,
             class,
             after,
             priority,
@@ -191,6 +194,18 @@ fn read_target(fields: &mut Fields<'_>) -> Option<(TargetTemplate, usize)> {
 }
 
 /// The words of foreign rules stand for the nearest of ours.
+fn read_escalate_when(mut fields: Fields<'_>) -> Option<EscalateWhen> {
+    for key in ["incidents", "within"] {
+        if !fields.has(key) {
+            fields.missing(key, "write `escalate_when: { incidents: 4, within: 1h }`");
+        }
+    }
+    let incidents = fields.number("incidents", 2..=1_000);
+    let within = fields.span("within", Duration::from_secs(60)..=Duration::from_secs(30 * 86_400));
+    fields.end();
+    Some(EscalateWhen { incidents: incidents?, within: within? })
+}
+
 fn read_severity(fields: &mut Fields<'_>) -> Option<Severity> {
     let words = [
         ("P0", Severity::P0),

@@ -61,7 +61,7 @@ fn front_matter_is_strict() {
     for (new, expected) in [
         (
             "retries: 3\n",
-            "x.md:5:1: unknown key `retries`; known are playbook, covers, match, target, mode, limits, act_on, after_care, recovery_time, severity, vars, class, after, priority, mute_time_intervals, active_time_intervals",
+            "x.md:5:1: unknown key `retries`; known are playbook, covers, match, target, mode, limits, act_on, after_care, recovery_time, severity, escalate_when, vars, class, after, priority, mute_time_intervals, active_time_intervals",
         ),
         ("limts: {}\n", "x.md:5:1: unknown key `limts`; did you mean `limits`?"),
         ("limits: { atempts: 3 }\n", "x.md:5:11: unknown key `atempts`; did you mean `attempts`?"),

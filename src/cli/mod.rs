@@ -1,5 +1,5 @@
-//! The command line. One file per command; flags are data. `serve`, `check`, `simulate` and what reads the journal
-//! work by themselves, the others only ask the daemon.
+//! The command line. One file per command; flags are data. `serve`, `check`, `simulate`, `notify` and what reads the
+//! journal work by themselves, the others only ask the daemon.
 
 mod ack;
 mod approve;
@@ -12,6 +12,7 @@ mod export;
 mod hold;
 mod incidents;
 mod journal;
+mod notify;
 mod pause;
 mod print;
 mod release;
@@ -63,6 +64,7 @@ enum Command {
     Export(export::Args),
     Replay(replay::Args),
     Simulate(simulate::Args),
+    Notify(notify::Args),
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 no heald answers.";
@@ -125,6 +127,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Export(args) => export::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Simulate(args) => simulate::run(args).await,
+        Command::Notify(args) => notify::run(args).await,
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 
 mod guards;
 mod intervals;
+mod notify;
 mod people;
 mod slack;
 mod telegram;
@@ -141,14 +142,15 @@ fn mistakes_are_named_with_their_place() {
         ),
         (
             "notify: { channels: { ops: {} } }",
-            "heald.yaml:1:28: a channel needs its kind: `telegram: { chat: … }`, `slack: { channel: … }`, `webhook: { url: … }`",
+            "heald.yaml:1:28: a channel needs its kind: `telegram`, `slack`, `slack_webhook`, `gitea`, `email` or `webhook`, as in `{ telegram: { chat: -100123 } }`",
         ),
         ("escalation: { feed: [ops] }", "heald.yaml:1:22: there is no channel \"ops\"; there is none"),
+        ("escalation: { chains: { P0: { levels: [{ to: [] }, { to: [] }] } } }", "heald.yaml:1:52: key `after` is missing"),
         (
-            "escalation: { chains: { P0: { levels: [{ to: [] }, { to: [bob] }] } } }",
-            "heald.yaml:1:52: `after` is missing; how long after the level before, such as `after: 5m`\nheald.yaml:1:59: \"bob\" is neither a channel nor a contact; there is none",
+            "escalation: { chains: { P0: { levels: [{ to: [bob] }] } } }",
+            "heald.yaml:1:46: \"bob\" is neither a channel nor a contact; there is none",
         ),
-        ("escalation: { acknowledge: 5s }", "heald.yaml:1:28: 5s is out of range: 1m to 366d"),
+        ("escalation: { acknowledge: 5s }", "heald.yaml:1:28: 5s is out of range: from 1m to 366d"),
         ("log: { level: verbose }", "heald.yaml:1:15: \"verbose\" is none of error, warn, info, debug, trace"),
         ("log: { format: jsn }", "heald.yaml:1:16: \"jsn\" is none of text, json; did you mean `json`?"),
         ("vars: [a]", "heald.yaml:1:7: a list where a map of keys is expected"),

@@ -260,10 +260,13 @@ impl Incident {
         }
     }
 
-    /// The playbook's word, or the most urgent of its alerts.
+    /// The playbook's word, or the most urgent of its alerts; without either it is P1: called for, but not at once.
     pub fn severity(&self, playbook: &Playbook) -> Severity {
-        let by_label = || self.alerts.values().filter_map(|alert| alert.severity).min();
-        playbook.severity.or_else(by_label).unwrap_or(Severity::P1)
+        self.named_severity(playbook).unwrap_or(Severity::P1)
+    }
+
+    pub fn named_severity(&self, playbook: &Playbook) -> Option<Severity> {
+        playbook.severity.or_else(|| self.alerts.values().filter_map(|alert| alert.severity).min())
     }
 
     pub fn phase_wake(&self) -> Option<Time> {

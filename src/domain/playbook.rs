@@ -27,6 +27,8 @@ pub struct Playbook {
     /// The goal for the time from the webhook to a passed verification.
     pub recovery_time: Option<Duration>,
     pub severity: Option<Severity>,
+    /// So many incidents of one target in so long: the next repair is people's matter.
+    pub escalate_when: Option<EscalateWhen>,
     /// What kind of failure it is about; caps what may be tried.
     pub class: FailureClass,
     /// `mode: earn`: `mode` is the ceiling, and the record decides.
@@ -51,6 +53,15 @@ pub struct Playbook {
 pub struct TargetTemplate {
     pub kind: TargetKind,
     pub name: String,
+}
+
+/// `escalate_when: { incidents: 4, within: 1h }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EscalateWhen {
+    /// The one that is open counts too. At least 2.
+    pub incidents: u32,
+    /// At most 30 days.
+    pub within: Duration,
 }
 
 /// What heald may do by itself. Ordered: an alert's label may lower it, never raise it.

@@ -1,36 +1,10 @@
-//! A notice in words, and as JSON. Pure; one wording for log, chat, page and mail.
+//! A notice in words. Pure; one wording for log, chat, page and mail.
 
 use crate::domain::notice::{Notice, NoticeKind, Standing};
 use crate::domain::playbook::Severity;
 use crate::domain::time::Span;
-use serde::Serialize;
 use std::fmt::Write;
 use std::time::Duration;
-
-/// The body that the webhook channel sends. Fields are only ever added.
-#[derive(Debug, Serialize)]
-pub struct Card<'a> {
-    pub version: u32,
-    /// The same for every repetition of this message, and for no other: for receivers that drop doubles.
-    pub key: String,
-    pub kind: &'static str,
-    pub incident: u64,
-    pub playbook: &'a str,
-    pub title: &'a str,
-    pub target: &'a str,
-    pub host: &'a str,
-    pub severity: Option<&'static str>,
-    pub summary: &'a str,
-    pub reason: &'a str,
-    pub attempts: u32,
-    pub opened_at: String,
-    pub at: String,
-    pub text: String,
-    pub manual_fix: Option<&'a str>,
-    pub debug_prompt: Option<&'a str>,
-    /// Only what a browser may open.
-    pub runbook_url: Option<&'a str>,
-}
 
 /// One line of an alert's words.
 const LINE_MAX: usize = 500;
@@ -56,8 +30,8 @@ pub struct Row {
 ///
 /// Since     2026-11-22T01:47:01.742Z (12m3s)
 /// Did       3 attempts
-/// Verified  http get http://127.0.0.1/: status 502
 /// Why       attempts used up: 3 of 3
+/// Verified  http get http://127.0.0.1/: status 502
 /// Budget    2 of 5 per 10m left
 /// Next      level 3 is told at 2026-11-22T02:00:00Z unless somebody acknowledges
 /// Playbook  systemd-unit-failed
@@ -71,7 +45,8 @@ pub fn text(notice: &Notice) -> String {
     let mut text = title(notice);
     text.push_str("\n\n");
     push(&mut text, &line(&notice.title));
-    if !notice.summary.is_empty() {
+    // What concerns heald itself has no alert to quote.
+    if !notice.summary.is_empty() && notice.summary != notice.reason {
         push(&mut text, &format!("\"{}\"", line(&notice.summary)));
     }
     text.push('\n');
@@ -91,13 +66,14 @@ pub fn rows(notice: &Notice) -> Vec<Row> {
     let mut row = |name, value: String| rows.push(Row { name, value: line(&value), link: None });
     if notice.kind.is_of_house() {
         row("At", notice.at.to_string());
-        row("Why", notice.reason.clone());
+        row("Why", notice.reason.lines().next().unwrap_or_default().to_owned());
         return rows;
     }
     row("Since", format!("{} ({})", notice.opened, round(notice.at.since(notice.opened))));
     row("Did", tried(notice.attempts));
-    for (name, value) in [("Verified", &notice.verified), ("Why", &Some(notice.reason.clone())), ("Budget", &notice.budget_left)]
-    {
+    let reason = if notice.standing == Standing::Asking { "Asks" } else { "Why" };
+    let left = notice.budget_left.as_ref().map(|left| format!("{left} left"));
+    for (name, value) in [(reason, &Some(notice.reason.clone())), ("Verified", &notice.verified), ("Budget", &left)] {
         if let Some(value) = value {
             row(name, value.clone());
         }
@@ -105,7 +81,7 @@ pub fn rows(notice: &Notice) -> Vec<Row> {
     if let Some(who) = &notice.acknowledged {
         row("Acked", format!("by {who}"));
     }
-    if let Some(by) = notice.respond_by {
+    if let Some(by) = notice.respond_by.filter(|_| matches!(notice.standing, Standing::Asking | Standing::NeedsPerson)) {
         row("Respond", format!("by {by}"));
     }
     if let Some(next) = &notice.next {
@@ -132,7 +108,9 @@ pub fn rows(notice: &Notice) -> Vec<Row> {
 
 /// What a person may do, and what to ask others: only once it is their turn.
 pub fn sections(notice: &Notice) -> Vec<(&'static str, String)> {
-    let named = [("Manual fix", &notice.manual_fix), ("Debug prompt", &notice.debug_prompt)];
+    // A digest names one incident per line.
+    let list = notice.reason.split_once('\n').filter(|_| notice.kind.is_of_house()).map(|(_, list)| list.to_owned());
+    let named = [("Incidents", &list), ("Manual fix", &notice.manual_fix), ("Debug prompt", &notice.debug_prompt)];
     let clean = |text: &str| {
         shortened(&text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_control(*c)).collect::<String>(), SECTION_MAX)
     };
@@ -147,37 +125,18 @@ pub fn news(notice: &Notice) -> String {
 
 /// `🔴 P1 SystemdUnitFailed unit web.service on web-1: needs a person`
 pub fn title(notice: &Notice) -> String {
-    let named = [notice.severity.map_or("", Severity::label), &line(&notice.alertname)].map(str::to_owned);
+    // Good news and tests have no urgency.
+    let is_calm = matches!(notice.kind, NoticeKind::Digest | NoticeKind::DetectionBack | NoticeKind::Test);
+    let named = [if is_calm { "" } else { severity(notice) }, &line(&notice.alertname)].map(str::to_owned);
     let before = named.into_iter().filter(|word| !word.is_empty()).fold(String::new(), |all, word| all + &word + " ");
     format!("{} {before}{} on {}: {}", emoji(notice), line(&notice.target), line(&notice.host), headline(notice))
 }
 
-pub fn card(notice: &Notice) -> Card<'_> {
-    Card {
-        version: 1,
-        key: key(notice),
-        kind: notice.kind.label(),
-        incident: notice.incident.0,
-        playbook: &notice.playbook.0,
-        title: &notice.title,
-        target: &notice.target,
-        host: &notice.host,
-        severity: notice.severity.map(Severity::label),
-        summary: &notice.summary,
-        reason: &notice.reason,
-        attempts: notice.attempts,
-        opened_at: notice.opened.to_string(),
-        at: notice.at.to_string(),
-        text: text(notice),
-        manual_fix: notice.manual_fix.as_deref(),
-        debug_prompt: notice.debug_prompt.as_deref(),
-        runbook_url: notice.runbook_url.as_deref().filter(|url| is_link(url)),
-    }
-}
-
 /// The notice's identity, the same for every repetition of it and for no other.
 pub fn key(notice: &Notice) -> String {
-    format!("{}/{}/{}/{}", notice.host, notice.incident, notice.kind.label(), notice.number)
+    // What concerns heald itself may be unnumbered; its moment tells one from the next.
+    let number = if notice.number == 0 { notice.at.0 } else { i64::from(notice.number) };
+    format!("{}/{}/{}/{number}", notice.host, notice.incident, notice.kind.label())
 }
 
 /// What it means, in a few words.
@@ -224,7 +183,8 @@ pub fn line(text: &str) -> String {
     shortened(&words.collect::<Vec<_>>().join(" "), LINE_MAX)
 }
 
-fn emoji(notice: &Notice) -> &'static str {
+/// The state, at a glance.
+pub fn emoji(notice: &Notice) -> &'static str {
     match notice.kind {
         NoticeKind::Escalated
         | NoticeKind::EscalateOnly
@@ -285,6 +245,7 @@ fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-fn is_link(url: &str) -> bool {
+/// Only what a browser may open, in one piece.
+pub fn is_link(url: &str) -> bool {
     (url.starts_with("https://") || url.starts_with("http://")) && !url.contains(|c: char| c.is_whitespace() || is_control(c))
 }

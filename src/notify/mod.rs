@@ -7,6 +7,9 @@
 pub mod answer;
 pub mod button;
 pub mod card;
+pub mod document;
+pub mod email;
+pub mod gitea;
 pub mod heartbeat;
 mod log;
 pub mod sample;
@@ -49,6 +52,8 @@ pub enum Kind {
     Slack(slack::Settings),
     SlackWebhook(slack_webhook::Settings),
     Telegram(telegram::Settings),
+    Email(email::Settings),
+    Gitea(gitea::Settings),
     Webhook(webhook::Settings),
 }
 
@@ -63,7 +68,9 @@ enum Channel {
     Slack(slack::Channel),
     SlackWebhook(slack_webhook::Channel),
     Telegram(telegram::Channel),
-    Webhook(webhook::Channel),
+    Email(email::Channel),
+    Gitea(gitea::Channel),
+    Webhook(Box<webhook::Channel>),
 }
 
 // === impl Settings ===
@@ -86,6 +93,8 @@ impl Kind {
     pub fn audience(&self) -> Audience {
         match self {
             Self::Slack(_) | Self::SlackWebhook(_) | Self::Telegram(_) => Audience::Chat,
+            Self::Email(_) => Audience::Mail,
+            Self::Gitea(_) => Audience::Board,
             Self::Webhook(_) => Audience::Program,
         }
     }
@@ -111,7 +120,7 @@ impl Notifier {
     pub fn telegram(&self) -> Option<(&telegram::Bot, Vec<telegram::Channel>)> {
         let chats = self.channels.values().filter_map(|channel| match channel {
             Channel::Telegram(channel) => Some(channel.clone()),
-            Channel::Slack(_) | Channel::SlackWebhook(_) | Channel::Webhook(_) => None,
+            _ => None,
         });
         Some((self.telegram.as_ref()?, chats.collect()))
     }
@@ -145,7 +154,9 @@ impl Channel {
             Kind::Telegram(settings) => {
                 Self::Telegram(telegram.ok_or("there is no bot: `notify.telegram` is missing")?.channel(name, &settings))
             }
-            Kind::Webhook(settings) => Self::Webhook(webhook::Channel::new(settings)?),
+            Kind::Email(settings) => Self::Email(email::Channel::new(settings)?),
+            Kind::Gitea(settings) => Self::Gitea(gitea::Channel::new(settings)?),
+            Kind::Webhook(settings) => Self::Webhook(Box::new(webhook::Channel::new(settings)?)),
         })
     }
 
@@ -154,6 +165,8 @@ impl Channel {
             Self::Slack(channel) => channel.post(post).await,
             Self::SlackWebhook(channel) => channel.post(post).await,
             Self::Telegram(channel) => channel.post(post).await,
+            Self::Email(channel) => channel.post(post).await,
+            Self::Gitea(channel) => channel.post(post).await,
             Self::Webhook(channel) => channel.post(post).await,
         }
     }

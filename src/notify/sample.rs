@@ -10,7 +10,7 @@ pub fn notice(kind: NoticeKind) -> Notice {
     let at = Time(1_795_312_744_999);
     let summary = "web.service entered the state failed";
     if kind.is_of_house() {
-        return Notice { number: 3, ..Notice::of_house(kind, "web-1", summary, reason(kind), at) };
+        return Notice { number: 3, ..Notice::of_house(kind, "web-1", reason(kind), reason(kind), at) };
     }
     let standing = standing(kind);
     let asks = standing == Standing::Asking;
@@ -32,9 +32,17 @@ pub fn notice(kind: NoticeKind) -> Notice {
         at,
         reason: reason(kind).to_owned(),
         class: FailureClass::Service,
-        attempts: if asks { 0 } else { 3 },
+        attempts: match standing {
+            Standing::Working if kind == NoticeKind::Progress => 1,
+            Standing::Working | Standing::Asking => 0,
+            Standing::NeedsPerson | Standing::Healed | Standing::Over => 3,
+        },
         level: if stuck { 2 } else { 1 },
-        verified: some("http get http://127.0.0.1:8080/: status 502"),
+        verified: match standing {
+            Standing::Working => None,
+            Standing::Asking | Standing::NeedsPerson => some("http get http://127.0.0.1:8080/: status 502"),
+            Standing::Healed | Standing::Over => some("http get http://127.0.0.1:8080/: status 200"),
+        },
         budget_left: some("2 of 5 per 10m"),
         next: stuck.then(|| "level 3 is told at 2026-11-22T02:09:04.999Z unless somebody acknowledges".to_owned()),
         acknowledged: None,

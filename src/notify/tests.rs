@@ -22,9 +22,9 @@ A systemd unit failed
 
 Since     2026-11-22T01:47:01.742Z (12m3s)
 Did       3 attempts
-Verified  http get http://127.0.0.1:8080/: status 502
 Why       attempts used up: 3 of 3
-Budget    2 of 5 per 10m
+Verified  http get http://127.0.0.1:8080/: status 502
+Budget    2 of 5 per 10m left
 Respond   by 2026-11-22T02:02:01.742Z
 Next      level 3 is told at 2026-11-22T02:09:04.999Z unless somebody acknowledges
 Times     4 in 30 days
@@ -75,7 +75,7 @@ fn an_alerts_text_stays_text() {
     assert!(text.contains("\"a [2J b xxx"), "{text}");
     assert!(text.starts_with("🔴 P1 SystemdUnitFailed unit a forged: line on web-1"), "{text}");
     assert!(text.len() < 2_500, "{} bytes", text.len());
-    let json = serde_json::to_value(card::card(&hostile)).unwrap();
+    let json = serde_json::to_value(document::of(&hostile)).unwrap();
     assert_eq!(json["runbook_url"], serde_json::Value::Null, "only http and https become links");
     assert_eq!(json["text"], text);
 }

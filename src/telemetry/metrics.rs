@@ -61,8 +61,8 @@ struct Metrics {
     commit: Histogram,
     batch: Histogram,
     notifications: Family<ByChannel, Counter>,
-    heartbeat: Gauge,
     chat_refused: Family<ByChat, Counter>,
+    heartbeat: Gauge,
     dependencies: Family<ByDependency, Gauge>,
     queue: Gauge,
     last_commit: Gauge<f64, AtomicU64>,
@@ -178,11 +178,6 @@ impl Telemetry {
         self.0.notifications.get_or_create(&ByChannel { channel: channel.to_owned(), outcome }).inc();
     }
 
-    /// Whether a sign of life was given to somebody outside.
-    pub fn heartbeat(&self, given: bool) {
-        self.0.heartbeat.set(i64::from(given));
-    }
-
     /// Begins the series of a channel in which people may give orders at 0.
     pub fn chat(&self, channel: &str) {
         let _ = self.0.chat_refused.get_or_create(&ByChat { channel: channel.to_owned() });
@@ -191,6 +186,11 @@ impl Telemetry {
     /// Somebody in a chat asked for what they may not.
     pub fn chat_refused(&self, channel: &str) {
         self.0.chat_refused.get_or_create(&ByChat { channel: channel.to_owned() }).inc();
+    }
+
+    /// Whether a sign of life was given to somebody outside.
+    pub fn heartbeat(&self, given: bool) {
+        self.0.heartbeat.set(i64::from(given));
     }
 
     pub fn dependency(&self, dependency: Word, up: bool) {
@@ -276,8 +276,8 @@ impl Metrics {
                 Histogram::new(exponential_buckets(1.0, 2.0, 11)),
             ),
             notifications: plain(&mut page, "notifications", "Messages to people by channel and outcome"),
-            heartbeat: plain(&mut page, "heartbeat_ok", "1 while signs of life are given to the outside (notify.heartbeat)"),
             chat_refused: plain(&mut page, "chat_refused", "Orders and questions in chats that were refused"),
+            heartbeat: plain(&mut page, "heartbeat_ok", "1 while signs of life are given to the outside (notify.heartbeat)"),
             dependencies: plain(&mut page, "dependency_up", "What heald stands on: 1 when it answered last"),
             queue: plain(&mut page, "queue_depth", "Requests waiting for the loop"),
             last_commit: seconds(&mut page, "last_commit_timestamp", "When the journal was last written", Gauge::default()),

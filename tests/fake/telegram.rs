@@ -23,6 +23,9 @@ pub mod html;
 pub const TOKEN: &str = "4242:AAcanary-canary-canary-canary-canar";
 const BOT: u64 = 4_242;
 
+/// Rows of label and data.
+pub type Keyboard = Vec<Vec<(String, String)>>;
+
 /// Runs as long as its runtime does.
 pub struct FakeTelegram {
     /// Without a slash at its end.
@@ -65,8 +68,7 @@ pub struct Message {
     /// As it was sent, and whether as HTML.
     pub body: String,
     pub is_html: bool,
-    /// Label and data.
-    pub keyboard: Vec<Vec<(String, String)>>,
+    pub keyboard: Keyboard,
     pub reply_to: Option<i32>,
     pub is_silent: bool,
     pub edits: u32,

@@ -1,6 +1,6 @@
 //! The methods, one by one.
 
-use super::{Answer, BOT, CONFLICT, Fake, Fault, Message, Shared, chat_of, html, me};
+use super::{Answer, BOT, CONFLICT, Fake, Fault, Keyboard, Message, Shared, chat_of, html, me};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -190,7 +190,7 @@ fn text(body: &Value, too_long: &str) -> Result<(String, bool), (u16, String)> {
 }
 
 /// <https://core.telegram.org/bots/api#inlinekeyboardbutton>: 1 to 64 bytes of data.
-fn keyboard(body: &Value) -> Result<Vec<Vec<(String, String)>>, (u16, String)> {
+fn keyboard(body: &Value) -> Result<Keyboard, (u16, String)> {
     let mut keyboard = Vec::new();
     for row in body["reply_markup"]["inline_keyboard"].as_array().into_iter().flatten() {
         let mut keys = Vec::new();

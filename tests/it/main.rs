@@ -2,11 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
-mod cli;
-mod docs;
 #[path = "../fake/mod.rs"]
 mod fake;
+
+mod canary;
+mod cards;
+mod cli;
+mod docs;
+mod email;
+mod gitea;
 mod licences;
+mod notify;
 mod people;
 mod reload;
 mod replay;
@@ -15,3 +21,4 @@ mod slack;
 mod stop;
 mod telegram;
 mod tidy;
+mod webhook;

@@ -39,6 +39,11 @@ pub struct HealdOptions {
     pub playbooks: Vec<PathBuf>,
     /// Where people are told.
     pub people: Option<String>,
+    /// Beside that: more of `notify:`, and `escalation:`.
+    pub notify: Value,
+    pub escalation: Value,
+    /// Files beside the configuration that only heald reads, with their texts.
+    pub secrets: Vec<(String, String)>,
 }
 
 pub struct Heald {
@@ -72,6 +77,9 @@ impl HealdOptions {
             guards: json!({}),
             playbooks: Vec::new(),
             people: None,
+            notify: json!({}),
+            escalation: json!({}),
+            secrets: Vec::new(),
         }
     }
 
@@ -91,9 +99,11 @@ impl HealdOptions {
             "guards": self.guards,
             "log": { "format": "text", "level": "info" },
         });
+        config["notify"] = self.notify.clone();
         if let Some(url) = &self.people {
-            config["notify"] = json!({ "webhook": { "url": url } });
+            config["notify"]["webhook"] = json!({ "url": url });
         }
+        config["escalation"] = self.escalation.clone();
         // JSON is YAML, so that no value needs quoting by hand.
         Ok(serde_json::to_string_pretty(&config)?)
     }
@@ -113,6 +123,10 @@ impl Heald {
         let token = dir.join("token");
         fs::write(&token, format!("token-of-{}\n", options.name))?;
         fs::set_permissions(&token, fs::Permissions::from_mode(0o600))?;
+        for (name, text) in &options.secrets {
+            fs::write(dir.join(name), text)?;
+            fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o600))?;
+        }
         fs::write(dir.join("heald.yaml"), options.text(&dir, port)?)?;
         // Plain HTTP only, but the clients are built without a default TLS provider.
         let _ = rustls::crypto::ring::default_provider().install_default();

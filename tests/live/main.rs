@@ -7,6 +7,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
 #![allow(clippy::disallowed_methods, reason = "the outside has clocks of its own")]
 
+#[path = "../fake/mod.rs"]
+mod fake;
 #[path = "../lab/mod.rs"]
 mod lab;
 
@@ -18,6 +20,7 @@ mod guards;
 mod journal;
 mod managers;
 mod outages;
+mod people;
 mod repairs;
 mod rules;
 mod scene;
@@ -46,11 +49,13 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 22] = [
+const TESTS: [(&str, Test); 24] = [
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
     ("silenced_alert_waits", |scene| guards::silenced(scene).boxed_local()),
     ("never_healthy_stops_at_the_budget", |scene| repairs::never_healthy(scene).boxed_local()),
+    ("telegram_press_repairs_once", |scene| people::conversation(scene).boxed_local()),
+    ("escalation_reaches_board_and_room", |scene| people::board_and_room(scene).boxed_local()),
     ("bus_gone_then_back", |scene| outages::bus_gone(scene).boxed_local()),
     ("shipped_unit_starts_and_heals", |scene| shipped::unit_starts_and_heals(scene).boxed_local()),
     ("engine_cut_off_then_back", |scene| outages::engine_cut_off(scene).boxed_local()),

@@ -107,6 +107,11 @@ impl<'a> Unit<'a> {
         self.host.systemctl(&["stop", &self.name]).await.map(drop)
     }
 
+    /// As a person does who has mended it.
+    pub async fn start_again(&self) -> Result<()> {
+        self.host.systemctl(&["start", &self.name]).await.map(drop)
+    }
+
     pub async fn starts(&self) -> Result<usize> {
         let counted = self.host.exec(&["cat", &format!("/run/starts/{}", self.name)]).await?.ok()?;
         Ok(counted.lines().count())

@@ -61,6 +61,7 @@ fn book(alert: &str, mode: Mode, rungs: Vec<Rung>, rollback: Vec<Step>) -> Playb
         act_on: ActOn::Probes,
         after_care: Duration::from_secs(120),
         recovery_time: None,
+        escalate_when: None,
         severity: None,
         class: FailureClass::Service,
         earns: false,

@@ -1,17 +1,15 @@
 //! A conversation: people write and press in a Telegram of our own, and the loop hears what it may.
 
-#[path = "../../../tests/fake/telegram.rs"]
-mod fake;
-
 use super::*;
 use crate::chat::{Person, Role};
 use crate::domain::id::IncidentId;
 use crate::domain::notice::{NoticeKind, Post};
+use crate::fake::telegram as fake;
+use crate::fake::telegram::{CONFLICT, FakeTelegram, Fault, SERVER_ERROR, TOKEN};
 use crate::link::telegram::Settings as BotSettings;
 use crate::notify::{Kind, Notifier, Settings, sample, telegram};
 use crate::run::handle::fake::FakeLoop;
 use crate::run::handle::{Letter, OrderError, PersonOrder};
-use fake::{CONFLICT, FakeTelegram, Fault, SERVER_ERROR, TOKEN};
 use std::sync::Mutex;
 
 const OPS: i64 = -1_001;
@@ -170,7 +168,7 @@ async fn a_press_that_is_not_allowed_is_answered_and_changes_nothing() {
     let scene = Scene::start().await;
     let message = scene.asks(NoticeKind::ApprovalNeeded).await;
     let data = scene.server.said(OPS)[0].keyboard[0][0].1.clone();
-    let forged = format!("A{}", &data[1..]);
+    let forged = format!("B{}", &data[1..]);
     let cases = [
         (STRANGER, OPS, data.as_str(), "heald does not know you; your number is 666"),
         (VIEWER, OPS, &data, "Approve needs the role approve; yours is view"),

@@ -8,6 +8,8 @@ use crate::notify::{Kind, LOG, Settings, heartbeat};
 use crate::yaml::{Fields, File, Node, quote};
 use std::time::Duration;
 
+mod email;
+mod gitea;
 mod people;
 mod slack;
 mod telegram;
@@ -73,8 +75,12 @@ fn channel(file: &File<'_>, node: &Node, places: &Places<'_>, shared: &Shared) -
         slack::channel(fields, &shared.slack)
     } else if let Some(fields) = fields.fields("slack_webhook") {
         slack::webhook(fields, places)
+    } else if let Some(fields) = fields.fields("gitea") {
+        gitea::read(fields, places)
+    } else if let Some(fields) = fields.fields("email") {
+        email::read(fields, places)
     } else {
-        file.refuse(node.at, "a channel needs its kind: `telegram: { chat: … }`, `slack: { channel: … }`, `webhook: { url: … }`");
+        file.refuse(node.at, "a channel needs its kind: `telegram`, `slack`, `slack_webhook`, `gitea`, `email` or `webhook`, as in `{ telegram: { chat: -100123 } }`");
         None
     };
     fields.end();

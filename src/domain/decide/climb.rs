@@ -45,6 +45,7 @@ impl Draft<'_> {
         let level =
             u8::try_from(usize::from(before) + 1).unwrap_or(u8::MAX).min(u8::try_from(chain.levels.len()).unwrap_or(u8::MAX));
         let since = self.incident.climb.since;
+        let expired = self.incident.ack.as_ref().map(|ack| format!("the acknowledgement of {} has expired", ack.by));
         self.event(IncidentEvent::Climbed { level });
         if !aloud {
             return;
@@ -53,10 +54,8 @@ impl Draft<'_> {
             return self.tell_once(NoticeKind::Fires, "it is broken by all that heald sees; heald is at it");
         }
         let age = Span(Duration::from_secs(self.now.since(since).as_secs().max(1)));
-        let reason = match before == level {
-            true => format!("nobody has acknowledged it for another {age}"),
-            false => format!("nobody has acknowledged it for {age}: level {level} is called"),
-        };
+        let why = expired.unwrap_or_else(|| format!("nobody has acknowledged it for {age}"));
+        let reason = if before == level { why } else { format!("{why}: level {level} is called") };
         self.tell(NoticeKind::Unacknowledged, &reason);
     }
 

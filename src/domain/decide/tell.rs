@@ -135,7 +135,7 @@ impl Draft<'_> {
         let mut to = match kind {
             // Whoever was told hears how it went on; who was not need not be called for it.
             NoticeKind::Healed | NoticeKind::Over | NoticeKind::StillFiring => match known.is_empty() {
-                true if policy.chain(severity).is_some() && kind != NoticeKind::Over => [DIGEST.to_owned()].into(),
+                true if policy.chain(severity).is_some() => [DIGEST.to_owned()].into(),
                 _ => known.clone(),
             },
             // It needs somebody who can press a button.

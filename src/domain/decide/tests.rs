@@ -95,11 +95,12 @@ struct Attempts {
     neighbour: Option<Neighbour>,
     down: usize,
     group: GroupCount,
+    opened: Vec<Time>,
 }
 
 impl Ledger for Attempts {
     fn opened(&self, _playbook: &PlaybookId, _target: &Target) -> &[Time] {
-        &[]
+        &self.opened
     }
 
     fn past(&self, _target: &Target) -> &[PastAttempt] {
@@ -278,6 +279,7 @@ impl Bench {
             self.now = self.now.max(wake);
             self.timer = None;
             self.signal(Signal::Wake);
+            self.timer = self.timer.or(self.incident.as_ref().and_then(|incident| incident.wake_after(self.now)));
         }
         self.now = end;
     }
@@ -325,8 +327,14 @@ impl Bench {
         if let Some(why) = &decision.refused {
             self.line(&format!("refused: {why}"));
         }
+        // What is told of it comes behind what is done.
+        let telling = |event: &&IncidentEvent| {
+            use IncidentEvent as E;
+            !matches!(event, E::NoticeDue { .. } | E::Climbed { .. } | E::ClimbSet { .. } | E::PassedOn { .. })
+        };
+        let said: Vec<&IncidentEvent> = decision.events.iter().filter(telling).collect();
         for effect in decision.effects {
-            self.perform(effect, decision.events.last());
+            self.perform(effect, said.last());
         }
     }
 
@@ -353,7 +361,7 @@ impl Bench {
         self.line(&event.text());
     }
 
-    fn perform(&mut self, effect: Effect, last: Option<&IncidentEvent>) {
+    fn perform(&mut self, effect: Effect, last: Option<&&IncidentEvent>) {
         match effect {
             Effect::StopLooking => self.looking = None,
             // The look before the next decision sees what was seen a moment ago.
@@ -405,7 +413,11 @@ impl Bench {
     fn tell(&mut self, post: Post) {
         let Post { channel, notice, .. } = post;
         let number = notice.number;
-        if self.incident.as_ref().is_none_or(|incident| !incident.outbox.owes(number, &channel)) {
+        let wanted = |incident: &Incident| {
+            let now = incident.outbox.sendable(self.now);
+            now.into_iter().any(|(owed, to)| owed.number == number && to == channel)
+        };
+        if !self.incident.as_ref().is_some_and(wanted) {
             return;
         }
         let place = if channel == "log" { String::new() } else { format!("{channel} ") };

@@ -10,7 +10,7 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
     if !proposal.plan.has_effects() {
         return None;
     }
-    caps(facts).into_iter().find_map(|(why, cap)| refuse(proposal, &why, cap, now))
+    caps(proposal, facts).into_iter().find_map(|(why, cap)| refuse(proposal, &why, cap, now))
 }
 
 fn refuse(proposal: &Proposal<'_>, why: &str, cap: Cap, now: Time) -> Option<Refusal> {
@@ -31,14 +31,14 @@ fn refuse(proposal: &Proposal<'_>, why: &str, cap: Cap, now: Time) -> Option<Ref
     }
 }
 
-fn caps(facts: &Facts<'_>) -> Vec<(String, Cap)> {
+fn caps(proposal: &Proposal<'_>, facts: &Facts<'_>) -> Vec<(String, Cap)> {
     let policy = &facts.policy.severity;
     let book = facts.playbook;
     if let Some(cap) = policy.by_playbook.get(&book.id) {
         return vec![(format!("the limits for playbook {}", book.id), *cap)];
     }
     let class = policy.by_class.get(&book.class).map(|cap| (format!("failures of the class {}", book.class.label()), *cap));
-    let severity = book.severity.and_then(|severity| {
+    let severity = proposal.incident.named_severity(book).and_then(|severity| {
         policy.by_severity.get(&severity).map(|cap| (format!("failures of severity {}", severity.label()), *cap))
     });
     let down = facts.ledger.down();

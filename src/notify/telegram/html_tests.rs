@@ -1,10 +1,7 @@
 //! Whatever a page is made of, Telegram's own parser takes it.
 
 use super::*;
-use parser::parse as parsed;
-
-#[path = "../../../tests/fake/telegram_html.rs"]
-mod parser;
+use crate::fake::telegram::html::parse as parsed;
 
 /// xorshift64*: the same texts in every run.
 struct Dice(u64);

@@ -64,6 +64,7 @@ fn book(id: &str) -> Playbook {
         act_on: ActOn::Probes,
         after_care: Duration::from_secs(120),
         recovery_time: None,
+        escalate_when: None,
         severity: None,
         class: FailureClass::Service,
         earns: false,

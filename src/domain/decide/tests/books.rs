@@ -27,6 +27,7 @@ pub(super) fn restart() -> Playbook {
         act_on: ActOn::Probes,
         after_care: Duration::from_secs(300),
         recovery_time: None,
+        escalate_when: None,
         severity: None,
         class: FailureClass::Service,
         earns: false,

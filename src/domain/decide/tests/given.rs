@@ -8,7 +8,7 @@ use crate::domain::guard::{GroupCount, Neighbour, Trouble};
 use crate::domain::house::HouseEvent;
 use crate::domain::look::{AlertSight, StartLimit};
 use crate::domain::notice::Again;
-use crate::domain::playbook::{Budget, FailureClass, Severity};
+use crate::domain::playbook::{Budget, EscalateWhen, FailureClass, Severity};
 use crate::domain::policy::{AfterEscalated, BreakerPolicy, FlappingPolicy, Group, Unreadable};
 use crate::domain::selector::Selector;
 use crate::domain::target::{Target, TargetKind};
@@ -46,6 +46,10 @@ pub(super) fn given(bench: &mut Bench, what: &str) {
         "mended" => drop(bench.broken.remove(rest)),
         "flood" => bench.house.together = true,
         "blind" => bench.house.blind = Some(bench.now),
+        "often" => {
+            bench.ledger.opened = vec![bench.now; rest.parse().unwrap()];
+            bench.book.escalate_when = Some(EscalateWhen { incidents: 4, within: Duration::from_secs(3_600) });
+        }
         "by-hand" => bench.by_hand = true,
         "unreadable-act" => bench.policy.freshness = Unreadable::Act,
         "maintenance" => {
