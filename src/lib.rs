@@ -13,6 +13,7 @@ pub mod link;
 pub mod notify;
 pub mod probe;
 pub mod real_world;
+pub mod review;
 pub mod run;
 pub mod simulate;
 pub mod store;

@@ -18,8 +18,7 @@ use fake::{APP, BOT, FakeSlack, ROOM, SIGNING};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-#[path = "../../tests/fake/slack/mod.rs"]
-mod fake;
+use crate::fake::slack as fake;
 
 struct Stage {
     slack: FakeSlack,

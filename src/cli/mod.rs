@@ -20,6 +20,7 @@ mod reload;
 mod replay;
 mod resume;
 mod retry;
+mod review;
 mod run;
 mod serve;
 mod silence;
@@ -63,6 +64,7 @@ enum Command {
     Store(store::Args),
     Export(export::Args),
     Replay(replay::Args),
+    Review(review::Args),
     Simulate(simulate::Args),
     Notify(notify::Args),
 }
@@ -126,6 +128,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Store(args) => store::run(args),
         Command::Export(args) => export::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Review(args) => review::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Notify(args) => notify::run(args).await,
     }

@@ -86,6 +86,8 @@ fn flags_are_consistent() {
         "heald breaker open web-down web.service --for 2h --why flaky --socket /x",
         "heald breaker close web-down container:ollama",
         "heald reload --socket x",
+        "heald review #17",
+        "heald review --since 7d -o json",
         "heald hold playbook container-down --why x",
         "heald release playbook:container-down",
     ] {
@@ -106,6 +108,9 @@ fn flags_are_consistent() {
         "heald approve 3 --by ann",
         "heald breaker open web-down web.service",
         "heald breaker close web-down",
+        "heald review",
+        "heald review 17 --since 7d",
+        "heald review --since 7",
         "heald status --socket a --config.file b",
     ] {
         assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
@@ -292,10 +297,13 @@ async fn views_are_fetched_and_followed_to_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let heald = daemon(folder.path()).await;
     heald.state().incidents.push(incident());
-    for line in ["status", "incidents", "incidents -o json", "incidents 17"] {
+    for line in ["status", "incidents", "incidents -o json", "incidents 17", "review --since 1w", "review --since 7d -o json"] {
         command(folder.path(), line).await.unwrap();
     }
     assert_eq!(command(folder.path(), "incidents 4 --follow").await, Err(Failure::Refused("there is no incident 4".to_owned())));
+    let week = "7d".parse().unwrap();
+    assert_eq!(heald.state().spans, [week, week]);
+    assert_eq!(command(folder.path(), "review 4").await, Err(Failure::Refused("there is no incident 4".to_owned())));
     for seq in 18..=20 {
         heald.commit(event(seq, Some(17), "attempt"));
     }

@@ -9,6 +9,7 @@ mod escalation;
 mod guards;
 mod intervals;
 mod notify;
+mod objectives;
 mod read;
 mod secret;
 mod settings;

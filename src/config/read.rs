@@ -2,7 +2,7 @@
 
 use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Web};
-use super::{escalation, guards, intervals, notify, targets};
+use super::{escalation, guards, intervals, notify, objectives, targets};
 use crate::book::Override;
 use crate::chat::People;
 use crate::domain::escalation::{EscalationPolicy, Watchdog};
@@ -92,6 +92,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
     let (alertmanager, watchdog) = alertmanager.map_or((None, None), |(settings, watchdog)| (Some(settings), watchdog));
     let page = alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.clone());
     let escalation = EscalationPolicy { watchdog, alertmanager: page, ..escalation };
+    let objectives = fields.fields("recovery_objectives").map(|fields| objectives::read(&fields)).unwrap_or_default();
     let settings = Settings {
         file: file.path().to_owned(),
         web,
@@ -99,7 +100,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         playbooks: playbooks(&mut fields, places),
         host: host(&mut fields),
         host_label: label(&mut fields),
-        guards: Policy { escalation, ..guards::read(fields.fields("guards"), intervals, &targets) },
+        guards: Policy { escalation, objectives, ..guards::read(fields.fields("guards"), intervals, &targets) },
         targets,
         systemd_bus: address(&mut fields, "systemd", "bus", "unix:path=/", SYSTEMD_BUS),
         docker_host: address(&mut fields, "docker", "host", "unix:///", DOCKER_HOST),

@@ -1,6 +1,6 @@
 //! Paths of the control API. What can't be done is 409, what is not there 404, what passes 503.
 
-use super::{events, peer};
+use super::{events, peer, review};
 use crate::domain::id::IncidentId;
 use crate::run::handle::{Handle, OrderError, PersonOrder, Question, Unavailable};
 use axum::body::Bytes;
@@ -93,6 +93,8 @@ fn paths() -> Router<Control> {
         .route("/api/v1/status", get(status))
         .route("/api/v1/incidents", get(incidents))
         .route("/api/v1/incidents/{id}", get(incident))
+        .route("/api/v1/incidents/{id}/review", get(review::one))
+        .route("/api/v1/review", get(review::since))
         .route("/api/v1/events", get(events::stream))
         .route("/api/v1/orders", post(order))
         .route("/api/v1/explain", post(explain))
@@ -118,13 +120,18 @@ async fn incidents(State(control): State<Control>) -> Result<Response, ApiError>
 }
 
 async fn incident(State(control): State<Control>, Path(id): Path<String>) -> Result<Response, ApiError> {
-    let id = id.parse().map(IncidentId).map_err(|_| {
-        ApiError(StatusCode::NOT_FOUND, format!("{:?} is no incident: they are numbers", crate::domain::target::cut(&id)))
-    })?;
+    let id = number(&id)?;
     match soon(control.handle.incident(id)).await?? {
         Some(view) => Ok(json(&view)),
         None => Err(OrderError::NotFound(id).into()),
     }
+}
+
+/// An incident's name.
+pub(super) fn number(id: &str) -> Result<IncidentId, ApiError> {
+    id.parse().map(IncidentId).map_err(|_| {
+        ApiError(StatusCode::NOT_FOUND, format!("{:?} is no incident: they are numbers", crate::domain::target::cut(id)))
+    })
 }
 
 async fn order(State(control): State<Control>, peer: Extensions, body: Bytes) -> Result<Response, ApiError> {
@@ -149,7 +156,7 @@ async fn reload(State(control): State<Control>, peer: Extensions) -> Result<Resp
 }
 
 /// One line: `-o json` prints it as it is.
-fn json(value: &impl Serialize) -> Response {
+pub(super) fn json(value: &impl Serialize) -> Response {
     match serde_json::to_string(value) {
         Ok(mut text) => {
             text.push('\n');
@@ -160,7 +167,7 @@ fn json(value: &impl Serialize) -> Response {
     }
 }
 
-async fn soon<T>(answer: impl Future<Output = T>) -> Result<T, ApiError> {
+pub(super) async fn soon<T>(answer: impl Future<Output = T>) -> Result<T, ApiError> {
     tokio::time::timeout(ANSWER_WITHIN, answer).await.map_err(|_| Unavailable::Full.into())
 }
 

@@ -8,6 +8,7 @@
 mod control;
 mod events;
 mod peer;
+mod review;
 mod socket;
 
 pub use control::{Reload, ReloadError, routes, serve};

@@ -106,6 +106,31 @@ fn seqs(events: &[EventView]) -> Vec<u64> {
 }
 
 #[tokio::test]
+async fn reviews_are_pages_and_json() {
+    let site = Site::open().await;
+    let page = site.get("review?since=7d").await;
+    assert_eq!(page.headers()["content-type"], "text/markdown; charset=utf-8");
+    assert!(page.text().await.unwrap().starts_with("# Incidents on"));
+    let json = site.get("review?since=1h30m&format=json").await;
+    assert_eq!(json.headers()["content-type"], "application/json");
+    assert!(json.text().await.unwrap().starts_with("{\"host\":"));
+    assert_eq!(site.heald.state().spans.iter().map(ToString::to_string).collect::<Vec<_>>(), ["7d", "1h30m"]);
+    for (path, status, error) in [
+        ("review", 400, "since=7d"),
+        ("review?since=7", 400, "takes a duration"),
+        ("review?since=7d&format=pdf", 400, "markdown or json"),
+        ("incidents/17/review", 404, "there is no incident 17"),
+        ("incidents/x/review", 404, "is no incident"),
+        ("incidents/17/review?since=7d", 400, "without an incident"),
+    ] {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(error), "{path}: {text}");
+    }
+}
+
+#[tokio::test]
 async fn views_are_one_line_of_json_and_errors_too() {
     let site = Site::open().await;
     site.heald.state().incidents.push(incident(17));

@@ -34,6 +34,17 @@ pub struct Policy {
     pub protected: BTreeSet<Target>,
     /// An incident that was running at so many crashes of heald in a row is set aside. At least 1.
     pub quarantine_after: u32,
+    /// `recovery_objectives:` by a target's name or the alert's label `service`. No guard asks for them: reviews do.
+    pub objectives: BTreeMap<String, Objective>,
+}
+
+/// What was promised of a service (row D14 of the failure modes). At least one of both is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Objective {
+    /// How long it may be down: from the alert's start to a passed verification.
+    pub rto: Option<Duration>,
+    /// How much of its data may be lost, as time; zero: none. heald can't measure it: people judge.
+    pub rpo: Option<Duration>,
 }
 
 /// `freshness: { unreadable: … }` — Alertmanager is configured and can't be asked.
@@ -191,6 +202,7 @@ impl Default for Policy {
             escalation: EscalationPolicy::default(),
             protected: BTreeSet::new(),
             quarantine_after: 3,
+            objectives: BTreeMap::new(),
         }
     }
 }

@@ -46,6 +46,7 @@ fn refuse(request: Request, reason: &str, host: &str) {
     let error = || Unavailable::EscalateOnly(reason.to_owned());
     match request {
         Request::AlertsLost { .. } | Request::Listed { .. } | Request::Seen { .. } => {}
+        Request::Review(asked) => asked.refuse(error()),
         Request::Deliver { reply, .. } => drop(reply.send(Err(error()))),
         Request::Reload(reload) => drop(reload.reply.send(Err(error()))),
         Request::Order { reply, .. } => drop(reply.send(Err(OrderError::Unavailable(error())))),

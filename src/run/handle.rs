@@ -66,6 +66,8 @@ pub enum Unavailable {
     Full,
     #[error("the journal can't be written: {0}")]
     Store(String),
+    #[error("the journal can't be read: {0}")]
+    Unread(String),
     #[error("escalate-only: {0}")]
     EscalateOnly(String),
 }
@@ -251,6 +253,7 @@ pub(super) enum Request {
         id: IncidentId,
         reply: oneshot::Sender<Option<IncidentView>>,
     },
+    Review(super::review::Asked),
     Events {
         after: Seq,
         incident: Option<IncidentId>,
@@ -382,7 +385,7 @@ impl Handle {
         self.committed.clone()
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Unavailable> {
+    pub(super) async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Unavailable> {
         let (reply, answer) = oneshot::channel();
         self.inbox.send_timeout(request(reply), PATIENCE).await.map_err(|error| match error {
             mpsc::error::SendTimeoutError::Timeout(_) => Unavailable::Full,

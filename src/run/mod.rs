@@ -53,6 +53,7 @@ mod perform;
 mod reconcile;
 mod record;
 pub mod replay;
+mod review;
 mod show;
 pub mod state;
 mod switch;

@@ -58,6 +58,7 @@ impl<W: World> Driver<W> {
                     drop(reply.send(show::story(id, open, &rows, &host)));
                 });
             }
+            Request::Review(asked) => self.review(asked),
             Request::Events { after, incident, limit, reply } => {
                 self.read(move |reader| {
                     let rows = reader.events(after, incident, limit.min(EVENTS_MAX)).unwrap_or_default();
@@ -68,7 +69,7 @@ impl<W: World> Driver<W> {
     }
 
     /// Reads the journal beside the loop, not in it.
-    fn read(&self, work: impl FnOnce(&crate::store::Reader) + Send + 'static) {
+    pub(super) fn read(&self, work: impl FnOnce(&crate::store::Reader) + Send + 'static) {
         let Some(store) = &self.store else { return };
         match store.reader() {
             Ok(reader) => drop(tokio::task::spawn_blocking(move || work(&reader))),

@@ -188,6 +188,6 @@ pub(super) fn event_view(row: &Row) -> EventView {
     EventView { seq: row.seq, incident, at: row.wall, kind: kind.to_owned(), text }
 }
 
-fn stamp(at: Time) -> Timestamp {
+pub(super) fn stamp(at: Time) -> Timestamp {
     Timestamp::from_millisecond(at.0).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -132,6 +132,30 @@ impl Reader {
         Ok(found)
     }
 
+    /// Of one playbook and subject, opened since then and before the incident `before`; newest first. It walks through all
+    /// incidents: for a page that a person asked for.
+    ///
+    /// # Errors
+    /// The journal can't be read.
+    pub fn episodes(
+        &self,
+        playbook: &PlaybookId,
+        subject: &Subject,
+        since: Time,
+        before: IncidentId,
+        limit: usize,
+    ) -> Result<Vec<Summary>, ReadError> {
+        let subject = serde_json::to_string(subject).map_err(|error| ReadError::Corrupt { why: error.to_string() })?;
+        let sql = "WHERE playbook = ?1 AND subject = ?2 AND opened_at >= ?3 AND id < ?4 ORDER BY id DESC LIMIT ?5";
+        let mut query = self.conn.prepare_cached(&format!("{SUMMARY} {sql}"))?;
+        let mut rows = query.query(params![&*playbook.0, subject, since.0, clamp(before.0), limit])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(summary(row)?);
+        }
+        Ok(found)
+    }
+
     /// # Errors
     /// The journal can't be read.
     pub fn incident(&self, id: IncidentId) -> Result<Option<Summary>, ReadError> {
@@ -243,6 +267,12 @@ mod tests {
         assert_eq!((summary.outcome, summary.closed_at), (Some(Outcome::ResolvedByItself), Some(Time(5))));
         assert_eq!((summary.attempts, summary.healed_at), (1, None));
         assert_eq!(reader.incident(IncidentId(99)).unwrap(), None);
+        let same = |since, before| {
+            let found = reader.episodes(&summary.playbook, &summary.subject, Time(since), before, 100).unwrap();
+            found.into_iter().map(|summary| summary.id).collect::<Vec<_>>()
+        };
+        assert_eq!((same(2, retried), same(0, over)), (vec![escalated, healed], vec![]));
+        assert_eq!(reader.episodes(&"other".into(), &summary.subject, Time(0), retried, 100).unwrap(), []);
     }
 
     #[test]

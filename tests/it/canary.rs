@@ -140,7 +140,7 @@ async fn no_channel_shows_a_secret() {
             .with_writer(move || writer.clone())
             .finish();
         let guard = tracing::subscriber::set_default(log);
-        let notifier = fake::notifier(name, kind);
+        let notifier = crate::notifier(name, kind);
         assert!(!shows_a_secret(&format!("{notifier:?} {notifier:#?}")), "{name}: Debug of the channel");
         let mut failed = 0;
         for at in 0.. {

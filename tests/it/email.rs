@@ -19,7 +19,7 @@ fn settings(server: &str) -> Settings {
 }
 
 fn notifier(settings: Settings) -> Notifier {
-    fake::notifier("mail", Kind::Email(settings))
+    crate::notifier("mail", Kind::Email(settings))
 }
 
 async fn post(notifier: &Notifier, notice: Notice, thread: Option<String>) -> Delivery {

@@ -10,7 +10,7 @@ use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use std::time::Duration;
 
 fn notifier_with(settings: Settings) -> Notifier {
-    fake::notifier("board", Kind::Gitea(settings))
+    crate::notifier("board", Kind::Gitea(settings))
 }
 
 fn notifier(url: &str) -> Notifier {

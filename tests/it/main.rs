@@ -22,3 +22,10 @@ mod stop;
 mod telegram;
 mod tidy;
 mod webhook;
+
+/// The real path to one channel.
+fn notifier(name: &str, kind: heald::notify::Kind) -> heald::notify::Notifier {
+    let mut settings = heald::notify::Settings::default();
+    settings.channels.insert(name.to_owned(), kind);
+    heald::notify::Notifier::new(settings).unwrap()
+}

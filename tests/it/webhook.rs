@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 fn notifier(settings: Settings) -> Notifier {
-    fake::notifier("hook", Kind::Webhook(settings))
+    crate::notifier("hook", Kind::Webhook(settings))
 }
 
 async fn post(settings: Settings, notice: Notice) -> Delivery {

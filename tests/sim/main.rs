@@ -25,6 +25,7 @@ mod neighbours;
 mod refusals;
 mod reload;
 mod replay;
+mod review;
 mod rng;
 mod seat;
 mod simulate;

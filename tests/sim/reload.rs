@@ -36,14 +36,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One service, whatever it is called.
-struct Service {
-    good: AtomicBool,
+pub(crate) struct Service {
+    pub(crate) good: AtomicBool,
     /// Steps, as they were sent.
-    sent: Mutex<Vec<&'static str>>,
+    pub(crate) sent: Mutex<Vec<&'static str>>,
     /// A step ends when there is leave for it.
-    leave: Semaphore,
+    pub(crate) leave: Semaphore,
     /// A step mends it.
-    mends: AtomicBool,
+    pub(crate) mends: AtomicBool,
     allowed: Mutex<Option<AllowList>>,
 }
 
@@ -108,9 +108,9 @@ impl World for Service {
     }
 }
 
-struct Life {
-    service: Arc<Service>,
-    handle: Handle,
+pub(crate) struct Life {
+    pub(crate) service: Arc<Service>,
+    pub(crate) handle: Handle,
     clock: Clock,
     switch: watch::Sender<Option<String>>,
     driver: tokio::task::JoinHandle<Result<(), String>>,
@@ -118,7 +118,7 @@ struct Life {
 }
 
 /// With `leave` for that many steps.
-fn begin(dir: &Path, books: &[Playbook], file: Option<&str>, leave: usize) -> Life {
+pub(crate) fn begin(dir: &Path, books: &[Playbook], file: Option<&str>, leave: usize) -> Life {
     let (store, loaded) = Store::open(dir, Horizon::default()).unwrap();
     let clock = Clock::tokio(loaded.mark.as_ref().map_or(START, |mark| mark.at));
     let service = Arc::new(Service {
@@ -163,7 +163,7 @@ fn text_of(revision: &str) -> Option<Playbook> {
     [named("Down"), changed(named("Down")), named("Slow")].into_iter().find(|book| *book.revision.0 == *revision)
 }
 
-fn named(alert: &str) -> Playbook {
+pub(crate) fn named(alert: &str) -> Playbook {
     books::all().into_iter().find(|book| book.title == alert).unwrap()
 }
 
@@ -175,7 +175,7 @@ fn changed(mut book: Playbook) -> Playbook {
 }
 
 impl Life {
-    async fn fire(&self, alert: &str) -> IncidentId {
+    pub(crate) async fn fire(&self, alert: &str) -> IncidentId {
         self.fire_for(alert, "web.service").await
     }
 
@@ -201,7 +201,7 @@ impl Life {
         }
     }
 
-    async fn until_state(&self, id: IncidentId, state: &str) -> IncidentView {
+    pub(crate) async fn until_state(&self, id: IncidentId, state: &str) -> IncidentView {
         self.until(state, async || self.view(id).await.state == state).await;
         self.view(id).await
     }
@@ -214,7 +214,7 @@ impl Life {
         self.until(&format!("{steps:?} sent"), async || self.service.sent() == steps).await;
     }
 
-    async fn order(&self, order: PersonOrder) -> Result<String, OrderError> {
+    pub(crate) async fn order(&self, order: PersonOrder) -> Result<String, OrderError> {
         self.handle.order(order, "ann".to_owned()).await
     }
 
@@ -222,7 +222,7 @@ impl Life {
         self.order(PersonOrder::Pause { for_: None, why: "storm".to_owned() }).await.unwrap();
     }
 
-    async fn end(self) {
+    pub(crate) async fn end(self) {
         self.stop.send_replace(true);
         self.driver.await.unwrap().unwrap();
     }

@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 mod around;
+mod logs;
 mod state;
 
 pub use state::{ContainerState, Health, Status, Stop, container_state};

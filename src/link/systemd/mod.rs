@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use zbus::proxy::CacheProperties;
 
 mod around;
+pub mod journal;
 mod proxy;
 mod read;
 mod state;

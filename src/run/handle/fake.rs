@@ -3,6 +3,9 @@
 use super::{Handle, INBOX, Letter, OrderError, PersonOrder, Question, Receipt, Request, Unavailable};
 use crate::domain::alert::Alert;
 use crate::domain::id::{IncidentId, Seq};
+use crate::domain::time::Span;
+use crate::review::{Digest, Review};
+use crate::run::review::Asked;
 use crate::run::view::{EventView, Explanation, IncidentView, Status};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,6 +28,9 @@ pub(crate) struct FakeState {
     pub heard: Option<i64>,
     pub incidents: Vec<IncidentView>,
     pub events: Vec<EventView>,
+    pub reviews: Vec<Review>,
+    /// For which digests were asked.
+    pub spans: Vec<Span>,
     pub unavailable: Option<Unavailable>,
     /// Takes orders and never answers them.
     pub hangs: bool,
@@ -123,6 +129,13 @@ fn answer(state: &mut FakeState, request: Request) {
         }
         Request::Incident { id, reply } => {
             let _ = reply.send(state.incidents.iter().find(|incident| incident.id == id).cloned());
+        }
+        Request::Review(Asked::One { id, reply }) => {
+            let _ = reply.send(Ok(state.reviews.iter().find(|review| review.incident == id).cloned()));
+        }
+        Request::Review(Asked::Since { span, reply }) => {
+            state.spans.push(span);
+            let _ = reply.send(Ok(Digest::default()));
         }
         Request::Events { after, incident, limit, reply } => {
             let fits = |event: &&EventView| event.seq > after && (incident.is_none() || event.incident == incident);
