@@ -31,7 +31,7 @@ pub const ACTION_PREFIX: &str = "heald_";
 /// The incident's card, as it is now.
 pub fn card(notice: &Notice, buttons: &[Button]) -> Message {
     let mut blocks = vec![json!({ "type": "header", "text": plain(&card::title(notice), HEADER_MAX) }), what(notice)];
-    let (links, facts): (Vec<Row>, Vec<Row>) = rows(notice).into_iter().partition(|row| row.link.is_some());
+    let (links, facts): (Vec<Row>, Vec<Row>) = card::rows(notice).into_iter().partition(|row| row.link.is_some());
     let roomy = fields(&facts, FIELD_MAX);
     blocks.extend(if size(&roomy) <= FIELDS_BYTES_MAX { roomy } else { fields(&facts, FIELD_MAX_TIGHT) });
     let actions = actions(buttons);
@@ -50,7 +50,11 @@ pub fn card(notice: &Notice, buttons: &[Button]) -> Message {
         }
     }
     if cut {
-        let more = format!("cut here for Slack: the playbook {} has it whole", escaped(&card::line(&notice.playbook.0), 100));
+        let whole = match notice.kind.is_of_house() {
+            true => "`heald incidents` has them all".to_owned(),
+            false => format!("the playbook {} has it whole", escaped(&card::line(&notice.playbook.0), 100)),
+        };
+        let more = format!("cut here for Slack: {whole}");
         blocks.push(json!({ "type": "context", "elements": [mrkdwn(more)] }));
     }
     blocks.extend(links);
@@ -71,23 +75,12 @@ pub fn log_line(notice: &Notice) -> Message {
 /// The playbook's title and the alert's own words.
 fn what(notice: &Notice) -> Value {
     let mut text = format!("*{}*", starless(&escaped(&card::line(&notice.title), 600)));
-    if !notice.summary.is_empty() {
-        text.push_str(&format!("\n>{}", escaped(&card::line(&notice.summary), 1_200)));
+    // A digest's list has a section of its own.
+    let summary = if notice.kind.is_of_house() { notice.summary.lines().next().unwrap_or_default() } else { &notice.summary };
+    if !summary.is_empty() {
+        text.push_str(&format!("\n>{}", escaped(&card::line(summary), 1_200)));
     }
     json!({ "type": "section", "text": mrkdwn(text) })
-}
-
-/// A digest keeps its lines.
-fn rows(notice: &Notice) -> Vec<Row> {
-    let mut rows = card::rows(notice);
-    if is_list(notice) {
-        rows.retain(|row| row.name != "Why");
-    }
-    rows
-}
-
-fn is_list(notice: &Notice) -> bool {
-    notice.kind.is_of_house() && notice.reason.lines().nth(1).is_some()
 }
 
 fn fields(facts: &[Row], max: usize) -> Vec<Value> {
@@ -99,10 +92,6 @@ fn fields(facts: &[Row], max: usize) -> Vec<Value> {
 /// What a person may do, and the lines of a digest.
 fn pieces(notice: &Notice) -> Vec<String> {
     let mut pieces = Vec::new();
-    if is_list(notice) {
-        let lines: Vec<String> = notice.reason.lines().map(card::line).collect();
-        pieces.extend(fenced(&lines.join("\n"), SECTION_MAX));
-    }
     for (heading, body) in card::sections(notice) {
         let heading = format!("*{heading}*\n");
         let mut heading = Some(heading);
