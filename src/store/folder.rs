@@ -309,7 +309,10 @@ mod tests {
         drop(conn);
         assert_eq!(open(dir.path()).unwrap().next_seq.0, 151);
         let conn = rusqlite::Connection::open(dir.path().join(DATABASE)).unwrap();
-        assert_eq!(conn.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)).unwrap(), VERSION);
+        assert_eq!(
+            conn.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)).unwrap(),
+            super::super::schema::VERSION
+        );
     }
 
     #[test]
