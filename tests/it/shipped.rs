@@ -113,6 +113,7 @@ fn the_metrics_page_and_its_reference_name_the_same() {
     telemetry.open_incidents(&[("healed", 1)]);
     telemetry.incident_closed("healed");
     telemetry.notified("log", true);
+    telemetry.chat("ops");
     telemetry.dependency("docker", true);
     telemetry.breaker("p", "unit web.service", true);
     telemetry.standing_back("storm", 0);
