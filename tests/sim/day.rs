@@ -45,7 +45,7 @@ fn days(odd: u64) {
     for what in
         ["died", "attempt_started", "step_settled", "care_failed", "rollback_started", "held", "escalated", "retried", "replayed"]
     {
-        assert!(seeds.len() < 100 || seen.get(what).is_some_and(|count| *count >= 100), "{what} hardly happened: {seen:?}");
+        assert!(seeds.len() < 100 || seen.get(what).is_some_and(|count| *count >= 40), "{what} hardly happened: {seen:?}");
     }
 }
 

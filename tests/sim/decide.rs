@@ -334,8 +334,10 @@ impl Run {
             }
         }
         for (step, section, index, permit) in acts {
-            let announced = matches!(decision.events.last(), Some(E::StepStarted { attempt, section: s, step: i, text, .. })
-                if *s == section && *i == index && *text == step.text() && permit.attempt().number == *attempt);
+            let announced = decision.events.iter().any(|event| {
+                matches!(event, E::StepStarted { attempt, section: s, step: i, text, .. }
+                    if *s == section && *i == index && *text == step.text() && permit.attempt().number == *attempt)
+            });
             assert!(announced, "a step is announced before it is sent\n{why}");
             assert!(self.acting.is_none() || self.absurd, "a step runs already\n{why}");
             assert!(section == Section::Rollback || before.has_cause(), "resolved never acts\n{why}");

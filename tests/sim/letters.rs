@@ -35,7 +35,12 @@ impl Life {
 
     /// The last question, as a button would carry it.
     async fn asked(&self, count: usize) -> (IncidentId, PressedButton) {
-        self.until("a question", async || self.told(NoticeKind::ApprovalNeeded).len() >= count).await;
+        // Each goes to several channels.
+        let questions = || {
+            let asked = self.told(NoticeKind::ApprovalNeeded);
+            asked.iter().map(|notice| notice.number).collect::<std::collections::BTreeSet<_>>().len()
+        };
+        self.until("a question", async || questions() >= count).await;
         let notice = self.told(NoticeKind::ApprovalNeeded).pop().unwrap();
         let question = notice.question.expect("a question says what it is about");
         let tag = format!("{}/{}", notice.incident, notice.number);
@@ -194,11 +199,8 @@ fn people_hear_that_detection_is_blind_and_that_it_is_back() {
             sleep(MINUTE).await;
         }
         assert!(life.told(NoticeKind::DetectionBlind).is_empty());
-        life.until("blind", async || {
-            sleep(MINUTE).await;
-            !life.told(NoticeKind::DetectionBlind).is_empty()
-        })
-        .await;
+        sleep(4 * MINUTE).await;
+        assert!(!life.told(NoticeKind::DetectionBlind).is_empty());
         beat().await;
         life.until("back", async || !life.told(NoticeKind::DetectionBack).is_empty()).await;
         life.end().await;
@@ -237,6 +239,7 @@ fn a_playbook_by_hand_is_an_incident_as_any_other() {
         assert!(ack.contains("nothing left to acknowledge"), "{ack}");
         let unknown = PersonOrder::Run { playbook: "nothing".into(), labels };
         assert!(life.order(unknown).await.unwrap_err().to_string().contains("there is no playbook"));
+        sleep(5 * MINUTE).await;
         life.until_state(id, "closed").await;
         life.end().await;
     });

@@ -29,7 +29,7 @@ fn an_incident_is_reviewed_while_it_lasts_and_when_it_is_over() {
         let review = life.handle.review(id).await.unwrap().unwrap();
         assert_eq!((review.state, review.outcome, review.impact.until), ("escalated", None, None));
         assert!(review.budget.charged > 0 && review.attempts.iter().any(|attempt| attempt.outcome == Some("not_healed")));
-        assert!(review.messages.iter().any(|message| message.channel == "chat" && message.error.is_none()), "{review:#?}");
+        assert!(review.messages.iter().any(|message| message.channel == "log" && message.error.is_none()), "{review:#?}");
         let close = PersonOrder::Close { incident: id, note: "the disk is dead".to_owned() };
         life.order(close).await.unwrap();
         // The same again, and this time a step helps.
