@@ -157,6 +157,8 @@ pub async fn own_ground(scene: Arc<Scene>) -> Result<()> {
     let journal = journal(&heald);
     let escalated = journal.wait_kind("escalated", REPAIR).await?;
     check(escalated.text().contains("heald stands on unit dbus.service"), || escalated.line())?;
+    // It waits a moment for the logs.
+    journal.wait("message", REPAIR, |record| record.kind == "told").await?;
     equal("messages that it needs a person", scene.told("escalated"), 1)?;
     equal("attempts", journal.count("attempt_started")?, 0)?;
     Posted::new(&scene, "UnitStuck", unit.name()).fire().await?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::fake::gitea::Gitea;
+use crate::fake::gitea::{self, Gitea};
 use crate::fake::slack::{self, FakeSlack};
 use crate::fake::telegram::{self, FakeTelegram, Message};
 use crate::lab::{Result, wait_for};
@@ -117,14 +117,14 @@ pub async fn conversation(scene: Arc<Scene>) -> Result<()> {
 
 /// A denied repair becomes an issue on the board, then a message in the room; when a person has mended it, both say so.
 pub async fn board_and_room(scene: Arc<Scene>) -> Result<()> {
-    let (gitea, gitea_url) = Gitea::open().await;
+    let (board, gitea_url) = Gitea::open().await;
     let slack = FakeSlack::start().await;
     let unit = scene.unit().await?;
     let heald = scene
         .running_heald(|options| {
             options.units = vec![unit.name().into()];
             options.overrides = auto(json!({ "mode": "approve" }));
-            options.secrets = vec![("slack-token".into(), slack::BOT.into()), ("gitea-token".into(), "canary-gitea".into())];
+            options.secrets = vec![("slack-token".into(), slack::BOT.into()), ("gitea-token".into(), gitea::TOKEN.into())];
             options.notify = json!({
                 "slack": { "token_file": "slack-token", "api_url": slack.api_url() },
                 "channels": {
@@ -144,7 +144,7 @@ pub async fn board_and_room(scene: Arc<Scene>) -> Result<()> {
     let incident = asked.incident.unwrap_or_default().to_string();
     heald.command(&["deny", &incident, "--why", "a person looks at it"]).await?;
     wait_for("issue and message", REPAIR, async || {
-        let issues = gitea.board().issues.len();
+        let issues = board.board().issues.len();
         let messages = slack.messages().len();
         if issues == 1 && messages > 0 { Ok(()) } else { Err(format!("{issues} issues, {messages} messages").into()) }
     })
@@ -153,12 +153,12 @@ pub async fn board_and_room(scene: Arc<Scene>) -> Result<()> {
     unit.start_again().await?;
     journal.wait_kind("closed", REPAIR).await?;
     wait_for("the end on both", REPAIR, async || {
-        let closed = gitea.board().issues.iter().all(|issue| issue.is_closed);
+        let closed = board.board().issues.iter().all(|issue| issue.is_closed);
         let over = slack.messages().iter().any(|message| message.thread.is_none() && message.text.contains("over"));
         if closed && over { Ok(()) } else { Err(format!("closed: {closed}, over: {over}").into()) }
     })
     .await?;
-    equal("issues", gitea.board().issues.len(), 1)?;
+    equal("issues", board.board().issues.len(), 1)?;
     let review = heald.command(&["review", &incident]).await?;
     check(review.contains("## Timeline") && review.contains("denied"), || review.clone())
 }
