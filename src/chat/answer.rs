@@ -28,7 +28,11 @@ pub async fn answer(handle: &Handle, ask: Ask) -> Result<String, OrderError> {
         Ask::Incident(id) => story(&handle.incident(id).await?.ok_or(OrderError::NotFound(id))?),
         Ask::Why(id) => why(&explained(handle, id).await?),
         Ask::Budget => budget(handle).await?,
-        Ask::Review(id) => format!("on the host: heald review {id}"),
+        Ask::Review(id) => {
+            let review = handle.review(id).await?.ok_or(OrderError::NotFound(id))?;
+            // A chat cuts it; so the whole is named first.
+            format!("all of it: heald review {id}\n\n{}", review.markdown())
+        }
     })
 }
 

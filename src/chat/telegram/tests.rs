@@ -8,7 +8,7 @@ use crate::fake::telegram as fake;
 use crate::fake::telegram::{CONFLICT, FakeTelegram, Fault, SERVER_ERROR, TOKEN};
 use crate::link::telegram::Settings as BotSettings;
 use crate::notify::{Kind, Notifier, Settings, sample, telegram};
-use crate::run::handle::fake::FakeLoop;
+use crate::run::handle::fake::{FakeLoop, review};
 use crate::run::handle::{Letter, OrderError, PersonOrder};
 use std::sync::Mutex;
 
@@ -196,10 +196,13 @@ async fn questions_are_answered_from_the_loop() {
     scene.hears(OPS, "level 2: ann").await;
     scene.server.write(VIEWER, OPS, "/incident 17");
     scene.hears(OPS, "there is no incident 17").await;
+    scene.heald.state().reviews = vec![review(17)];
     let message = scene.asks(NoticeKind::Over).await;
     let query = scene.server.press(VIEWER, OPS, message, "Review");
     assert_eq!(scene.answered(&query).await, (String::new(), false));
-    scene.hears(OPS, "on the host: heald review 17").await;
+    let begin = "all of it: heald review 17\n\n# Post-incident review 17: WebDown on unit web.service";
+    let said = |fake: &fake::Fake| fake.chats[&OPS].iter().any(|said| said.text.starts_with(begin)).then_some(());
+    scene.server.wait("the review", said).await;
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! A loop for the tests of those who only know the [`Handle`]: it remembers what it was given and answers what it was told to.
 
 use super::{Handle, INBOX, Letter, OrderError, PersonOrder, Question, Receipt, Request, Unavailable};
-use crate::domain::alert::Alert;
-use crate::domain::id::{IncidentId, Seq};
-use crate::domain::time::Span;
-use crate::review::{Digest, Review};
+use crate::domain::alert::{Alert, AlertContext, Labels};
+use crate::domain::event::IncidentEvent;
+use crate::domain::id::{Fingerprint, IncidentId, Revision, Seq};
+use crate::domain::incident::Subject;
+use crate::domain::target::{Target, TargetKind};
+use crate::domain::time::{Span, Time};
+use crate::review::{Digest, Fact, Known, Review};
 use crate::run::review::Asked;
 use crate::run::view::{EventView, Explanation, IncidentView, Status};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -143,4 +146,20 @@ fn answer(state: &mut FakeState, request: Request) {
             let _ = reply.send(state.events.iter().filter(fits).take(limit).cloned().collect());
         }
     }
+}
+
+/// Of an incident that has just been opened.
+pub(crate) fn review(id: u64) -> Review {
+    let opened = IncidentEvent::Opened {
+        playbook: "web-down".into(),
+        revision: Revision("3f9a1c55d20be871".into()),
+        subject: Subject::Target(Target::new(TargetKind::Unit, "web.service").unwrap()),
+        fingerprint: Fingerprint::from("a1b2c3d4e5f60718"),
+        starts_at: jiff::Timestamp::UNIX_EPOCH,
+        context: AlertContext::new(&[("alertname".to_owned(), "WebDown".to_owned())].into(), &Labels::new()),
+        previous: None,
+        rungs: 1,
+    };
+    let fact = Fact { at: Time(0), wall: jiff::Timestamp::UNIX_EPOCH, event: opened };
+    Review::of(IncidentId(id), &[fact], &Known::default()).unwrap()
 }
