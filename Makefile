@@ -17,7 +17,7 @@ demo: setup ## Break a unit and a container, watch heald repair them (ONCE=1: st
 test: setup test-unit test-sim test-rules test-live ## Everything; installs what it misses
 
 test-unit: ## The pure core, the files, the wire
-	$(CARGO) test --locked --lib --bins --test it
+	$(CARGO) test --locked --features failpoints --lib --bins --test it
 
 test-sim: ## Seeded simulation of the core, and of the loop with its store
 	$(CARGO) test --locked --features failpoints --test sim

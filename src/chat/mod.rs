@@ -1,6 +1,6 @@
 //! IN from people: what somebody writes or presses in a chat becomes an order to the loop.
 //!
-//! Nothing here decides about an incident. An order goes through the [`crate::run::Handle`] as one
+//! Nothing here decides about an incident. An order goes through the [`crate::run::handle::Handle`] as one
 //! from the command line does; here it is only asked who may give it.
 
 pub mod answer;

@@ -9,8 +9,10 @@ use std::fs;
 use std::path::Path;
 
 /// How a channel shows a notice. A new channel is one line here and one function below.
-const CHANNELS: [(&str, fn(&Notice) -> String); 4] =
-    [("text", card::text), ("webhook", json), ("email", letter), ("gitea", issue)];
+/// A channel's name, and its words for a notice.
+type Words = (&'static str, fn(&Notice) -> String);
+
+const CHANNELS: [Words; 4] = [("text", card::text), ("webhook", json), ("email", letter), ("gitea", issue)];
 
 fn json(notice: &Notice) -> String {
     serde_json::to_string_pretty(&document::of(notice)).unwrap()

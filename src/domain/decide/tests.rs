@@ -11,18 +11,18 @@
 
 use super::{Draft, Effect, LookHow, Signal};
 use crate::domain::alert::{AlertContext, Labels, Remediate};
-use crate::domain::guard::{Account, Facts, GroupCount, Guard, Ledger, Neighbour, Pace, PastAttempt};
+use crate::domain::guard::{Facts, Guard, PastAttempt};
 use crate::domain::house::{Hold, House};
 use crate::domain::id::{AttemptId, Fingerprint, IncidentId, PlaybookId};
 use crate::domain::incident::{AttemptOutcome, Incident, IncidentEvent, Subject};
-use crate::domain::notice::{Again, Delivery, Post};
-use crate::domain::outbox::DIGEST;
+use crate::domain::notice::Again;
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::Section;
 use crate::domain::playbook::{Playbook, Severity};
 use crate::domain::policy::Policy;
-use crate::domain::target::{AllowList, Target};
+use crate::domain::target::AllowList;
 use crate::domain::time::{Span, Time};
+use past::{Attempts, Slow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
@@ -30,6 +30,7 @@ use std::time::Duration;
 mod after_care;
 mod books;
 mod caps;
+mod chat;
 mod consent;
 mod evidence;
 mod freshness;
@@ -37,6 +38,7 @@ mod given;
 mod guards;
 mod missed;
 mod neighbours;
+mod past;
 mod repair;
 mod restart;
 mod rollback;
@@ -89,67 +91,6 @@ struct Bench {
     /// A person's order instead of an alert.
     by_hand: bool,
     out: String,
-}
-
-/// What a script says of the past and of others.
-#[derive(Default)]
-struct Attempts {
-    past: Vec<PastAttempt>,
-    spent: Vec<Time>,
-    holder: Option<IncidentId>,
-    inside: Option<IncidentId>,
-    neighbour: Option<Neighbour>,
-    down: usize,
-    group: GroupCount,
-    opened: Vec<Time>,
-}
-
-impl Ledger for Attempts {
-    fn opened(&self, _playbook: &PlaybookId, _target: &Target) -> &[Time] {
-        &self.opened
-    }
-
-    fn past(&self, _target: &Target) -> &[PastAttempt] {
-        &self.past
-    }
-
-    fn spent(&self, _on: Account<'_>) -> &[Time] {
-        &self.spent
-    }
-
-    fn lock_holder(&self, _target: &Target) -> Option<IncidentId> {
-        self.holder
-    }
-
-    fn lock_inside(&self, _target: &Target) -> Option<IncidentId> {
-        self.inside
-    }
-
-    fn trouble_of(&self, _playbook: &PlaybookId) -> Option<Neighbour> {
-        self.neighbour
-    }
-
-    fn trouble_on(&self, _target: &Target) -> Option<Neighbour> {
-        self.neighbour
-    }
-
-    fn down(&self) -> usize {
-        self.down
-    }
-
-    fn group(&self, _key: &str) -> GroupCount {
-        self.group
-    }
-}
-
-/// Says no until then.
-#[derive(Default)]
-struct Slow(std::cell::Cell<Option<Time>>);
-
-impl Pace for Slow {
-    fn take(&self, now: Time) -> Result<(), Time> {
-        self.0.get().filter(|until| now < *until).map_or(Ok(()), Err)
-    }
 }
 
 const ME: IncidentId = IncidentId(7);
@@ -429,39 +370,6 @@ impl Bench {
             Effect::Silence(order) => self.line(&format!("→ silence for {}", Span(order.for_))),
             Effect::Tell(post) => self.tell(*post),
         }
-    }
-
-    /// As the loop does with all that waits for the digest.
-    fn told_together(&mut self) {
-        let waits =
-            |incident: &Incident| incident.outbox.owed.iter().find(|owed| owed.to.contains_key(DIGEST)).map(|owed| owed.number);
-        while let Some(number) = self.incident.as_ref().and_then(waits) {
-            self.line(&format!("→ digest: notice {number}"));
-            self.signal(Signal::Told { number, delivery: Delivery::taken(DIGEST) });
-        }
-    }
-
-    /// A channel takes it, unless a script says otherwise. What was taken meanwhile is not sent twice.
-    fn tell(&mut self, post: Post) {
-        let Post { channel, notice, .. } = post;
-        self.prompt.clone_from(&notice.debug_prompt);
-        let number = notice.number;
-        let wanted = |incident: &Incident| {
-            let now = incident.outbox.sendable(self.now);
-            now.into_iter().any(|(owed, to)| owed.number == number && to == channel)
-        };
-        if !self.incident.as_ref().is_some_and(wanted) {
-            return;
-        }
-        let place = if channel == "log" { String::new() } else { format!("{channel} ") };
-        let thread = self.threads.contains(&channel).then(|| format!("{channel}-1"));
-        let delivery = match self.broken.get(&channel) {
-            Some(again) => Delivery::failed(&*channel, "says no", *again),
-            None => Delivery { thread, ..Delivery::taken(&*channel) },
-        };
-        let arrow = if delivery.error.is_none() { "→" } else { "⇥" };
-        self.line(&format!("{arrow} tell {place}{}: {}", notice.kind.label(), notice.reason));
-        self.signal(Signal::Told { number, delivery });
     }
 
     fn line(&mut self, text: &str) {

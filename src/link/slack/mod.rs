@@ -91,6 +91,8 @@ struct Look {
     mrkdwn: bool,
     unfurl_links: bool,
     unfurl_media: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply_broadcast: Option<bool>,
 }
 
 // === impl Token ===
@@ -151,8 +153,21 @@ impl Slack {
     /// # Errors
     /// It was not posted, or nobody knows.
     pub async fn post(&self, channel: &str, thread: Option<&str>, message: &Message) -> Result<String, Error> {
+        self.send(channel, thread, false, message).await
+    }
+
+    /// As [`Slack::post`], and also shown in the channel: a reply alone notifies only those who follow the thread.
+    ///
+    /// # Errors
+    /// It was not posted, or nobody knows.
+    pub async fn call_out(&self, channel: &str, thread: &str, message: &Message) -> Result<String, Error> {
+        self.send(channel, Some(thread), true, message).await
+    }
+
+    async fn send(&self, channel: &str, thread: Option<&str>, aloud: bool, message: &Message) -> Result<String, Error> {
         self.pace.turn(channel).await?;
-        let look = Some(Look { mrkdwn: false, unfurl_links: false, unfurl_media: false });
+        let reply_broadcast = aloud.then_some(true);
+        let look = Some(Look { mrkdwn: false, unfurl_links: false, unfurl_media: false, reply_broadcast });
         let body = Outgoing { thread_ts: thread, look, ..Outgoing::of(channel, message) };
         let answer = self.call("chat.postMessage", &self.bot, &body).await?;
         match answer["ts"].as_str() {

@@ -84,7 +84,11 @@ impl Channel {
             Err(error) if error.is_lost_message() => return Ok(Posted::default()),
             changed => changed?,
         }
-        self.slack.post(&self.channel, Some(ts), &blocks::log_line(notice)).await?;
+        let line = blocks::log_line(notice);
+        match calls_people(notice.kind) {
+            true => self.slack.call_out(&self.channel, ts, &line).await?,
+            false => self.slack.post(&self.channel, Some(ts), &line).await?,
+        };
         Ok(Posted::default())
     }
 
@@ -112,6 +116,12 @@ impl Channel {
         let (channel, ts) = thread.split_once(':')?;
         (channel == self.channel && slack::is_ts(ts)).then_some(ts)
     }
+}
+
+/// Somebody has to do something: a line that only those see who follow the thread is not enough.
+fn calls_people(kind: NoticeKind) -> bool {
+    use NoticeKind as K;
+    matches!(kind, K::Escalated | K::ApprovalNeeded | K::Unacknowledged | K::FiresAnew)
 }
 
 impl fmt::Debug for Channel {
