@@ -16,13 +16,13 @@ use crate::domain::house::{Hold, House};
 use crate::domain::id::{AttemptId, Fingerprint, IncidentId, PlaybookId};
 use crate::domain::incident::{AttemptOutcome, Incident, IncidentEvent, Subject};
 use crate::domain::notice::Again;
-use crate::domain::outcome::{ActOutcome, Acted, Impossible};
+use crate::domain::outcome::Acted;
 use crate::domain::plan::Section;
 use crate::domain::playbook::{Playbook, Severity};
 use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::domain::time::{Span, Time};
-use past::{Attempts, Slow};
+use past::{Attempts, Slow, outcome};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
@@ -384,19 +384,4 @@ fn alert(name: &str) -> Fingerprint {
 
 fn stamp(seconds: i64) -> jiff::Timestamp {
     jiff::Timestamp::from_second(seconds).unwrap()
-}
-
-fn outcome(word: &str) -> ActOutcome {
-    match word {
-        "done" => ActOutcome::Done,
-        "failed" => ActOutcome::Failed,
-        "conflict" => ActOutcome::Conflict,
-        "not-sent" => ActOutcome::NotSent,
-        "unknown" => ActOutcome::Unknown,
-        "not-found" => ActOutcome::Impossible(Impossible::NotFound),
-        "masked" => ActOutcome::Impossible(Impossible::Masked),
-        "start-limit" => ActOutcome::Impossible(Impossible::StartLimitHit),
-        "denied" => ActOutcome::Impossible(Impossible::AccessDenied),
-        other => panic!("{other:?} is no outcome"),
-    }
 }

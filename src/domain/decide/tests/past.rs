@@ -1,7 +1,8 @@
-//! What was, and who else is at it, as a script has it.
+//! What was, who else is at it, and how a step ends, as a script has it.
 
 use crate::domain::guard::{Account, GroupCount, Ledger, Neighbour, Pace, PastAttempt};
 use crate::domain::id::{IncidentId, PlaybookId};
+use crate::domain::outcome::{ActOutcome, Impossible};
 use crate::domain::target::Target;
 use crate::domain::time::Time;
 
@@ -63,5 +64,20 @@ pub(super) struct Slow(pub std::cell::Cell<Option<Time>>);
 impl Pace for Slow {
     fn take(&self, now: Time) -> Result<(), Time> {
         self.0.get().filter(|until| now < *until).map_or(Ok(()), Err)
+    }
+}
+
+pub(super) fn outcome(word: &str) -> ActOutcome {
+    match word {
+        "done" => ActOutcome::Done,
+        "failed" => ActOutcome::Failed,
+        "conflict" => ActOutcome::Conflict,
+        "not-sent" => ActOutcome::NotSent,
+        "unknown" => ActOutcome::Unknown,
+        "not-found" => ActOutcome::Impossible(Impossible::NotFound),
+        "masked" => ActOutcome::Impossible(Impossible::Masked),
+        "start-limit" => ActOutcome::Impossible(Impossible::StartLimitHit),
+        "denied" => ActOutcome::Impossible(Impossible::AccessDenied),
+        other => panic!("{other:?} is no outcome"),
     }
 }
