@@ -299,6 +299,30 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_behind_a_failing_notice_is_handed_over_too() {
+        let mut outbox = outbox(&["ops"]);
+        fails(&mut outbox, "ops", Again::Soon, Time(0));
+        outbox.pass_on(1, &["mail".to_owned()], Time(0));
+        outbox.told(1, KIND, Some(&Delivery::taken("mail")), None);
+        outbox.due(2, NoticeKind::ApprovalNeeded, "may I?", &["ops".to_owned()], Time(1_000), Time(1_000));
+        assert!(outbox.sendable(Time(1_000)).is_empty(), "the first one is still tried");
+        assert!(outbox.deadlines().any(|at| at == Time(61_000)), "nobody need come by for it");
+        assert_eq!((outbox.late(Time(60_999)), outbox.late(Time(61_000))), (vec![], vec![2]));
+    }
+
+    #[test]
+    fn one_that_works_or_waits_for_the_digest_is_enough() {
+        for (other, kind) in [("board", KIND), (DIGEST, KIND), ("ops", NoticeKind::Progress)] {
+            let mut outbox = Outbox::default();
+            outbox.due(1, kind, "why", &["ops".to_owned(), other.to_owned()], Time(0), Time(0));
+            for second in 0..5 {
+                assert!(!fails(&mut outbox, "ops", Again::Soon, Time(second * 1_000)).1, "{other}");
+            }
+            assert!(outbox.late(Time(600_000)).is_empty(), "{other}");
+        }
+    }
+
+    #[test]
     fn an_older_journal_is_understood() {
         let mut outbox = Outbox::default();
         outbox.due(0, KIND, "first", &[], Time(0), Time(0));

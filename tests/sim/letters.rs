@@ -145,7 +145,11 @@ fn a_flood_of_incidents_is_one_message_and_a_digest() {
         let digest = life.told(NoticeKind::Digest).remove(0);
         let lines = digest.reason.lines().count();
         assert!(lines >= 6 && digest.reason.contains("escalated"), "{}", digest.reason);
-        life.until("calm", async || !life.handle.incidents().await.unwrap().is_empty()).await;
+        sleep(6 * MINUTE).await;
+        let events = life.handle.events(heald::domain::id::Seq(0), None, 10_000).await.unwrap();
+        let count = |kind: &str| events.iter().filter(|event| event.kind == kind).count();
+        assert_eq!((count("told_together"), count("told_apart")), (1, 1), "one flood, and its end");
+        assert!(storm.len() > 1 && count("opened") == 25);
         life.end().await;
     });
 }

@@ -1,6 +1,6 @@
 //! Who is told, when, by which channel; what an acknowledgement stops; what a channel's failure leads to.
 
-use super::check;
+use super::{Bench, check};
 
 #[test]
 fn an_urgent_incident_climbs_until_somebody_answers() {
@@ -376,4 +376,45 @@ fn a_silence_is_asked_for_and_its_answer_kept() {
          0s      → tell escalated: template: labels.target is not there
          0s      refused: incident 7 is escalated: no Alertmanager is configured that could be asked for a silence",
     );
+}
+
+/// Lines of a timeline that tell somebody so, in their order.
+#[track_caller]
+fn told(script: &str, expected: &[&str]) {
+    let bench = Bench::ran(script);
+    let lines = bench.out.lines().filter(|line| line.contains("→ tell"));
+    let found: Vec<String> = lines
+        .map(|line| {
+            let (at, what) = line.split_once(char::is_whitespace).unwrap();
+            let words: Vec<&str> = what.split_whitespace().skip(2).take(2).collect();
+            format!("{at} {}", words.join(" ").trim_end_matches(':'))
+        })
+        .collect();
+    assert_eq!(found, expected, "{}", bench.out);
+}
+
+#[test]
+fn the_clock_stands_while_all_is_good() {
+    // Three hours of passing probes are nobody's fault.
+    told("given chain; severity P1; lock; fire; look up; +3h; look failed; +4m", &["10s board alert_without_symptom"]);
+}
+
+#[test]
+fn a_plan_stops_the_clock_and_waiting_for_a_window_does_not() {
+    let planned = "given chain; severity critical; given maintenance muted; +1h; fire; look failed; +20m";
+    told(planned, &[]);
+    let waits = "given chain; severity critical; given maintenance active; fire; look failed; +6m";
+    told(waits, &["0s chat fires", "5m chat unacknowledged", "5m mail unacknowledged"]);
+}
+
+#[test]
+fn who_acknowledged_the_smaller_trouble_is_called_for_the_greater() {
+    let script = "given chain; severity P1; lock; fire; look failed; ack ann; severity critical; fire b; +5m";
+    told(script, &["0s chat fires", "5m chat unacknowledged", "5m mail unacknowledged"]);
+}
+
+#[test]
+fn whoever_was_called_hears_that_it_ended_by_itself() {
+    let script = "given chain; severity critical; lock; fire; look failed; resolve; look up";
+    told(script, &["0s chat fires", "0s chat over"]);
 }
