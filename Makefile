@@ -59,11 +59,11 @@ install: ## Binary, unit, sample configuration, playbooks, rules under PREFIX an
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/heald
 	install -D -m 0644 dist/heald.service $(DESTDIR)/etc/systemd/system/heald.service
 	sed -i 's|/usr/local/|$(PREFIX)/|' $(DESTDIR)/etc/systemd/system/heald.service
-	install -d -m 0755 $(DESTDIR)/etc/heald/playbooks $(DESTDIR)$(PREFIX)/share/heald/alert-rules $(DESTDIR)$(PREFIX)/share/doc/heald
-	test -e $(DESTDIR)/etc/heald/heald.yaml || install -m 0644 dist/heald.yaml $(DESTDIR)/etc/heald/heald.yaml
+	install -d -m 0755 $(DESTDIR)/etc/heald/playbooks $(DESTDIR)$(PREFIX)/share/heald $(DESTDIR)$(PREFIX)/share/doc/heald
+	test -e $(DESTDIR)/etc/heald/heald.yaml || { install -m 0644 dist/heald.yaml $(DESTDIR)/etc/heald/heald.yaml && sed -i 's|/usr/local/|$(PREFIX)/|' $(DESTDIR)/etc/heald/heald.yaml; }
 	test -e $(DESTDIR)/etc/heald/webhook-token || (umask 077 && head -c 32 /dev/urandom | base64 >$(DESTDIR)/etc/heald/webhook-token)
-	install -m 0644 playbooks/*.md $(DESTDIR)/etc/heald/playbooks/
-	cp -r alert-rules compose $(DESTDIR)$(PREFIX)/share/heald/
+	rm -rf $(DESTDIR)$(PREFIX)/share/heald/*
+	cp -r playbooks alert-rules compose grafana $(DESTDIR)$(PREFIX)/share/heald/
 	cp -r README.md ARCHITECTURE.md CHANGELOG.md docs $(DESTDIR)$(PREFIX)/share/doc/heald/
 	@echo "Next: put your units and containers into /etc/heald/heald.yaml, then: heald check && systemctl enable --now heald"
 

@@ -364,7 +364,7 @@ fn windows_line_ends_and_indented_blocks_keep_their_places() {
 
 #[test]
 fn no_text_makes_the_reader_panic() {
-    let whole = include_str!("../../playbooks/container-down.md");
+    let whole = include_str!("../../playbooks/container/container-down.md");
     let ends = whole.char_indices().map(|(at, _)| at).step_by(97);
     for text in ends.map(|at| &whole[..at]).chain((0..SOUND.len()).map(|at| &SOUND[..at])) {
         let _ = edition(text).compile();

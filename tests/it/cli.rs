@@ -15,7 +15,7 @@ fn text(bytes: &[u8]) -> String {
 fn check_names_every_mistake_and_exits_1() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("playbooks")).unwrap();
-    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container-down.md")).unwrap();
+    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container/container-down.md")).unwrap();
     fs::write(dir.path().join("playbooks/a.md"), shipped.replace("docker.restart", "docker.restrat")).unwrap();
     fs::write(dir.path().join("playbooks/b.md"), "no front matter\n").unwrap();
     fs::write(dir.path().join("heald.yaml"), "playbooks: [playbooks]\nstate: state\n").unwrap();
@@ -37,7 +37,7 @@ fn check_names_every_mistake_and_exits_1() {
 #[test]
 fn check_sees_what_no_file_shows_alone() {
     let dir = tempfile::tempdir().unwrap();
-    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container-down.md")).unwrap();
+    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container/container-down.md")).unwrap();
     let windows = "mute_time_intervals: [nihgtly]\nafter: [container-down]\n";
     let second = shipped.replace("playbook: container-down\n", &format!("playbook: second\n{windows}"));
     fs::write(dir.path().join("a.md"), &shipped).unwrap();
@@ -104,8 +104,11 @@ fn wrong_usage_exits_2() {
 fn a_new_journal_needs_a_persons_word_and_a_reason() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("playbooks")).unwrap();
-    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container-down.md"), dir.path().join("playbooks/container-down.md"))
-        .unwrap();
+    fs::copy(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container/container-down.md"),
+        dir.path().join("playbooks/container-down.md"),
+    )
+    .unwrap();
     fs::write(dir.path().join("heald.yaml"), "playbooks: [playbooks]\nstate: state\n").unwrap();
     let init = |flags: &[&str]| heald(&[&["store", "init", "--config.file", "heald.yaml"], flags].concat(), dir.path());
 

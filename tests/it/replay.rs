@@ -78,7 +78,7 @@ fn journal(dir: &Path) -> Store {
 }
 
 fn playbooks(dir: &Path) {
-    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/systemd-unit-failed.md")).unwrap();
+    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/systemd/systemd-unit-failed.md")).unwrap();
     for (folder, limits) in [("same", "5 per 10m"), ("tighter", "2 per 10m")] {
         fs::create_dir(dir.join(folder)).unwrap();
         let text = shipped.replace("mode: observe", "mode: auto").replace("5 per 10m", limits);

@@ -74,12 +74,13 @@ fn installed(yaml: &str) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("webhook-token"), "token\n").unwrap();
     fs::create_dir(dir.path().join("playbooks")).unwrap();
-    for entry in fs::read_dir(root().join("playbooks")).unwrap() {
-        let path = entry.unwrap().path();
-        fs::copy(&path, dir.path().join("playbooks").join(path.file_name().unwrap())).unwrap();
-    }
+    let shipped = root().join("playbooks");
     let file = dir.path().join("heald.yaml");
-    fs::write(&file, yaml.replace("/etc/heald/playbooks", "playbooks")).unwrap();
+    fs::write(
+        &file,
+        yaml.replace("/etc/heald/playbooks", "playbooks").replace("/usr/local/share/heald/playbooks", shipped.to_str().unwrap()),
+    )
+    .unwrap();
     (dir, file)
 }
 
