@@ -18,7 +18,7 @@ mod targets;
 pub use crate::yaml::Problem;
 pub use read::load;
 pub use secret::Secret;
-pub use settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Web};
+pub use settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Tls, Web};
 
 #[cfg(test)]
 mod tests;

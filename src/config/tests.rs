@@ -7,6 +7,7 @@ use crate::domain::playbook::Mode;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 mod guards;
 mod intervals;
@@ -239,6 +240,19 @@ fn credentials_of_systemd_come_first() {
         let settings = read(Path::new("x"), &text, &places).unwrap();
         assert_eq!(settings.web.auth, Some(Auth::Bearer(Secret::of(expected))));
     }
+}
+
+#[test]
+fn silences_need_an_alertmanager_to_ask() {
+    let settings = reading("alertmanager: { url: \"http://am:9093\", silence_while_repairing: 10m }\nplaybooks: [p]\n").unwrap();
+    assert_eq!(settings.guards.silence_while_repairing, Some(Duration::from_secs(600)));
+    assert_eq!(reading("playbooks: [p]\n").unwrap().guards.silence_while_repairing, None, "off unless asked for");
+    let (missing, range) =
+        ("alertmanager: { silence_while_repairing: 10m }", "alertmanager: { url: \"http://am\", silence_while_repairing: 5s }");
+    assert!(reading(&format!("{missing}\nplaybooks: [p]\n")).map(|_| ()).unwrap_err()[0].contains("`url`"));
+    assert!(
+        reading(&format!("{range}\nplaybooks: [p]\n")).map(|_| ()).unwrap_err()[0].contains("5s is out of range: from 1m to 1h")
+    );
 }
 
 #[test]
