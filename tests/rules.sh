@@ -14,4 +14,9 @@ routes heald,humans alertname=ContainerDown remediate=auto
 routes heald,humans alertname=X remediate=ask
 routes humans alertname=X remediate=never
 routes humans alertname=X
+
+# The alternative for those who have cAdvisor, and what the log rules count from.
+promtool check rules --lint=all --lint-fatal alert-rules/cadvisor/*.yml
+promtool test rules alert-rules/cadvisor/tests/*.yml
+tests/mtail.sh
 echo "rules and configuration are good"
