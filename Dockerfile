@@ -30,7 +30,6 @@ COPY --from=build /image /
 USER 65532:65532
 VOLUME /var/lib/heald
 EXPOSE 9595
-STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s CMD ["/usr/bin/heald", "incidents"]
 ENTRYPOINT ["/usr/bin/heald"]
 CMD ["serve", "--config.file", "/etc/heald/heald.yaml"]

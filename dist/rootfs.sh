@@ -6,11 +6,12 @@
 #   dist/rootfs.sh target/release/heald playbooks=/usr/share/heald/playbooks | docker import - heald:local
 #
 # The Dockerfile does the same in its build stage. Arguments:
-#   PROGRAM             a path; it goes to /usr/bin under its own name
+#   PROGRAM             a path, or a name to be found in PATH; it goes to /usr/bin under its own name
 #   SOURCE=/DESTINATION a file or folder and what it is to be there
 #   UID@/FOLDER         an empty folder of that user, for a volume
 set -euo pipefail
 
+PATH="$PATH:/usr/sbin:/sbin"
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 install -d -m 0755 "$root/root"
@@ -21,12 +22,13 @@ library() {
 }
 
 program() {
-  local path
-  install -D -m 0755 "$1" "$root/root/usr/bin/$(basename "$1")"
+  local file path
+  file=$(command -v "$1") || { echo "$0: no program $1" >&2 && return 1; }
+  install -D -m 0755 "$file" "$root/root/usr/bin/$(basename "$1")"
   # Lines of ldd: `libc.so.6 => /lib/…/libc.so.6 (0x…)` and `/lib64/ld-linux-x86-64.so.2 (0x…)`. A static one has none.
   while read -r path; do
     library "$path"
-  done < <(ldd "$1" 2>/dev/null | grep --only-matching '/[^ ]*\.so[^ ]*' || true)
+  done < <(ldd "$file" 2>/dev/null | grep --only-matching '/[^ ]*\.so[^ ]*' || true)
 }
 
 for argument in "$@"; do
