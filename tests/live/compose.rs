@@ -10,10 +10,13 @@ use crate::lab::{Context as _, Error, Project, Result, wait_for};
 use crate::scene::{Scene, check, equal};
 
 /// Shorter than a test's own deadline, so that it is taken down whatever happens.
-const HEALED_WITHIN: Duration = Duration::from_secs(90);
+const HEALED_WITHIN: Duration = Duration::from_secs(110);
 const UP: Duration = Duration::from_secs(40);
 /// Health checks begin 15 s after the start.
 const HEALTHY: Duration = Duration::from_secs(50);
+
+/// What fires before Prometheus has found Alertmanager is sent again only a minute later.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(80);
 
 /// What is in Prometheus's list whichever profile is on.
 const JOBS: [&str; 5] = ["alertmanager", "heald", "heald-targets", "node", "prometheus"];
@@ -63,8 +66,8 @@ async fn heals(scene: &Scene, project: &Project) -> Result<()> {
     let after = started_at(project).await?;
     check(after != before, || format!("the container still has StartedAt {before}"))?;
 
-    sign_of_life(project).await?;
     healthy(project).await?;
+    sign_of_life(project).await?;
     scene.say(&format!("healed {took:.1} s after the kill"));
     Ok(())
 }
@@ -121,18 +124,23 @@ async fn refuses(project: &Project) -> Result<()> {
     equal("a start", ask("POST", "/v1.41/containers/NAME/start").await?, 304)
 }
 
-/// Alertmanager's always-firing alert takes its own route, and heald takes the token.
+/// The always-firing alert takes its own route, and heald takes the token.
 async fn sign_of_life(project: &Project) -> Result<()> {
-    let alerts = get(project, &format!("{}/api/v2/alerts?filter=alertname=Watchdog", project.alertmanager)).await?;
-    equal("the Watchdog's receiver", alerts[0]["receivers"][0]["name"].as_str(), Some("heald-watchdog"))?;
-    let page = project.http.get(format!("{}/metrics", project.heald)).send().await?.text().await?;
-    let count = |code: &str| {
-        let line = page.lines().find_map(|line| line.strip_prefix(&format!("heald_webhook_requests_total{{code=\"{code}\"}} ")));
-        line.unwrap_or_default().to_owned()
-    };
-    equal("webhooks turned away", count("401").as_str(), "0")?;
-    // The sign of life, and the alert that led to the repair.
-    check(count("200").parse().is_ok_and(|taken: u32| taken >= 2), || format!("{} webhooks taken", count("200")))
+    wait_for("the Watchdog", SIGN_OF_LIFE, async || {
+        let alerts = get(project, &format!("{}/api/v2/alerts?filter=alertname=Watchdog", project.alertmanager)).await?;
+        check(alerts[0].is_object(), || "Alertmanager has not heard of it".into())?;
+        equal("its receiver", alerts[0]["receivers"][0]["name"].as_str(), Some("heald-watchdog"))?;
+        let page = project.http.get(format!("{}/metrics", project.heald)).send().await?.text().await?;
+        let count = |code: &str| {
+            let series = format!("heald_webhook_requests_total{{code=\"{code}\"}} ");
+            page.lines().find_map(|line| line.strip_prefix(&series)).unwrap_or_default().to_owned()
+        };
+        equal("webhooks turned away", count("401").as_str(), "0")?;
+        // This one, and the alert that led to the repair.
+        check(count("200").parse().is_ok_and(|taken: u32| taken >= 2), || format!("{} webhooks taken", count("200")))?;
+        Ok(())
+    })
+    .await
 }
 
 async fn healthy(project: &Project) -> Result<()> {
