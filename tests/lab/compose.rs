@@ -83,6 +83,7 @@ impl Project {
         let program = compose().await?;
 
         fs::create_dir_all(dir.join("rules"))?;
+        fs::set_permissions(dir.join("rules"), fs::Permissions::from_mode(0o755))?;
         for rules in shipped_rules(&repository.join("alert-rules"), &Pace::default())? {
             readable(&dir.join("rules").join(&rules.name), &rules.text)?;
         }
