@@ -88,6 +88,8 @@ fires SystemdUnitFailed host=down service=web severity=P1 remediate=auto playboo
 fires SystemdUnitFailed host=up service=web severity=P1 remediate=auto playbook=u target_kind=unit target=web.service
 fires HostUnreachable host=down service=host severity=P0
 fires Watchdog severity=none
+# Two alerts without `host` are not of the same host.
+fires HostDown severity=P0
 fires Hostless remediate=never severity=P1
 fires DiskFull98 host=up severity=P0 playbook=disk target_kind=path target=/
 fires DiskFull85 host=up severity=P3 playbook=disk target_kind=path target=/
