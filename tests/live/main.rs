@@ -13,6 +13,7 @@ mod fake;
 mod lab;
 
 mod alerts;
+mod compose;
 mod consent;
 mod crashes;
 mod flood;
@@ -49,7 +50,8 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 24] = [
+const TESTS: [(&str, Test); 25] = [
+    ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
     ("silenced_alert_waits", |scene| guards::silenced(scene).boxed_local()),
