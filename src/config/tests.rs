@@ -8,6 +8,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+mod collect;
 mod guards;
 mod intervals;
 mod notify;
