@@ -106,6 +106,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_supervisord_out_of_reach_is_no_list_of_dead_programs() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let programs = Programs::new(Path::new("/nonexistent/supervisor.sock")).unwrap();
         let seen = programs.collect().await;
         assert!(seen.failed.is_some());
