@@ -1,7 +1,7 @@
 //! Wiring: settings → edges → loop; signals; the order of shutting down. The only file that sees everything.
 
 use crate::book::Edition;
-use crate::collect::docker::Containers;
+use crate::collect::Collectors;
 use crate::config::{self, Settings};
 use crate::console;
 use crate::domain::notice::{Notice, NoticeKind};
@@ -88,6 +88,11 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
     let (close, closing) = watch::channel(false);
     let dependencies = watch_dependencies(&tools, &telemetry);
 
+    let collectors = Collectors::new(&settings.collect, &tools.docker)?;
+    if !settings.targets.containers.is_empty() && !settings.collect.docker {
+        tracing::info!("no series on containers: `collect: {{ docker: {{}} }}` turns them on");
+    }
+
     // The address first: a second heald is then refused before it touches the journal.
     let limits = Limits { connections_max: settings.web.max_connections as usize, ..Limits::default() };
     let server = Server::bind(settings.web.listen, limits).await?.with_tls(tls);
@@ -101,7 +106,7 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
         telemetry: telemetry.clone(),
         auth,
         limits,
-        pages: Pages { targets: targets_page(&tools) },
+        pages: Pages { targets: targets_page(collectors) },
     };
     let control_routes = admin.map_or_else(Router::new, |admin| {
         let routes = console::routes(handle.clone(), reloader.hook(), closing.clone(), HTTP_ADMIN);
@@ -299,12 +304,11 @@ fn tls(config::Tls { cert, key, client_ca }: config::Tls) -> Result<Tls, String>
     Tls::load(TlsFiles { cert, key, client_ca })
 }
 
-fn targets_page(tools: &Tools) -> Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, String> + Send + Sync> {
-    let collector = Arc::new(Containers::new(Arc::clone(&tools.docker)));
+fn targets_page(collectors: Collectors) -> Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, String> + Send + Sync> {
+    let collectors = Arc::new(collectors);
     Arc::new(move || {
-        let collector = Arc::clone(&collector);
-        // Writing to a string fails only where a metric is malformed; then an empty page is the honest one.
-        Box::pin(async move { collector.page().await.unwrap_or_else(|_| "# EOF\n".to_owned()) })
+        let collectors = Arc::clone(&collectors);
+        Box::pin(async move { collectors.page().await })
     })
 }
 

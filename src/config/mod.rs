@@ -5,6 +5,7 @@
 //! the named playbooks make sense is asked of `book/`. There are no defaults for a
 //! file that is missing or empty: "no policy" must be written down to be meant.
 
+mod collect;
 mod escalation;
 mod guards;
 mod intervals;

@@ -2,7 +2,7 @@
 
 use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Tls, Web};
-use super::{escalation, guards, intervals, notify, objectives, targets};
+use super::{collect, escalation, guards, intervals, notify, objectives, targets};
 use crate::book::Override;
 use crate::chat::People;
 use crate::domain::escalation::{EscalationPolicy, Watchdog};
@@ -116,6 +116,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         overrides: overrides(&mut fields),
         notify,
         people,
+        collect: fields.fields("collect").map(collect::read).unwrap_or_default(),
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
     fields.end();

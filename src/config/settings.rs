@@ -3,6 +3,7 @@
 use super::secret::Secret;
 use crate::book::Override;
 use crate::chat::People;
+use crate::collect;
 use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::notify;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub notify: notify::Settings,
     /// Who may give orders in a chat.
     pub people: People,
+    /// `collect:`
+    pub collect: collect::Settings,
     pub log: Log,
 }
 
