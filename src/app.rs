@@ -77,7 +77,7 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
     // From here on a SIGHUP no longer kills.
     let signals = Signals::hear().map_err(|error| format!("signals can't be heard: {error}"))?;
     let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"));
-    reload::begin_series(&telemetry, &books);
+    reload::begin_series(&telemetry, &settings, &books);
     reload::note(&telemetry, true);
     let tools = tools(&settings)?;
     let Checked { auth, admin, notifier } = Checked::of(&settings)?;

@@ -77,7 +77,7 @@ impl Reloader {
             settings.guards.escalation = running.guards.escalation.clone();
         }
         self.0.handle.reload(in_force(&settings, &books)).await?;
-        begin_series(&self.0.telemetry, &books);
+        begin_series(&self.0.telemetry, &settings, &books);
         keep_what_runs(running, &mut settings);
         *running = settings;
         let count = books.len();
@@ -98,11 +98,17 @@ pub(super) fn note(telemetry: &Telemetry, ok: bool) {
 }
 
 /// A counter's birth goes unseen, so it is born before it counts.
-pub(super) fn begin_series(telemetry: &Telemetry, books: &Books) {
+pub(super) fn begin_series(telemetry: &Telemetry, settings: &Settings, books: &Books) {
     for (_, book) in books {
+        telemetry.recovery_target(&book.id.0, book.recovery_time);
         telemetry.playbook(&book.id.0, &AttemptOutcome::ALL.map(AttemptOutcome::label));
     }
     telemetry.guards(&Guard::ALL.map(Guard::label));
+    settings.targets.named().for_each(|target| telemetry.target(&target.to_string()));
+    settings.guards.escalation.channels.iter().for_each(|channel| telemetry.channel(channel));
+    for (service, objective) in &settings.guards.objectives {
+        telemetry.objective(service, objective.rto, objective.rpo);
+    }
 }
 
 /// systemd holds `systemctl reload` until the word that it is over. Without systemd there is nobody to tell.

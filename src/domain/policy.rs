@@ -261,3 +261,13 @@ impl Default for RatePolicy {
         Self { count: 30, window: Duration::from_secs(60), burst: 10 }
     }
 }
+
+/// What was promised: by the target's name, then by the alert's label `service`.
+pub fn objective_of<'a>(
+    objectives: &'a BTreeMap<String, Objective>,
+    target: Option<&Target>,
+    service: Option<&String>,
+) -> Option<(&'a str, &'a Objective)> {
+    let names = target.map(Target::name).into_iter().chain(service.map(String::as_str));
+    names.filter_map(|name| objectives.get_key_value(name)).map(|(name, one)| (name.as_str(), one)).next()
+}

@@ -2,11 +2,12 @@
 
 use heald::domain::alert::Labels;
 use heald::domain::playbook::Library;
-use heald::telemetry::Telemetry;
+use heald::telemetry::{Budget, Telemetry};
 use heald::{app, book, config};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -113,7 +114,12 @@ fn the_metrics_page_and_its_reference_name_the_same() {
     telemetry.guards(&["budget"]);
     telemetry.open_incidents(&[("healed", 1)]);
     telemetry.incident_closed("healed");
-    telemetry.notified("log", true);
+    telemetry.channel("log");
+    telemetry.recovery_target("p", Some(Duration::from_secs(60)));
+    telemetry.target("unit web.service");
+    telemetry.objective("shop", Some(Duration::from_secs(60)), Some(Duration::from_secs(60)));
+    telemetry.outage("shop", Duration::from_secs(5), None);
+    telemetry.budgets(&[Budget { scope: "host", window: "1h".to_owned(), left: 3, limit: 5 }], &[]);
     telemetry.chat("ops");
     telemetry.dependency("docker", true);
     telemetry.breaker("p", "unit web.service", true);
@@ -130,6 +136,7 @@ fn the_metrics_page_and_its_reference_name_the_same() {
                 _ => name.to_owned(),
             }
         })
+        .filter(|name| name.starts_with("heald_"))
         .collect();
     let reference = read("docs/metrics.md");
     let own = reference.split("| `/metrics/targets`").next().unwrap();
