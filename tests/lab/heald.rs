@@ -44,6 +44,8 @@ pub struct HealdOptions {
     /// Beside that: more of `notify:`, and `escalation:`.
     pub notify: Value,
     pub escalation: Value,
+    /// Other keys of the configuration.
+    pub more: Value,
     /// Files beside the configuration that only heald reads, with their texts.
     pub secrets: Vec<(String, String)>,
 }
@@ -82,6 +84,7 @@ impl HealdOptions {
             people: None,
             notify: json!({}),
             escalation: json!({}),
+            more: json!({}),
             secrets: Vec::new(),
         }
     }
@@ -108,6 +111,9 @@ impl HealdOptions {
             config["notify"]["webhook"] = json!({ "url": url });
         }
         config["escalation"] = self.escalation.clone();
+        for (key, value) in self.more.as_object().into_iter().flatten() {
+            config[key] = value.clone();
+        }
         // JSON is YAML, so that no value needs quoting by hand.
         Ok(serde_json::to_string_pretty(&config)?)
     }

@@ -7,6 +7,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
 #![allow(clippy::disallowed_methods, reason = "the outside has clocks of its own")]
 
+#[path = "../boards/mod.rs"]
+mod boards;
 #[path = "../fake/mod.rs"]
 mod fake;
 #[path = "../lab/mod.rs"]
@@ -17,6 +19,7 @@ mod collectors;
 mod compose;
 mod consent;
 mod crashes;
+mod dashboards;
 mod flood;
 mod guards;
 mod journal;
@@ -51,9 +54,10 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 26] = [
+const TESTS: [(&str, Test); 27] = [
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
+    ("every_panel_shows_something", |scene| dashboards::every_panel_shows_something(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
     ("silenced_alert_waits", |scene| guards::silenced(scene).boxed_local()),
     ("never_healthy_stops_at_the_budget", |scene| repairs::never_healthy(scene).boxed_local()),
