@@ -118,7 +118,13 @@ impl Prometheus {
                     Ok(_) => "nothing to show".to_owned(),
                     Err(why) => why,
                 };
-                wrong.push(format!("{}: panel {:?}, query {}: {why}: {}", board.name, panel.title(), target.name(), target.expr()));
+                wrong.push(format!(
+                    "{}: panel {:?}, query {}: {why}: {}",
+                    board.name,
+                    panel.title(),
+                    target.name(),
+                    target.expr()
+                ));
             }
         }
         let marks = board.repairs().unwrap_or_default();

@@ -153,7 +153,8 @@ pub fn timeline(area: &Area<'_>, shown: &Shown<'_>) -> Result<()> {
     let row = ((height - LEGEND) / rows).clamp(1, 34);
     let span = shown.span;
     #[allow(clippy::cast_possible_truncation, reason = "some hundred pixels")]
-    let across = |at: f64| left + (f64::from(width - left) * ((at - span.start) / (span.end - span.start)).clamp(0.0, 1.0)) as i32;
+    let across =
+        |at: f64| left + (f64::from(width - left) * ((at - span.start) / (span.end - span.start)).clamp(0.0, 1.0)) as i32;
     for (line, top) in lines.iter().zip((0..rows).map(|at| at * row)) {
         words(area, &line.name, (left - 8, top + row / 2), Place::Right, 12.0, &look::TEXT)?;
         frame(area, [left, top + 3, width, top + row - 3], &look::EMPTY, None)?;
