@@ -33,7 +33,7 @@ pub async fn each_domain(scene: Arc<Scene>) -> Result<()> {
     // By what is broken: the playbook that heald took, and the target that the rule named to Alertmanager.
     let greedy_name = greedy.name().to_owned();
     let expected: [(&str, &str, &str); 10] = [
-        ("disk", "host-disk-space", "/ground/disk"),
+        ("disk", "host-disk-space", "/ground-disk"),
         ("memory", "container-oom-killed", &greedy_name),
         ("http", "service-probe-down", "ground-page"),
         ("redis", "valkey-down", "ground-redis"),

@@ -19,6 +19,8 @@ use crate::lab::{Context as _, Monitoring, Process, Result, Run, Scrape, free_po
 
 pub struct Ground {
     dir: PathBuf,
+    /// A small file system. Not below /run, which Debian's node exporter leaves out.
+    disk: PathBuf,
     /// What the page answers.
     status: Arc<AtomicU16>,
     redis: Mutex<Option<Process>>,
@@ -40,12 +42,14 @@ impl Ground {
     /// Everything runs and is well.
     pub async fn prepare(run: &Run) -> Result<Self> {
         let dir = run.dir().join("ground");
-        for folder in ["disk", "logs", "backup", "redis"] {
+        for folder in ["logs", "backup", "redis"] {
             fs::create_dir_all(dir.join(folder))?;
         }
+        let disk = run.files().join("ground-disk");
+        fs::create_dir_all(&disk)?;
         let size = format!("size={DISK_MB}m");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", &size, "heald-lab"]).arg(dir.join("disk"));
+        mount.args(["-t", "tmpfs", "-o", &size, "heald-lab"]).arg(&disk);
         let mounted = mount.status().context("mount a tmpfs")?;
         if !mounted.success() {
             return Err(crate::lab::Error::new(format!("mount of a tmpfs: {mounted}; the live tests need root")));
@@ -141,6 +145,7 @@ impl Ground {
         Ok(Self {
             supervisor: dir.join("supervisor.sock"),
             dir,
+            disk,
             status,
             redis: Mutex::new(Some(redis)),
             resolver: Mutex::new(Some(resolver)),
@@ -183,7 +188,7 @@ impl Ground {
 
     pub fn fill_disk(&self) -> Result<()> {
         // 92 %: for people and heald, and no emergency.
-        fs::write(self.dir.join("disk/log"), vec![1; DISK_MB * 1_024 * 1_024 * 92 / 100]).context("fill the disk")
+        fs::write(self.disk.join("log"), vec![1; DISK_MB * 1_024 * 1_024 * 92 / 100]).context("fill the disk")
     }
 
     pub fn break_page(&self) {
