@@ -83,6 +83,9 @@ pub enum Failure {
     Unreachable(String),
 }
 
+/// For blocking work that is left at the end: a file system that hangs must not keep heald from ending.
+const LAST_WORK: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// The whole program.
 #[expect(clippy::print_stderr, reason = "failures go to standard error")]
 pub fn main() -> ExitCode {
@@ -93,7 +96,11 @@ pub fn main() -> ExitCode {
         _ => tokio::runtime::Builder::new_current_thread().enable_all().build(),
     };
     let ended = match built {
-        Ok(runtime) => runtime.block_on(run(cli.command)),
+        Ok(runtime) => {
+            let ended = runtime.block_on(run(cli.command));
+            runtime.shutdown_timeout(LAST_WORK);
+            ended
+        }
         Err(error) => Err(Failure::Refused(format!("the runtime can't be started: {error}"))),
     };
     match ended {
