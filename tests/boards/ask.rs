@@ -45,8 +45,8 @@ pub enum Answer {
     OverTime(Vec<Series>),
 }
 
-/// Grafana draws a line with about so many points.
-const POINTS: f64 = 240.0;
+/// Of a line: enough for a picture, as Grafana takes one for each pixel or two.
+const POINTS: f64 = 120.0;
 
 // === impl Span ===
 
@@ -118,7 +118,13 @@ impl Prometheus {
                     Ok(_) => "nothing to show".to_owned(),
                     Err(why) => why,
                 };
-                wrong.push(format!("{}: panel {:?}, query {}: {why}: {}", board.name, panel.title(), target.name(), target.expr()));
+                wrong.push(format!(
+                    "{}: panel {:?}, query {}: {why}: {}",
+                    board.name,
+                    panel.title(),
+                    target.name(),
+                    target.expr()
+                ));
             }
         }
         let marks = board.repairs().unwrap_or_default();

@@ -94,7 +94,9 @@ impl Board {
     pub async fn draw(&self, prometheus: &Prometheus, span: &Span, folder: &Path) -> Result<PathBuf> {
         let picture = draw::preview(self, prometheus, span).await.map_err(|why| format!("{}: {why}", self.name))?;
         let file = folder.join(format!("{}.svg", self.name));
-        fs::create_dir_all(folder).and_then(|()| fs::write(&file, picture)).map_err(|error| format!("{}: {error}", file.display()))?;
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&file, picture))
+            .map_err(|error| format!("{}: {error}", file.display()))?;
         Ok(file)
     }
 

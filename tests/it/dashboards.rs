@@ -227,7 +227,8 @@ fn every_metric_is_documented() {
     let reference = read("docs/metrics.md");
     let known: BTreeSet<&str> = reference.split('`').filter(|word| word.starts_with("heald_")).map(str::trim_end).collect();
     // Prometheus' own, and what every process gives.
-    let others = ["up", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"];
+    let others =
+        ["up", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds"];
     let mut unknown = BTreeSet::new();
     for board in boards() {
         let marks = board.repairs().unwrap();

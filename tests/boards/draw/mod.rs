@@ -2,8 +2,8 @@
 //! that the shipped dashboards use, and says so where it meets another.
 
 mod cells;
-mod look;
 mod lines;
+mod look;
 mod table;
 
 use plotters::coord::Shift;
