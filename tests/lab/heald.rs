@@ -35,6 +35,8 @@ pub struct HealdOptions {
     pub overrides: Value,
     /// As in the configuration; what is not written keeps its default.
     pub guards: Value,
+    /// What its page of targets shows.
+    pub collect: Value,
     /// Folders of playbooks, beside the shipped ones.
     pub playbooks: Vec<PathBuf>,
     /// Where people are told.
@@ -77,6 +79,7 @@ impl HealdOptions {
             group_interval: "1s".into(),
             overrides: json!({}),
             guards: json!({}),
+            collect: json!({ "docker": {} }),
             playbooks: Vec::new(),
             people: None,
             notify: json!({}),
@@ -100,6 +103,7 @@ impl HealdOptions {
             "alertmanager": { "url": self.alertmanager, "group_interval": self.group_interval },
             "overrides": self.overrides,
             "guards": self.guards,
+            "collect": self.collect,
             "log": { "format": "text", "level": "info" },
         });
         config["notify"] = self.notify.clone();
@@ -215,7 +219,7 @@ impl Heald {
         Receiver { group_interval, ..receiver.bearer_file(self.dir.join("token")) }
     }
 
-    /// Its collector of container states.
+    /// Its collectors' page.
     pub fn scrape(&self) -> Scrape {
         Scrape::new(&self.options.name, &format!("127.0.0.1:{}", self.port), "/metrics/targets")
     }

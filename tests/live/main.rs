@@ -15,6 +15,8 @@ mod fake;
 mod lab;
 
 mod alerts;
+mod collectors;
+mod compose;
 mod consent;
 mod crashes;
 mod dashboards;
@@ -52,7 +54,8 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 25] = [
+const TESTS: [(&str, Test); 27] = [
+    ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("every_panel_shows_something", |scene| dashboards::every_panel_shows_something(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
@@ -61,6 +64,7 @@ const TESTS: [(&str, Test); 25] = [
     ("telegram_press_repairs_once", |scene| people::conversation(scene).boxed_local()),
     ("escalation_reaches_board_and_room", |scene| people::board_and_room(scene).boxed_local()),
     ("bus_gone_then_back", |scene| outages::bus_gone(scene).boxed_local()),
+    ("collectors_see_the_real_things", |scene| collectors::see_the_real_things(scene).boxed_local()),
     ("shipped_unit_starts_and_heals", |scene| shipped::unit_starts_and_heals(scene).boxed_local()),
     ("engine_cut_off_then_back", |scene| outages::engine_cut_off(scene).boxed_local()),
     ("alert_not_listed_waits", |scene| guards::not_listed(scene).boxed_local()),
