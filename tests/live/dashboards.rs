@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(60);
 const UNUSED: &str = "heald-boards-none";
 
 pub async fn every_panel_shows_something(scene: Arc<Scene>) -> Result<()> {
-    let folder = scene.stack().run().dir().join(scene.name);
+    let folder = scene.stack().run().files().join("boards");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("shop.tar"), [0; 4_096]).context("write a backup")?;
     let unit = scene.unit().await?;
