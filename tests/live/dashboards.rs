@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(60);
 const UNUSED: &str = "heald-boards-none";
 
 pub async fn every_panel_shows_something(scene: Arc<Scene>) -> Result<()> {
-    let folder = scene.stack().run().dir().join(scene.name);
+    let folder = scene.stack().run().files().join("boards");
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("shop.tar"), [0; 4_096]).context("write a backup")?;
     let unit = scene.unit().await?;
@@ -28,14 +28,18 @@ pub async fn every_panel_shows_something(scene: Arc<Scene>) -> Result<()> {
             options.units = vec![unit.name().into()];
             options.containers = vec![UNUSED.into()];
             options.overrides = auto(json!({ "after_care": "5s" }));
-            options.more = json!({
-                // The rule's label `service` is the unit's name without its ending.
-                "recovery_objectives": { scene.name: { "rto": "15m", "rpo": "1h" } },
-                "collect": {
-                    "docker": {},
-                    "backups": [{ "name": "nightly", "glob": folder.join("*.tar"), "service": scene.name, "max_age": "26h", "min_size": "1kB" }],
-                },
+            options.collect = json!({
+                "docker": {},
+                "backups": [{
+                    "name": "nightly",
+                    "glob": folder.join("*.tar"),
+                    "service": scene.name,
+                    "max_age": "26h",
+                    "min_size": "1kB",
+                }],
             });
+            // The rule's label `service` is the unit's name without its ending.
+            options.more = json!({ "recovery_objectives": { scene.name: { "rto": "15m", "rpo": "1h" } } });
         })
         .await?;
     let began = Instant::now();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
-use plotters::prelude::{ChartBuilder, LineSeries, Polygon, Rectangle};
+use plotters::prelude::{ChartBuilder, Circle, LineSeries, Polygon, Rectangle};
 use plotters::style::{Color as _, RGBColor};
 
 use super::super::{Answer, Result, list, text};
@@ -25,6 +25,8 @@ const LEGEND: i32 = 20;
 const STEPS: [f64; 14] =
     [1.0, 5.0, 10.0, 15.0, 30.0, 60.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 43_200.0, 86_400.0];
 const MARKS: f64 = 7.0;
+/// A bar is at least this part of half the width.
+const BARS_MAX: f64 = 400.0;
 
 // === impl Times ===
 
@@ -100,9 +102,10 @@ fn draw(plot: &Area<'_>, shown: &Shown<'_>, lines: &[Line]) -> Result<()> {
         .y_labels(5)
         .draw()
         .map_err(|error| error.to_string())?;
-    for (line, points) in lines.iter().zip(&stacks) {
+    // The topmost first, so that what lies at 0 above another does not hide it.
+    for (line, points) in lines.iter().zip(&stacks).rev() {
         if bars {
-            let half = span.step * 0.4;
+            let half = (span.step * 0.4).max((span.end - span.start) / BARS_MAX);
             let all = points.iter().filter(|(_, from, to)| to > from && to.is_finite());
             let all = all.map(|&(at, from, to)| Rectangle::new([(at - half, from), (at + half, to)], line.colour.filled()));
             chart.draw_series(all).map_err(|error| error.to_string())?;
@@ -115,6 +118,9 @@ fn draw(plot: &Area<'_>, shown: &Shown<'_>, lines: &[Line]) -> Result<()> {
                 let lower = part.iter().rev().map(|&(at, from, _)| (at, from));
                 let shape = Polygon::new(upper.chain(lower).collect::<Vec<_>>(), line.colour.mix(filled));
                 chart.draw_series([shape]).map_err(|error| error.to_string())?;
+            }
+            if let &[(at, _, to)] = part {
+                chart.draw_series([Circle::new((at, to), 2, line.colour.filled())]).map_err(|error| error.to_string())?;
             }
             let upper = part.iter().map(|&(at, _, to)| (at, to));
             chart.draw_series(LineSeries::new(upper, line.colour.stroke_width(2))).map_err(|error| error.to_string())?;

@@ -111,8 +111,10 @@ fn plain(value: f64, decimals: Option<u64>) -> String {
         0
     } else if value.abs() >= 1.0 {
         1
-    } else {
+    } else if value.abs() >= 0.1 {
         2
+    } else {
+        4
     });
     format!("{value:.digits$}")
 }
@@ -148,7 +150,8 @@ pub fn cut(words: &str, size: f64, room: i32) -> String {
 }
 
 pub fn style(size: f64, colour: &RGBColor) -> TextStyle<'static> {
-    let font = FontDesc::new(FontFamily::SansSerif, size, FontStyle::Normal);
+    // Without a font at hand plotters guesses, and writes a 1.24th of the size: undone, so that `size` is pixels.
+    let font = FontDesc::new(FontFamily::SansSerif, size * 1.24, FontStyle::Normal);
     TextStyle { color: colour.to_backend_color(), ..TextStyle::from(font) }
 }
 
