@@ -132,6 +132,7 @@ fn needs_restart(running: &Settings, wanted: &Settings) -> Vec<&'static str> {
         ("notify", running.notify != wanted.notify),
         ("escalation", running.notify != wanted.notify && running.guards.escalation != wanted.guards.escalation),
         ("notify.people", running.people != wanted.people),
+        ("collect", running.collect != wanted.collect),
         ("log", running.log != wanted.log),
     ];
     differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
@@ -153,5 +154,6 @@ fn keep_what_runs(running: &Settings, wanted: &mut Settings) {
     }
     wanted.notify = running.notify.clone();
     wanted.people = running.people.clone();
+    wanted.collect = running.collect.clone();
     wanted.log = running.log;
 }

@@ -36,6 +36,8 @@ pub struct Policy {
     pub quarantine_after: u32,
     /// `recovery_objectives:` by a target's name or the alert's label `service`. No guard asks for them: reviews do.
     pub objectives: BTreeMap<String, Objective>,
+    /// `alertmanager.silence_while_repairing:` how long heald's own silences last at most. None: heald sets none.
+    pub silence_while_repairing: Option<Duration>,
 }
 
 /// What was promised of a service (row D14 of the failure modes). At least one of both is given.
@@ -203,6 +205,7 @@ impl Default for Policy {
             protected: BTreeSet::new(),
             quarantine_after: 3,
             objectives: BTreeMap::new(),
+            silence_while_repairing: None,
         }
     }
 }

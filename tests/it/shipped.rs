@@ -25,7 +25,7 @@ fn library() -> Library {
 /// (file, alertname, labels) of every shipped rule.
 fn rules() -> Vec<(PathBuf, String, Labels)> {
     let mut found = Vec::new();
-    for folder in ["alert-rules", "alert-rules/examples"] {
+    for folder in ["alert-rules", "alert-rules/examples", "alert-rules/cadvisor"] {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_none_or(|ending| ending != "yml") {

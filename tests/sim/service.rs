@@ -159,8 +159,7 @@ pub(crate) fn begin_under(dir: &Path, books: &[Playbook], file: Option<&str>, le
     };
     let (stop, stopped) = watch::channel(false);
     let telemetry = Telemetry::new("sim");
-    let (driver, handle) =
-        Driver::new(Arc::clone(&service), store, loaded, clock.clone(), config, telemetry.clone(), stopped);
+    let (driver, handle) = Driver::new(Arc::clone(&service), store, loaded, clock.clone(), config, telemetry.clone(), stopped);
     Life { service, handle, telemetry, clock, switch, driver: tokio::spawn(driver.run()), stop }
 }
 
