@@ -16,6 +16,7 @@ mod notify;
 mod people;
 mod reload;
 mod replay;
+mod rules;
 mod shipped;
 mod slack;
 mod stop;
