@@ -9,6 +9,7 @@ pub mod config;
 pub mod console;
 pub mod domain;
 pub mod ingest;
+pub mod inventory;
 pub mod link;
 pub mod notify;
 pub mod probe;

@@ -1,5 +1,5 @@
-//! The command line. One file per command; flags are data. `serve`, `check`, `simulate`, `notify` and what reads the
-//! journal work by themselves, the others only ask the daemon.
+//! The command line. One file per command; flags are data. `serve`, `check`, `rules`, `simulate`, `notify` and what
+//! reads the journal work by themselves, the others only ask the daemon.
 
 mod ack;
 mod approve;
@@ -21,6 +21,7 @@ mod replay;
 mod resume;
 mod retry;
 mod review;
+mod rules;
 mod run;
 mod serve;
 mod silence;
@@ -45,6 +46,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Check(check::Args),
+    Rules(rules::Args),
     Status(status::Args),
     Incidents(incidents::Args),
     Explain(explain::Args),
@@ -109,6 +111,7 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(args),
+        Command::Rules(args) => rules::run(&args),
         Command::Status(args) => status::run(args).await,
         Command::Incidents(args) => incidents::run(args).await,
         Command::Explain(args) => explain::run(args).await,

@@ -181,3 +181,17 @@ fn each_check_finds_its_mistake() {
     rule["labels"]["remediate"] = "never".into();
     assert_eq!(findings(&rule), Vec::<String>::new());
 }
+
+/// `make test-rules` gives the same file to promtool.
+#[test]
+fn the_shipped_example_is_what_the_sample_inventory_gives() {
+    let name = "tests/golden/inventory.yaml";
+    let inventory = heald::inventory::load(&root().join(name)).unwrap();
+    let page = heald::inventory::page(&heald::inventory::rules(&inventory), name);
+    let shipped = fs::read_to_string(root().join("alert-rules/examples/expected.yml")).unwrap();
+    assert_eq!(page, shipped, "run: heald rules --inventory {name} > alert-rules/examples/expected.yml");
+    let reference = fs::read_to_string(root().join("docs/inventory.md")).unwrap();
+    let sample = reference.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let golden = fs::read_to_string(root().join(name)).unwrap();
+    assert!(golden.ends_with(sample), "docs/inventory.md shows another inventory than {name}");
+}
