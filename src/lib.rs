@@ -17,6 +17,7 @@ pub mod real_world;
 pub mod review;
 pub mod run;
 pub mod simulate;
+pub mod starter;
 pub mod store;
 pub mod telemetry;
 pub mod yaml;

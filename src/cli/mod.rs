@@ -1,5 +1,5 @@
-//! The command line. One file per command; flags are data. `serve`, `check`, `rules`, `simulate`, `notify` and what
-//! reads the journal work by themselves, the others only ask the daemon.
+//! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `simulate`, `notify` and
+//! what reads the journal work by themselves, the others only ask the daemon.
 
 mod ack;
 mod approve;
@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod hold;
 mod incidents;
+mod init;
 mod journal;
 mod notify;
 mod pause;
@@ -45,6 +46,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Init(init::Args),
     Check(check::Args),
     Rules(rules::Args),
     Status(status::Args),
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => serve::run(args).await,
+        Command::Init(args) => init::run(args).await,
         Command::Check(args) => check::run(args),
         Command::Rules(args) => rules::run(&args),
         Command::Status(args) => status::run(args).await,

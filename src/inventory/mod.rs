@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use print::{page, scalar};
 pub use promql::{Selector, escape};
 pub use read::{load, read};
-pub use rules::{Page, Rule, rules};
+pub use rules::{BASIC, Page, Rule, rules};
 
 /// All hosts and services, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -43,9 +43,9 @@ macro_rules! page {
     };
 }
 
-pub const UNIT_FAILED: Page = page!("systemd", "systemd-unit-failed");
-pub const CONTAINER_DOWN: Page = page!("container", "container-down");
-static UNIT: Page = UNIT_FAILED;
+/// What a host needs at least, beside the pages of its own rules.
+pub static BASIC: [Page; 2] = [page!("systemd", "systemd-unit-failed"), page!("container", "container-down")];
+static UNIT: Page = page!("systemd", "systemd-unit-failed");
 static HOST: Page = page!("host", "host-missing");
 static CONTAINER: Page = page!("container", "container-missing");
 static PROGRAM: Page = page!("worker", "supervisor-program-missing");

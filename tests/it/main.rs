@@ -11,6 +11,7 @@ mod cli;
 mod docs;
 mod email;
 mod gitea;
+mod init;
 mod licences;
 mod notify;
 mod people;

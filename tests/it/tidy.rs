@@ -17,6 +17,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("store", &["domain"]),
     ("yaml", &["domain"]),
     ("inventory", &["domain", "yaml"]),
+    ("starter", &["domain", "link", "inventory", "yaml"]),
     ("book", &["domain", "action", "probe", "yaml"]),
     ("review", &["domain"]),
     ("run", &["domain", "review", "store", "telemetry"]),

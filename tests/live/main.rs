@@ -17,6 +17,7 @@ mod consent;
 mod crashes;
 mod flood;
 mod guards;
+mod init;
 mod journal;
 mod managers;
 mod outages;
@@ -49,7 +50,7 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 24] = [
+const TESTS: [(&str, Test); 25] = [
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
     ("silenced_alert_waits", |scene| guards::silenced(scene).boxed_local()),
@@ -73,6 +74,7 @@ const TESTS: [(&str, Test); 24] = [
     ("crash_before_the_call", |scene| crashes::before_the_call(scene).boxed_local()),
     ("crash_after_the_call", |scene| crashes::after_the_call(scene).boxed_local()),
     ("same_webhook_200_times_is_one_repair", |scene| flood::one_repair(scene).boxed_local()),
+    ("init_finds_what_runs", |scene| init::finds_what_runs(scene).boxed_local()),
     ("fast_rules_are_the_shipped_rules", |scene| rules::paced_as_shipped(scene).boxed_local()),
 ];
 

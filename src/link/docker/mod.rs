@@ -24,8 +24,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 mod around;
 mod logs;
 mod state;
+mod survey;
 
 pub use state::{ContainerState, Health, Status, Stop, container_state};
+pub use survey::Found;
 
 /// One engine.
 #[derive(Debug)]
