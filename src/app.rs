@@ -1,13 +1,13 @@
 //! Wiring: settings → edges → loop; signals; the order of shutting down. The only file that sees everything.
 
 use crate::book::Edition;
-use crate::collect::docker::Containers;
+use crate::collect::Collectors;
 use crate::config::{self, Settings};
 use crate::console;
 use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::Policy;
-use crate::ingest::{self, Auth, Limits, Pages, Secrets, Server, Web};
+use crate::ingest::{self, Auth, Limits, Pages, Secrets, Server, Tls, TlsFiles, Web};
 use crate::link::alertmanager::Alertmanager;
 use crate::link::docker::Docker;
 use crate::link::systemd::Systemd;
@@ -59,6 +59,7 @@ struct Checked {
     /// Who may control heald over HTTP: nobody, unless configured.
     admin: Option<Auth>,
     notifier: Notifier,
+    tls: Option<Tls>,
 }
 
 /// SIGTERM and SIGINT end heald, SIGHUP has it read its configuration again.
@@ -77,19 +78,24 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
     // From here on a SIGHUP no longer kills.
     let signals = Signals::hear().map_err(|error| format!("signals can't be heard: {error}"))?;
     let telemetry = Telemetry::new(env!("CARGO_PKG_VERSION"));
-    reload::begin_series(&telemetry, &books);
+    reload::begin_series(&telemetry, &settings, &books);
     reload::note(&telemetry, true);
     let tools = tools(&settings)?;
-    let Checked { auth, admin, notifier } = Checked::of(&settings)?;
+    let Checked { auth, admin, notifier, tls } = Checked::of(&settings)?;
     let world = Arc::new(RealWorld::new(tools.clone(), notifier));
     let (stop, stopping) = watch::channel(false);
     // The doors stay open until the loop has ended: it answers 503 meanwhile.
     let (close, closing) = watch::channel(false);
     let dependencies = watch_dependencies(&tools, &telemetry);
 
+    let collectors = Collectors::new(&settings.collect, &tools.docker)?;
+    if !settings.targets.containers.is_empty() && !settings.collect.docker {
+        tracing::info!("no series on containers: `collect: {{ docker: {{}} }}` turns them on");
+    }
+
     // The address first: a second heald is then refused before it touches the journal.
     let limits = Limits { connections_max: settings.web.max_connections as usize, ..Limits::default() };
-    let server = Server::bind(settings.web.listen, limits).await?;
+    let server = Server::bind(settings.web.listen, limits).await?.with_tls(tls);
     let (handle, driver) = start_loop(&settings, books, &world, &telemetry, dependencies, stopping.clone()).await?;
     let reloader = Reloader::new(handle.clone(), telemetry.clone(), settings.clone(), listen);
     let control = console::bind(&settings.state.join("control.sock")).await?;
@@ -100,7 +106,7 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
         telemetry: telemetry.clone(),
         auth,
         limits,
-        pages: Pages { targets: targets_page(&tools) },
+        pages: Pages { targets: targets_page(collectors) },
     };
     let control_routes = admin.map_or_else(Router::new, |admin| {
         let routes = console::routes(handle.clone(), reloader.hook(), closing.clone(), HTTP_ADMIN);
@@ -294,12 +300,15 @@ fn auth(settings: &Settings) -> Result<Auth, String> {
     })
 }
 
-fn targets_page(tools: &Tools) -> Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, String> + Send + Sync> {
-    let collector = Arc::new(Containers::new(Arc::clone(&tools.docker)));
+fn tls(config::Tls { cert, key, client_ca }: config::Tls) -> Result<Tls, String> {
+    Tls::load(TlsFiles { cert, key, client_ca })
+}
+
+fn targets_page(collectors: Collectors) -> Arc<dyn Fn() -> futures_util::future::BoxFuture<'static, String> + Send + Sync> {
+    let collectors = Arc::new(collectors);
     Arc::new(move || {
-        let collector = Arc::clone(&collector);
-        // Writing to a string fails only where a metric is malformed; then an empty page is the honest one.
-        Box::pin(async move { collector.page().await.unwrap_or_else(|_| "# EOF\n".to_owned()) })
+        let collectors = Arc::clone(&collectors);
+        Box::pin(async move { collectors.page().await })
     })
 }
 
@@ -346,7 +355,8 @@ impl Checked {
             .admin
             .as_ref()
             .map(|secret| Secrets::parse(secret.reveal()).map_err(|error| format!("web.admin: {error}")));
-        Ok(Self { auth: auth(settings)?, admin: admin.transpose()?.map(Auth::Bearer), notifier })
+        let tls = settings.web.tls.clone().map(tls).transpose()?;
+        Ok(Self { auth: auth(settings)?, admin: admin.transpose()?.map(Auth::Bearer), notifier, tls })
     }
 }
 

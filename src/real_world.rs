@@ -98,6 +98,11 @@ impl World for RealWorld {
         alertmanager.silence(&order.labels, order.for_, &order.by, &order.comment).await
     }
 
+    async fn unsilence(&self, id: String) -> Result<(), String> {
+        let alertmanager = self.tools.alertmanager.as_ref().ok_or("no Alertmanager is configured")?;
+        alertmanager.unsilence(&id).await
+    }
+
     async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {
         Some(self.tools.alertmanager.as_ref()?.all().await)
     }

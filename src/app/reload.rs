@@ -77,7 +77,7 @@ impl Reloader {
             settings.guards.escalation = running.guards.escalation.clone();
         }
         self.0.handle.reload(in_force(&settings, &books)).await?;
-        begin_series(&self.0.telemetry, &books);
+        begin_series(&self.0.telemetry, &settings, &books);
         keep_what_runs(running, &mut settings);
         *running = settings;
         let count = books.len();
@@ -98,11 +98,17 @@ pub(super) fn note(telemetry: &Telemetry, ok: bool) {
 }
 
 /// A counter's birth goes unseen, so it is born before it counts.
-pub(super) fn begin_series(telemetry: &Telemetry, books: &Books) {
+pub(super) fn begin_series(telemetry: &Telemetry, settings: &Settings, books: &Books) {
     for (_, book) in books {
+        telemetry.recovery_target(&book.id.0, book.recovery_time);
         telemetry.playbook(&book.id.0, &AttemptOutcome::ALL.map(AttemptOutcome::label));
     }
     telemetry.guards(&Guard::ALL.map(Guard::label));
+    settings.targets.named().for_each(|target| telemetry.target(&target.to_string()));
+    settings.guards.escalation.channels.iter().for_each(|channel| telemetry.channel(channel));
+    for (service, objective) in &settings.guards.objectives {
+        telemetry.objective(service, objective.rto, objective.rpo);
+    }
 }
 
 /// systemd holds `systemctl reload` until the word that it is over. Without systemd there is nobody to tell.
@@ -126,6 +132,7 @@ fn needs_restart(running: &Settings, wanted: &Settings) -> Vec<&'static str> {
         ("notify", running.notify != wanted.notify),
         ("escalation", running.notify != wanted.notify && running.guards.escalation != wanted.guards.escalation),
         ("notify.people", running.people != wanted.people),
+        ("collect", running.collect != wanted.collect),
         ("log", running.log != wanted.log),
     ];
     differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
@@ -147,5 +154,6 @@ fn keep_what_runs(running: &Settings, wanted: &mut Settings) {
     }
     wanted.notify = running.notify.clone();
     wanted.people = running.people.clone();
+    wanted.collect = running.collect.clone();
     wanted.log = running.log;
 }

@@ -5,6 +5,7 @@
 //! the named playbooks make sense is asked of `book/`. There are no defaults for a
 //! file that is missing or empty: "no policy" must be written down to be meant.
 
+mod collect;
 mod escalation;
 mod guards;
 mod intervals;
@@ -18,7 +19,7 @@ mod targets;
 pub use crate::yaml::Problem;
 pub use read::load;
 pub use secret::Secret;
-pub use settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Web};
+pub use settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Tls, Web};
 
 #[cfg(test)]
 mod tests;

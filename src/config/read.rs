@@ -1,8 +1,8 @@
 //! Walks the file key by key.
 
 use super::secret::{Places, Secret};
-use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Web};
-use super::{escalation, guards, intervals, notify, objectives, targets};
+use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Tls, Web};
+use super::{collect, escalation, guards, intervals, notify, objectives, targets};
 use crate::book::Override;
 use crate::chat::People;
 use crate::domain::escalation::{EscalationPolicy, Watchdog};
@@ -90,7 +90,8 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
     let notify = fields.fields("notify").map(|fields| notify::read(fields, places, &mut people)).unwrap_or_default();
     let escalation = escalation::read(fields.fields("escalation"), &notify, &intervals);
     let alertmanager = fields.fields("alertmanager").map(alertmanager);
-    let (alertmanager, watchdog) = alertmanager.map_or((None, None), |(settings, watchdog)| (Some(settings), watchdog));
+    let (alertmanager, watchdog, silence_while_repairing) =
+        alertmanager.map_or((None, None, None), |(settings, watchdog, silence)| (Some(settings), watchdog, silence));
     let page = alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.clone());
     let escalation = EscalationPolicy { watchdog, alertmanager: page, ..escalation };
     let objectives = objectives(&mut fields, places);
@@ -101,7 +102,12 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         playbooks: playbooks(&mut fields, places),
         host: host(&mut fields),
         host_label: label(&mut fields),
-        guards: Policy { escalation, objectives, ..guards::read(fields.fields("guards"), intervals, &targets) },
+        guards: Policy {
+            escalation,
+            objectives,
+            silence_while_repairing,
+            ..guards::read(fields.fields("guards"), intervals, &targets)
+        },
         targets,
         systemd_bus: address(&mut fields, "systemd", "bus", "unix:path=/", SYSTEMD_BUS),
         docker_host: address(&mut fields, "docker", "host", "unix:///", DOCKER_HOST),
@@ -111,6 +117,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         overrides: overrides(&mut fields),
         notify,
         people,
+        collect: fields.fields("collect").map(collect::read).unwrap_or_default(),
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
     fields.end();
@@ -118,7 +125,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
 }
 
 fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {
-    let mut web = Web { listen: LISTEN, metrics_listen: None, auth: None, admin: None, max_connections: CONNECTIONS };
+    let mut web = Web { listen: LISTEN, metrics_listen: None, tls: None, auth: None, admin: None, max_connections: CONNECTIONS };
     let Some(mut fields) = fields.fields("web") else { return web };
     let file = fields.file();
     web.listen = fields.node("listen").and_then(|node| socket(file, node)).unwrap_or(LISTEN);
@@ -128,17 +135,33 @@ fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {
             file.refuse(node.at, "`metrics_listen` is the same as `listen`; leave it out to serve both there");
         }
     }
+    web.tls = fields.fields("tls").and_then(|fields| tls(fields, places));
     web.auth = fields.fields("auth").and_then(|fields| auth(fields, places));
+    let certificates = web.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
     if let Some(node) = fields.node("listen").filter(|_| !web.listen.ip().is_loopback())
         && !fields.has("auth")
+        && !certificates
     {
-        let help = "add `auth: { bearer_file: webhook-token }`, or listen on 127.0.0.1";
+        let help = "add `auth: { bearer_file: webhook-token }` or `tls: { …, client_ca_file: ca.pem }`, or listen on 127.0.0.1";
         file.refuse_with_help(node.at, "without `auth`, everybody who reaches this address may cause repairs", help);
     }
     web.admin = fields.fields("admin").and_then(|fields| admin(fields, places));
     web.max_connections = fields.number("max_connections", 1..=65_535).unwrap_or(CONNECTIONS);
     fields.end();
     web
+}
+
+/// PEM files, beside the configuration or among systemd's credentials. Whether they are any good is seen when they are read.
+fn tls(mut fields: Fields<'_>, places: &Places<'_>) -> Option<Tls> {
+    let mut path = |key: &'static str| {
+        if !fields.has(key) && key != "client_ca_file" {
+            fields.missing(key, "write `tls: { cert_file: heald.pem, key_file: heald-key.pem }`");
+        }
+        fields.text(key).map(|name| places.secret(&name))
+    };
+    let (cert, key, client_ca) = (path("cert_file"), path("key_file"), path("client_ca_file"));
+    fields.end();
+    Some(Tls { cert: cert?, key: key?, client_ca })
 }
 
 /// An `auth:` that says nothing must not become an open door.
@@ -253,7 +276,7 @@ fn address(fields: &mut Fields<'_>, section: &'static str, key: &'static str, fo
     address.unwrap_or_else(|| default.to_owned())
 }
 
-fn alertmanager(mut fields: Fields<'_>) -> (Alertmanager, Option<Watchdog>) {
+fn alertmanager(mut fields: Fields<'_>) -> (Alertmanager, Option<Watchdog>, Option<Duration>) {
     let url = if fields.has("url") { url(&mut fields) } else { None };
     let range = Duration::from_secs(1)..=Duration::from_secs(86_400);
     let group_interval = fields.span("group_interval", range).unwrap_or(GROUP_INTERVAL);
@@ -266,8 +289,12 @@ fn alertmanager(mut fields: Fields<'_>) -> (Alertmanager, Option<Watchdog>) {
         fields.end();
         Watchdog { alertname, every: every.unwrap_or(GROUP_INTERVAL) }
     });
+    if url.is_none() && fields.has("silence_while_repairing") {
+        fields.missing("url", "Alertmanager is asked for the silence there: `url: http://127.0.0.1:9093`");
+    }
+    let silence = fields.span("silence_while_repairing", Duration::from_secs(60)..=Duration::from_secs(3_600));
     fields.end();
-    (Alertmanager { url, group_interval }, watchdog)
+    (Alertmanager { url, group_interval }, watchdog, silence)
 }
 
 fn prometheus(mut fields: Fields<'_>) -> Option<Prometheus> {

@@ -66,7 +66,8 @@ impl Places<'_> {
         self.dir.join(name)
     }
 
-    fn secret(&self, name: &str) -> PathBuf {
+    /// A relative name is looked for among systemd's credentials first.
+    pub fn secret(&self, name: &str) -> PathBuf {
         match self.credentials.map(|dir| dir.join(name)) {
             Some(path) if Path::new(name).is_relative() && path.is_file() => path,
             _ => self.path(name),

@@ -3,6 +3,7 @@
 use super::secret::Secret;
 use crate::book::Override;
 use crate::chat::People;
+use crate::collect;
 use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
 use crate::notify;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub notify: notify::Settings,
     /// Who may give orders in a chat.
     pub people: People,
+    /// `collect:`
+    pub collect: collect::Settings,
     pub log: Log,
 }
 
@@ -47,11 +50,22 @@ pub struct Web {
     pub listen: SocketAddr,
     /// Metrics and health apart from the webhook.
     pub metrics_listen: Option<SocketAddr>,
+    /// HTTPS on `listen`; `metrics_listen` stays as it is.
+    pub tls: Option<Tls>,
     /// Who may call the webhook; None is everybody who reaches the port.
     pub auth: Option<Auth>,
     /// The token of the HTTP control API and console; None turns them off.
     pub admin: Option<Secret>,
     pub max_connections: u32,
+}
+
+/// PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+    /// Callers must show a certificate that one of these has signed.
+    pub client_ca: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,9 @@ use crate::domain::playbook::Mode;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
+mod collect;
 mod guards;
 mod intervals;
 mod notify;
@@ -157,7 +159,7 @@ fn mistakes_are_named_with_their_place() {
         ("vars: [a]", "heald.yaml:1:7: a list where a map of keys is expected"),
         (
             "after_care: 5m",
-            "heald.yaml:1:1: unknown key `after_care`; known are web, targets, time_intervals, notify, escalation, alertmanager, recovery_objectives, state, playbooks, host, host_label, guards, systemd, docker, prometheus, vars, overrides, log",
+            "heald.yaml:1:1: unknown key `after_care`; known are web, targets, time_intervals, notify, escalation, alertmanager, inventory, recovery_objectives, state, playbooks, host, host_label, guards, systemd, docker, prometheus, vars, overrides, collect, log",
         ),
         ("playbooks: [q]", "heald.yaml:2:1: key \"playbooks\" occurs twice; first in line 1"),
         ("web: {listen: [}", "heald.yaml:1:15: this is no YAML: mismatched bracket '[' closed by '}'"),
@@ -239,6 +241,19 @@ fn credentials_of_systemd_come_first() {
         let settings = read(Path::new("x"), &text, &places).unwrap();
         assert_eq!(settings.web.auth, Some(Auth::Bearer(Secret::of(expected))));
     }
+}
+
+#[test]
+fn silences_need_an_alertmanager_to_ask() {
+    let settings = reading("alertmanager: { url: \"http://am:9093\", silence_while_repairing: 10m }\nplaybooks: [p]\n").unwrap();
+    assert_eq!(settings.guards.silence_while_repairing, Some(Duration::from_secs(600)));
+    assert_eq!(reading("playbooks: [p]\n").unwrap().guards.silence_while_repairing, None, "off unless asked for");
+    let (missing, range) =
+        ("alertmanager: { silence_while_repairing: 10m }", "alertmanager: { url: \"http://am\", silence_while_repairing: 5s }");
+    assert!(reading(&format!("{missing}\nplaybooks: [p]\n")).map(|_| ()).unwrap_err()[0].contains("`url`"));
+    assert!(
+        reading(&format!("{range}\nplaybooks: [p]\n")).map(|_| ()).unwrap_err()[0].contains("5s is out of range: from 1m to 1h")
+    );
 }
 
 #[test]

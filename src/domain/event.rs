@@ -199,6 +199,9 @@ pub enum IncidentEvent {
     SilenceAsked {
         by: String,
         until: Time,
+        /// While heald repairs, by nobody's order.
+        #[serde(default)]
+        own: bool,
     },
     /// What Alertmanager said.
     SilenceSet {
@@ -206,6 +209,12 @@ pub enum IncidentEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<String>,
         text: String,
+        #[serde(default)]
+        own: bool,
+    },
+    /// heald's own silence is ended before its time.
+    SilenceLifted {
+        id: String,
     },
     /// A resolve came while the alerts' source is in doubt; it counts once that is heard again.
     ResolveDoubted {

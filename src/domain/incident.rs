@@ -84,8 +84,18 @@ pub struct Incident {
     pub pressed: Vec<(Box<str>, Box<str>)>,
     /// Alertmanager was asked for a silence and has not answered.
     pub silencing: bool,
+    /// The one that heald asked for by itself.
+    pub own_silence: Option<OwnSilence>,
     /// Resolved by alerts' word, while that was in doubt.
     pub doubted: BTreeSet<Fingerprint>,
+}
+
+/// While heald repairs, Alertmanager tells nobody of the alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnSilence {
+    /// None: asked for, not answered. Should a crash lose the answer, it ends by its time.
+    pub id: Option<String>,
+    pub until: Time,
 }
 
 /// How far people were called.
@@ -244,6 +254,7 @@ impl Incident {
             seen: None,
             pressed: Vec::new(),
             silencing: false,
+            own_silence: None,
             doubted: BTreeSet::new(),
         })
     }

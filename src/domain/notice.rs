@@ -254,6 +254,20 @@ impl Again {
 // === impl NoticeKind ===
 
 impl NoticeKind {
+    /// Whether somebody has to do something about it.
+    pub fn calls(self) -> bool {
+        matches!(
+            self,
+            Self::Escalated
+                | Self::ApprovalNeeded
+                | Self::LeftAlone
+                | Self::FiresAnew
+                | Self::StillFiring
+                | Self::OutOfSight
+                | Self::Unacknowledged
+        )
+    }
+
     pub const ALL: [Self; 22] = [
         Self::Escalated,
         Self::Healed,

@@ -36,6 +36,8 @@ pub struct Policy {
     pub quarantine_after: u32,
     /// `recovery_objectives:` by a target's name or the alert's label `service`. No guard asks for them: reviews do.
     pub objectives: BTreeMap<String, Objective>,
+    /// `alertmanager.silence_while_repairing:` how long heald's own silences last at most. None: heald sets none.
+    pub silence_while_repairing: Option<Duration>,
 }
 
 /// What was promised of a service (row D14 of the failure modes). At least one of both is given.
@@ -203,6 +205,7 @@ impl Default for Policy {
             protected: BTreeSet::new(),
             quarantine_after: 3,
             objectives: BTreeMap::new(),
+            silence_while_repairing: None,
         }
     }
 }
@@ -260,4 +263,14 @@ impl Default for RatePolicy {
     fn default() -> Self {
         Self { count: 30, window: Duration::from_secs(60), burst: 10 }
     }
+}
+
+/// What was promised: by the target's name, then by the alert's label `service`.
+pub fn objective_of<'a>(
+    objectives: &'a BTreeMap<String, Objective>,
+    target: Option<&Target>,
+    service: Option<&String>,
+) -> Option<(&'a str, &'a Objective)> {
+    let names = target.map(Target::name).into_iter().chain(service.map(String::as_str));
+    names.filter_map(|name| objectives.get_key_value(name)).map(|(name, one)| (name.as_str(), one)).next()
 }

@@ -164,6 +164,13 @@ impl AllowList {
         }
     }
 
+    /// The targets that it names one by one; URLs are prefixes.
+    pub fn named(&self) -> impl Iterator<Item = Target> {
+        let units = self.units.iter().map(|name| (TargetKind::Unit, name));
+        let containers = self.containers.iter().map(|name| (TargetKind::Container, name));
+        units.chain(containers).filter_map(|(kind, name)| Target::new(kind, name).ok())
+    }
+
     /// A prefix counts only up to a border, so that `http://a` does not allow `http://a.evil`.
     pub fn allows_url(&self, url: &str) -> bool {
         self.urls.iter().any(|entry| {

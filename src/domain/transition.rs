@@ -4,7 +4,7 @@
 
 use super::event::IncidentEvent;
 use super::guard::Guard;
-use super::incident::{Ack, Approval, AttachedAlert, Climb, Incident, Phase, TRAIL_MAX};
+use super::incident::{Ack, Approval, AttachedAlert, Climb, Incident, OwnSilence, Phase, TRAIL_MAX};
 use super::notice::NoticeKind;
 use super::plan::Section;
 use super::time::Time;
@@ -42,6 +42,7 @@ impl Incident {
                 | E::Pressed { .. }
                 | E::SilenceAsked { .. }
                 | E::SilenceSet { .. }
+                | E::SilenceLifted { .. }
                 | E::ResolveDoubted { .. }
         ) {
             self.end_hold(at);
@@ -248,7 +249,14 @@ impl Incident {
             }
             E::Acknowledged { by, until } => self.ack = Some(Ack { by: by.as_str().into(), until: *until }),
             E::Pressed { by, tag, .. } => self.pressed.push((tag.as_str().into(), by.as_str().into())),
+            E::SilenceAsked { until, own: true, .. } => self.own_silence = Some(OwnSilence { id: None, until: *until }),
             E::SilenceAsked { .. } => self.silencing = true,
+            E::SilenceSet { id: None, own: true, .. } | E::SilenceLifted { .. } => self.own_silence = None,
+            E::SilenceSet { id, own: true, .. } => {
+                if let Some(own) = &mut self.own_silence {
+                    own.id.clone_from(id);
+                }
+            }
             E::SilenceSet { .. } => self.silencing = false,
             E::ResolveDoubted { fingerprint } => drop(self.doubted.insert(fingerprint.clone())),
             E::Closed { outcome, .. } => {
@@ -274,7 +282,7 @@ impl Incident {
             | E::Denied { .. }
             | E::Retried { .. }
             | E::Acknowledged { .. }
-            | E::SilenceSet { .. }
+            | E::SilenceSet { own: false, .. }
             | E::CrashSeen
             | E::Escalated { .. } => true,
             _ => false,

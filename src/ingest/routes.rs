@@ -105,6 +105,7 @@ fn finish(router: Router<Arc<Shared>>, web: Web) -> Router {
 
 async fn webhook(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let web = &shared.web;
+    let started = tokio::time::Instant::now();
     let response = match take(web, &shared.room, request).await {
         Ok(answer) => Json(answer).into_response(),
         Err(refusal) => {
@@ -116,7 +117,7 @@ async fn webhook(State(shared): State<Arc<Shared>>, request: Request) -> Respons
             refusal.response(&web.auth)
         }
     };
-    web.telemetry.webhook(response.status().as_u16());
+    web.telemetry.webhook(response.status().as_u16(), started.elapsed());
     response
 }
 
@@ -231,7 +232,7 @@ fn count(telemetry: &Telemetry, receipt: &Receipt) {
 }
 
 async fn wrong_method(State(shared): State<Arc<Shared>>) -> Response {
-    shared.web.telemetry.webhook(StatusCode::METHOD_NOT_ALLOWED.as_u16());
+    shared.web.telemetry.webhook(StatusCode::METHOD_NOT_ALLOWED.as_u16(), Duration::ZERO);
     let error = ApiError { error: "alerts are delivered by POST".to_owned() };
     (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST, PUT")], Json(error)).into_response()
 }

@@ -4,6 +4,7 @@
 //! HTTP/1-or-2 builder does so until the first byte; 64 such sockets shut out
 //! everybody else. Here HTTP/1 only, with a timer on every stage.
 
+use super::tls::Tls;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,7 +14,8 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
@@ -35,10 +37,10 @@ pub struct Limits {
 }
 
 /// Bound, but not yet answering.
-#[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     limits: Limits,
+    tls: Option<Tls>,
 }
 
 /// Of a header at most; beyond it 431. hyper's own limit, 400 KiB, is too much for 512 connections.
@@ -71,7 +73,13 @@ impl Server {
         let listener = TcpListener::bind(listen)
             .await
             .map_err(|error| format!("can't listen on {listen}: {error} (set web.listen to a free address)"))?;
-        Ok(Self { listener, limits })
+        Ok(Self { listener, limits, tls: None })
+    }
+
+    /// Whoever connects must speak TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// # Errors
@@ -82,7 +90,7 @@ impl Server {
 
     /// Until `stop`; then requests under way are answered, for as long as one may take.
     pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) {
-        let Self { listener, limits } = self;
+        let Self { listener, limits, tls } = self;
         let slots = Arc::new(Semaphore::new(limits.connections_max));
         let (stopping, stopped) = watch::channel(());
         let mut stop = pin!(stop);
@@ -105,8 +113,19 @@ impl Server {
                 },
             };
             let (router, stopped) = (router.clone(), stopped.clone());
+            let acceptor = tls.as_ref().map(Tls::acceptor);
             tokio::spawn(async move {
-                converse(stream, router, limits, stopped).await;
+                // Answers are small; without this each could wait for the peer's acknowledgement.
+                let _ = stream.set_nodelay(true);
+                match acceptor {
+                    None => converse(stream, router, limits, stopped).await,
+                    Some(acceptor) => match timeout(limits.header_within, acceptor.accept(stream)).await {
+                        Ok(Ok(stream)) => converse(stream, router, limits, stopped).await,
+                        // Whoever shows no certificate is nobody's alert; Alertmanager counts a failed notification.
+                        Ok(Err(error)) => tracing::warn!(%error, "no TLS with a caller"),
+                        Err(_) => tracing::debug!("a caller did not finish its TLS handshake"),
+                    },
+                }
                 drop(slot);
             });
         }
@@ -127,9 +146,7 @@ impl Limits {
 }
 
 /// One connection, up to its end.
-async fn converse(stream: TcpStream, router: Router, limits: Limits, mut stopped: watch::Receiver<()>) {
-    // Answers are small; without this each could wait for the peer's acknowledgement.
-    let _ = stream.set_nodelay(true);
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, limits: Limits, mut stopped: watch::Receiver<()>) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_within)

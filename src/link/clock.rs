@@ -1,7 +1,8 @@
 //! The two clocks that foreign timestamps must be compared with, and nothing else.
 //!
 //! heald's own time lives in `run/clock.rs`. systemd stamps its states with `CLOCK_MONOTONIC`, the
-//! Docker engine with the wall clock; "how long ago" needs the same clock again.
+//! Docker engine with the wall clock; "how long ago" needs the same clock again. A metric that says
+//! when something was seen is a foreign stamp too: Prometheus compares it with the wall clock.
 
 #![expect(clippy::disallowed_methods, reason = "the one place at the edges where foreign stamps meet their clock")]
 
@@ -14,8 +15,8 @@ pub(super) fn monotonic_us() -> u64 {
     u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000
 }
 
-/// The wall clock, as in the engine's `StartedAt` and in its events.
-pub(super) fn wall() -> jiff::Timestamp {
+/// The wall clock, as in the engine's `StartedAt`, in its events, and on metrics pages.
+pub fn wall() -> jiff::Timestamp {
     let now = clock_gettime(ClockId::Realtime);
     jiff::Timestamp::new(now.tv_sec, i32::try_from(now.tv_nsec).unwrap_or(0)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
 }

@@ -1,4 +1,4 @@
-//! The ways to the outside: one connection each to systemd and Docker, one HTTP client, Alertmanager's API.
+//! The ways to the outside: one connection each to systemd, Docker and supervisord, one HTTP client, Alertmanager's API.
 //!
 //! `action/`, `probe/` and `collect/` use them; none of them decides anything. Every call ends at a
 //! deadline, and every error says whether something may have happened.
@@ -8,11 +8,12 @@ use crate::domain::target::AllowList;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub mod alertmanager;
-mod clock;
+pub mod clock;
 pub mod docker;
 pub mod http;
 pub mod own;
 pub mod slack;
+pub mod supervisor;
 pub mod systemd;
 pub mod telegram;
 

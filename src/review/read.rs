@@ -8,9 +8,8 @@ use crate::domain::guard::Guard;
 use crate::domain::id::IncidentId;
 use crate::domain::incident::{Escalation, Incident, Phase};
 use crate::domain::look::{Observation, ProbeVerdict};
-use crate::domain::notice::NoticeKind;
 use crate::domain::plan::Section;
-use crate::domain::policy::Objective;
+use crate::domain::policy::objective_of;
 use crate::domain::target::{Target, cut};
 use crate::domain::time::{Span, Time};
 
@@ -25,7 +24,8 @@ impl Review {
         let moments = Moments::of(facts, *starts_at, known.now)?;
         let (labels, annotations) = incident.context.read();
         let alertname = labels.get("alertname").map_or_else(|| "an alert without a name".to_owned(), |name| cut(name));
-        let objective = objective(&incident, labels.get("service"), known);
+        let objective =
+            objective_of(&known.objectives, incident.target(), labels.get("service")).map(|(name, one)| (name.to_owned(), *one));
         let closed = facts.iter().rfind(|fact| matches!(fact.event, E::Closed { .. }));
         let note = closed.and_then(|fact| match &fact.event {
             E::Closed { note, .. } => Some(note.as_str()),
@@ -63,7 +63,7 @@ impl Review {
             looks: looks(facts),
             gathered: gathered(facts),
             messages: messages(facts),
-            called: facts.iter().any(|fact| matches!(fact.event, E::NoticeDue { notice, .. } if calls(notice))),
+            called: facts.iter().any(|fact| matches!(fact.event, E::NoticeDue { notice, .. } if notice.calls())),
             budget: budget(facts, known),
             measures: moments.measures(goal, objective.as_ref().and_then(|(_, objective)| objective.rto)),
             objective: objective.map(|(name, objective)| {
@@ -73,12 +73,6 @@ impl Review {
             earlier: known.earlier.clone(),
         })
     }
-}
-
-/// By the target's name, then by the label `service`.
-fn objective(incident: &Incident, service: Option<&String>, known: &Known) -> Option<(String, Objective)> {
-    let names = incident.target().map(|target| target.name().to_owned()).into_iter().chain(service.cloned());
-    names.into_iter().find_map(|name| known.objectives.get(&name).map(|found| (name.clone(), *found)))
 }
 
 fn rolled_back(facts: &[Fact]) -> bool {
@@ -289,20 +283,6 @@ fn messages(facts: &[Fact]) -> Vec<Message> {
         })
     })
     .collect()
-}
-
-/// News that somebody has to do something about.
-fn calls(notice: NoticeKind) -> bool {
-    matches!(
-        notice,
-        NoticeKind::Escalated
-            | NoticeKind::ApprovalNeeded
-            | NoticeKind::LeftAlone
-            | NoticeKind::FiresAnew
-            | NoticeKind::StillFiring
-            | NoticeKind::OutOfSight
-            | NoticeKind::Unacknowledged
-    )
 }
 
 fn budget(facts: &[Fact], known: &Known) -> BudgetUse {

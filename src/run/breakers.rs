@@ -7,6 +7,7 @@ use crate::domain::id::PlaybookId;
 use crate::domain::playbook::Playbook;
 use crate::domain::target::Target;
 use crate::domain::time::Time;
+use crate::telemetry::Budget;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the gauges show of the breakers, so that it is computed anew only after it may have changed.
@@ -18,6 +19,9 @@ pub struct Shown {
     apart: BTreeSet<String>,
     /// When the first of those that people opened for a time ends.
     again: Option<Time>,
+    /// What the slow gauges show of budgets, and when they are computed anew.
+    pub(super) budgets: Vec<Budget>,
+    pub(super) next: Time,
 }
 
 impl Shown {
@@ -60,6 +64,7 @@ impl<W: World> Driver<W> {
 
     /// Once a round: what ends by its time must not wait for a commit.
     pub(super) fn gauges(&mut self, now: Time) {
+        self.slow_gauges(now);
         self.telemetry.approvals_pending(self.state.held_count(Guard::Approve));
         let groups = self.config.in_force.policy.blast.groups.iter();
         let mut back: BTreeMap<String, usize> = groups.map(|group| (format!("group {}", group.name), 0)).collect();

@@ -196,6 +196,7 @@ impl<W: World> Driver<W> {
         let query = AlertQuery {
             alertname: case.labels.get("alertname").cloned().unwrap_or_default(),
             fingerprints: firing.map(|(fingerprint, _)| fingerprint.clone()).collect(),
+            own_silence: incident.own_silence.as_ref().and_then(|own| own.id.clone()),
         };
         Some(LookOrder { target: Some(target.clone()), probes, alerts: Some(query), how: LookHow::Once })
     }
@@ -264,7 +265,7 @@ fn follows(incident: &Incident, signal: Signal, facts: &Facts<'_>, now: Time) ->
     let events = decision.events.iter().filter(|event| !matches!(event, E::Looked { .. } | E::NoticeDue { .. }));
     let told = decision.effects.iter().filter_map(|effect| match effect {
         Effect::Note(notice) => Some(format!("people are told: {}", notice.kind.label())),
-        Effect::Tell(_) | Effect::Silence(_) => None,
+        Effect::Tell(_) | Effect::Silence(_) | Effect::Unsilence(_) => None,
         _ => None,
     });
     events.map(E::text).chain(told).collect()
@@ -335,7 +336,8 @@ mod tests {
         asked: Option<Labels>,
     ) -> (AlertSight, usize, Vec<Fingerprint>) {
         let world = Alertmanager { lists, asked: Mutex::new(None) };
-        let query = AlertQuery { alertname: "Down".to_owned(), fingerprints: vec![Fingerprint::from("known")] };
+        let query =
+            AlertQuery { alertname: "Down".to_owned(), fingerprints: vec![Fingerprint::from("known")], own_silence: None };
         let order = LookOrder { target: None, probes: Vec::new(), alerts: Some(query), how: LookHow::Once };
         let Seen { seen, notes } = look(&world, order, asked).await;
         let asked = world.asked.lock().unwrap().take().map_or_else(Vec::new, |query| query.fingerprints);

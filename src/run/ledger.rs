@@ -87,6 +87,11 @@ impl Ledger {
         often.flat_map(|(target, list)| list.iter().map(|past| (past.playbook.clone(), target.clone())))
     }
 
+    /// The attempts on each target, oldest first.
+    pub fn by_target(&self) -> impl Iterator<Item = &[PastAttempt]> {
+        self.past.values().map(Vec::as_slice)
+    }
+
     /// When attempts were permitted, oldest first.
     pub fn all(&self) -> &[Time] {
         &self.all

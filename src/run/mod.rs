@@ -40,6 +40,7 @@ mod choose;
 pub mod clock;
 mod escalate_only;
 mod explain;
+mod gauges;
 pub mod handle;
 mod in_force;
 mod intake;
@@ -61,6 +62,7 @@ mod telling;
 mod trust;
 pub mod view;
 mod watchdog;
+mod way;
 mod weather;
 pub mod world;
 
@@ -128,8 +130,8 @@ pub struct Driver<W> {
     /// To be looked at before anything else is decided about them.
     unsettled: Vec<IncidentId>,
     next_chores: Time,
-    /// When the running attempt's first step was recorded, for the stage metrics.
-    sent: HashMap<IncidentId, Time>,
+    /// How far each has come, for the metrics.
+    ways: HashMap<IncidentId, way::Way>,
     fatal: Option<String>,
     /// What the gauges show of the breakers.
     shown: Shown,
@@ -210,7 +212,7 @@ impl<W: World> Driver<W> {
             reloads: Vec::new(),
             unsettled: Vec::new(),
             next_chores: Time::default(),
-            sent: HashMap::new(),
+            ways: HashMap::new(),
             fatal: None,
             shown: Shown::default(),
             told_of_house: HashMap::new(),
@@ -221,6 +223,7 @@ impl<W: World> Driver<W> {
             doubts_end: None,
             proven: Time::default(),
         };
+        driver.telemetry.queue_limit(handle::INBOX);
         driver.last_beat = driver.clock.now();
         driver.adopt(&loaded);
         driver.crashed = driver.state.house.running;

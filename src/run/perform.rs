@@ -94,10 +94,19 @@ impl<W: World> Performer<W> {
             Effect::Note(notice) => self.world.note(&notice),
             Effect::Silence(order) => {
                 let world = Arc::clone(&self.world);
-                let broken = Signal::Silenced(Err(BROKEN.to_owned()));
+                let own = order.own;
+                let broken = Signal::Silenced { own, answer: Err(BROKEN.to_owned()) };
                 self.spawn(incident, Token::Silence, broken, async move {
                     let answer = tokio::time::timeout(TELL_MAX, world.silence(order)).await;
-                    Signal::Silenced(answer.unwrap_or_else(|_| Err("no answer in time".to_owned())))
+                    Signal::Silenced { own, answer: answer.unwrap_or_else(|_| Err("no answer in time".to_owned())) }
+                });
+            }
+            Effect::Unsilence(id) => {
+                let world = Arc::clone(&self.world);
+                tokio::spawn(async move {
+                    if let Err(why) = world.unsilence(id.clone()).await {
+                        tracing::warn!(incident = incident.0, silence = %id, reason = %why, "the silence goes on until its time");
+                    }
                 });
             }
             Effect::Tell(post) => {

@@ -41,6 +41,14 @@ pub trait World: Send + Sync + 'static {
         async { Err("no Alertmanager is configured".to_owned()) }
     }
 
+    /// Ends a silence that heald asked for.
+    ///
+    /// # Errors
+    /// Why it goes on; it ends by its time.
+    fn unsilence(&self, _id: String) -> impl Future<Output = Result<(), String>> + Send {
+        async { Err("no Alertmanager is configured".to_owned()) }
+    }
+
     /// Everything that fires in Alertmanager, silenced and inhibited ones too; `None` where none is configured.
     fn alerts(&self) -> impl Future<Output = Option<Result<Vec<ListedAlert>, String>>> + Send;
 

@@ -34,6 +34,11 @@ impl Files {
         Self([with_suffix(&path, "-wal"), path].map(|path| (path.clone(), identity(&path))).into())
     }
 
+    /// Their bytes together.
+    pub fn size(&self) -> u64 {
+        self.0.iter().filter_map(|(path, _)| fs::metadata(path).ok()).map(|meta| meta.len()).sum()
+    }
+
     /// The first that is no longer in its place.
     pub fn moved(&self) -> Option<&Path> {
         self.0.iter().find(|(path, opened)| identity(path) != *opened).map(|(path, _)| &**path)

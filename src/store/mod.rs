@@ -49,6 +49,15 @@ pub struct Store {
     _lock: Lock,
 }
 
+/// Bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// The journal's files.
+    pub used: u64,
+    /// Left on their file system for whoever is not root.
+    pub free: u64,
+}
+
 /// All of it is on disk when the commit returns, or none of it.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -160,6 +169,13 @@ impl Store {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// # Errors
+    /// The folder's file system does not tell.
+    pub fn space(&self) -> std::io::Result<Space> {
+        let disk = rustix::fs::statvfs(&self.dir)?;
+        Ok(Space { used: self.files.size(), free: disk.f_bavail.saturating_mul(disk.f_frsize) })
     }
 
     fn open_locked(dir: &Path, horizon: Horizon, lock: Lock) -> Result<(Store, Loaded), OpenError> {

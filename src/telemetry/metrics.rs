@@ -1,5 +1,7 @@
 //! Every metric of heald, and the verbs that move them.
 
+use super::process::ThisProcess;
+use super::recovery::Recoveries;
 use super::words::{AlertResult, Stage, WebhookRefusal};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -19,7 +21,7 @@ pub struct Telemetry(Arc<Metrics>);
 /// The content type of [`Telemetry::page`].
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-type Word = &'static str;
+pub(super) type Word = &'static str;
 
 macro_rules! labels {
     ($($name:ident { $($label:ident: $kind:ty),+ })*) => {$(
@@ -41,16 +43,21 @@ labels! {
     ByBreaker { playbook: String, target: String }
     ByFrom { from: String }
     ByChat { channel: String }
+    ByScope { scope: Word, window: String }
     Build { version: Word }
 }
 
 #[derive(Debug)]
-struct Metrics {
+pub(super) struct Metrics {
     registry: Registry,
+    /// Names without the prefix.
+    process: Registry,
+    recoveries: Recoveries,
     received: Counter,
     alerts: Family<ByResult, Counter>,
     webhook_requests: Family<ByCode, Counter>,
     webhook_refused: Family<ByReason, Counter>,
+    webhook_duration: Histogram,
     control_requests: Family<ByCode, Counter>,
     truncated: Counter,
     attempts: Family<ByPlaybook, Counter>,
@@ -65,6 +72,13 @@ struct Metrics {
     heartbeat: Gauge,
     dependencies: Family<ByDependency, Gauge>,
     queue: Gauge,
+    queue_limit: Gauge,
+    waiting: Family<ByChat, Gauge>,
+    budget_left: Family<ByScope, Gauge>,
+    budget_limit: Family<ByScope, Gauge>,
+    store: Gauge,
+    store_free: Gauge,
+    blind: Gauge,
     last_commit: Gauge<f64, AtomicU64>,
     paused: Gauge,
     breakers: Family<ByBreaker, Gauge>,
@@ -72,6 +86,17 @@ struct Metrics {
     approvals: Gauge,
     reload_ok: Gauge,
     last_reload: Gauge<f64, AtomicU64>,
+}
+
+/// What is left of a budget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// `host`, or `target`: then the target that has least left.
+    pub scope: Word,
+    /// As it is written: `10m`.
+    pub window: String,
+    pub left: u32,
+    pub limit: u32,
 }
 
 // === impl Telemetry ===
@@ -98,6 +123,10 @@ impl Telemetry {
         Self(Arc::new(metrics))
     }
 
+    pub(super) fn recoveries(&self) -> &Recoveries {
+        &self.0.recoveries
+    }
+
     /// Begins the series of a playbook at 0. `outcomes`: how an attempt can end.
     pub fn playbook(&self, playbook: &str, outcomes: &[Word]) {
         for outcome in outcomes {
@@ -121,7 +150,8 @@ impl Telemetry {
         self.0.alerts.get_or_create(&ByResult { result: result.label() }).inc_by(wide(alerts));
     }
 
-    pub fn webhook(&self, code: u16) {
+    pub fn webhook(&self, code: u16, took: Duration) {
+        self.0.webhook_duration.observe(took.as_secs_f64());
         self.0.webhook_requests.get_or_create(&ByCode { code }).inc();
     }
 
@@ -178,6 +208,19 @@ impl Telemetry {
         self.0.notifications.get_or_create(&ByChannel { channel: channel.to_owned(), outcome }).inc();
     }
 
+    /// Begins the series of a channel at 0.
+    pub fn channel(&self, channel: &str) {
+        for outcome in ["ok", "failed"] {
+            let _ = self.0.notifications.get_or_create(&ByChannel { channel: channel.to_owned(), outcome });
+        }
+        self.waiting(channel, 0);
+    }
+
+    /// Messages that a channel is still to take.
+    pub fn waiting(&self, channel: &str, notices: usize) {
+        self.0.waiting.get_or_create(&ByChat { channel: channel.to_owned() }).set(signed(notices));
+    }
+
     /// Begins the series of a channel in which people may give orders at 0.
     pub fn chat(&self, channel: &str) {
         let _ = self.0.chat_refused.get_or_create(&ByChat { channel: channel.to_owned() });
@@ -199,6 +242,36 @@ impl Telemetry {
 
     pub fn queue_depth(&self, waiting: usize) {
         self.0.queue.set(signed(waiting));
+    }
+
+    /// More requests wait with their senders.
+    pub fn queue_limit(&self, limit: usize) {
+        self.0.queue_limit.set(signed(limit));
+    }
+
+    /// All budgets there are; `gone`: those that were there before.
+    pub fn budgets(&self, budgets: &[Budget], gone: &[Budget]) {
+        for budget in gone {
+            let labels = ByScope { scope: budget.scope, window: budget.window.clone() };
+            self.0.budget_left.remove(&labels);
+            self.0.budget_limit.remove(&labels);
+        }
+        for budget in budgets {
+            let labels = ByScope { scope: budget.scope, window: budget.window.clone() };
+            self.0.budget_left.get_or_create(&labels).set(budget.left.into());
+            self.0.budget_limit.get_or_create(&labels).set(budget.limit.into());
+        }
+    }
+
+    /// Of the journal, and free on its file system; bytes.
+    pub fn store(&self, used: u64, free: u64) {
+        self.0.store.set(i64::try_from(used).unwrap_or(i64::MAX));
+        self.0.store_free.set(i64::try_from(free).unwrap_or(i64::MAX));
+    }
+
+    /// Alertmanager's always-firing alert stays away.
+    pub fn blind(&self, blind: bool) {
+        self.0.blind.set(i64::from(blind));
     }
 
     pub fn paused(&self, paused: bool) {
@@ -232,7 +305,10 @@ impl Telemetry {
     /// The text of `/metrics`, of type [`OPENMETRICS`].
     pub fn page(&self) -> String {
         let mut page = String::with_capacity(16 * 1_024);
-        match text::encode(&mut page, &self.0.registry) {
+        let encoded = text::encode_registry(&mut page, &self.0.registry)
+            .and_then(|()| text::encode_registry(&mut page, &self.0.process))
+            .and_then(|()| text::encode_eof(&mut page));
+        match encoded {
             Ok(()) => page,
             // Writing to a String can't fail, and no native histogram is registered.
             Err(_) => "# EOF\n".to_owned(),
@@ -246,11 +322,21 @@ impl Metrics {
         let stages: fn() -> Histogram = || Histogram::new([0.001].into_iter().chain(exponential_buckets(0.004, 2.0, 20)));
         let mut page = Registry::with_prefix("heald");
         page.register("build", "The running version", Info::new(Build { version }));
+        let mut process = Registry::default();
+        process.register_collector(Box::new(ThisProcess));
         Self {
+            process,
+            recoveries: Recoveries::registered(&mut page),
             received: plain(&mut page, "alerts_received", "Alerts in webhook bodies"),
             alerts: plain(&mut page, "alerts", "Alerts by what became of them"),
             webhook_requests: plain(&mut page, "webhook_requests", "Webhook requests by HTTP status"),
             webhook_refused: plain(&mut page, "webhook_refused", "Webhook requests turned away, by reason"),
+            webhook_duration: seconds(
+                &mut page,
+                "webhook_duration",
+                "Time until a webhook request was answered",
+                Histogram::new(exponential_buckets(0.001, 2.0, 14)),
+            ),
             control_requests: plain(&mut page, "control_requests", "Requests to the control API over HTTP, by status"),
             truncated: plain(&mut page, "truncated_alerts", "Alerts that Alertmanager left out of its bodies"),
             attempts: plain(&mut page, "attempts", "Repair attempts by how they ended"),
@@ -280,6 +366,13 @@ impl Metrics {
             heartbeat: plain(&mut page, "heartbeat_ok", "1 while signs of life are given to the outside (notify.heartbeat)"),
             dependencies: plain(&mut page, "dependency_up", "What heald stands on: 1 when it answered last"),
             queue: plain(&mut page, "queue_depth", "Requests waiting for the loop"),
+            queue_limit: plain(&mut page, "queue_limit", "More requests than that wait with their senders"),
+            waiting: plain(&mut page, "notices_waiting", "Messages that a channel is still to take"),
+            budget_left: plain(&mut page, "budget_left", "Attempts left; of targets: of the one that has least"),
+            budget_limit: plain(&mut page, "budget_limit", "Attempts allowed in any window of that length"),
+            store: add(&mut page, "store_bytes", "Size of the journal", Gauge::default()),
+            store_free: add(&mut page, "store_free_bytes", "Free on the journal's file system", Gauge::default()),
+            blind: plain(&mut page, "detection_blind", "1 while Alertmanager's always-firing alert stays away"),
             last_commit: seconds(&mut page, "last_commit_timestamp", "When the journal was last written", Gauge::default()),
             paused: plain(&mut page, "paused", "1 while repairs are paused by a person"),
             breakers: plain(&mut page, "breaker_open", "1 while no attempt, or only one trial, is allowed; 0: closed again"),
@@ -302,16 +395,16 @@ impl Metrics {
 }
 
 /// Counters are registered without `_total`: the encoder adds it, as it adds the unit.
-fn plain<M: Metric + Clone + Default>(page: &mut Registry, name: &str, help: &str) -> M {
+pub(super) fn plain<M: Metric + Clone + Default>(page: &mut Registry, name: &str, help: &str) -> M {
     add(page, name, help, M::default())
 }
 
-fn add<M: Metric + Clone>(page: &mut Registry, name: &str, help: &str, metric: M) -> M {
+pub(super) fn add<M: Metric + Clone>(page: &mut Registry, name: &str, help: &str, metric: M) -> M {
     page.register(name, help, metric.clone());
     metric
 }
 
-fn seconds<M: Metric + Clone>(page: &mut Registry, name: &str, help: &str, metric: M) -> M {
+pub(super) fn seconds<M: Metric + Clone>(page: &mut Registry, name: &str, help: &str, metric: M) -> M {
     page.register_with_unit(name, help, Unit::Seconds, metric.clone());
     metric
 }

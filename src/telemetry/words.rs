@@ -21,7 +21,7 @@ pub enum WebhookRefusal {
     Unavailable,
 }
 
-/// The parts of a recovery; `Recovery` is the whole, from the webhook to a passed verification.
+/// The parts of a recovery ([`Stage::OF_RECOVERY`]); `Recovery` is the whole, from the webhook to a passed verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     AlertToReceived,
@@ -59,3 +59,10 @@ words!(Stage {
     SentToVerified => "sent_to_verified",
     Recovery => "recovery",
 });
+
+// === impl Stage ===
+
+impl Stage {
+    /// What [`Stage::Recovery`] is the sum of, in order.
+    pub const OF_RECOVERY: [Self; 3] = [Self::ReceivedToDecided, Self::DecidedToSent, Self::SentToVerified];
+}

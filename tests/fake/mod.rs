@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part of them")]
 #![allow(clippy::panic, reason = "tests fail loudly")]
 
+pub mod engine;
 pub mod gitea;
 pub mod hook;
 pub mod slack;

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail loudly")]
 
+#[path = "../boards/mod.rs"]
+mod boards;
 #[path = "../fake/mod.rs"]
 mod fake;
 
 mod canary;
 mod cards;
 mod cli;
+mod dashboards;
 mod docs;
 mod email;
 mod gitea;

@@ -35,6 +35,8 @@ pub struct HealdOptions {
     pub overrides: Value,
     /// As in the configuration; what is not written keeps its default.
     pub guards: Value,
+    /// What its page of targets shows.
+    pub collect: Value,
     /// Folders of playbooks, beside the shipped ones.
     pub playbooks: Vec<PathBuf>,
     /// Where people are told.
@@ -42,6 +44,8 @@ pub struct HealdOptions {
     /// Beside that: more of `notify:`, and `escalation:`.
     pub notify: Value,
     pub escalation: Value,
+    /// Other keys of the configuration.
+    pub more: Value,
     /// Files beside the configuration that only heald reads, with their texts.
     pub secrets: Vec<(String, String)>,
 }
@@ -75,10 +79,12 @@ impl HealdOptions {
             group_interval: "1s".into(),
             overrides: json!({}),
             guards: json!({}),
+            collect: json!({ "docker": {} }),
             playbooks: Vec::new(),
             people: None,
             notify: json!({}),
             escalation: json!({}),
+            more: json!({}),
             secrets: Vec::new(),
         }
     }
@@ -97,6 +103,7 @@ impl HealdOptions {
             "alertmanager": { "url": self.alertmanager, "group_interval": self.group_interval },
             "overrides": self.overrides,
             "guards": self.guards,
+            "collect": self.collect,
             "log": { "format": "text", "level": "info" },
         });
         config["notify"] = self.notify.clone();
@@ -104,6 +111,9 @@ impl HealdOptions {
             config["notify"]["webhook"] = json!({ "url": url });
         }
         config["escalation"] = self.escalation.clone();
+        for (key, value) in self.more.as_object().into_iter().flatten() {
+            config[key] = value.clone();
+        }
         // JSON is YAML, so that no value needs quoting by hand.
         Ok(serde_json::to_string_pretty(&config)?)
     }
@@ -203,13 +213,18 @@ impl Heald {
     /// Alertmanager's way to it, for alerts on what it may repair.
     pub fn receiver(&self) -> Receiver {
         let names: Vec<String> = self.options.units.iter().chain(&self.options.containers).map(|name| literal(name)).collect();
-        let matchers = [format!("target=~\"{}\"", names.join("|"))];
-        let receiver = Receiver::new(&self.options.name, &self.url("/api/v1/alerts"), &[matchers[0].as_str()]);
+        // Of one fault several rules may tell; the tests look at what is repaired by the first playbooks.
+        self.receiver_of(&[&format!("target=~\"{}\"", names.join("|")), "playbook=~\"systemd-unit-failed|container-down|\""])
+    }
+
+    /// The same, for these alerts.
+    pub fn receiver_of(&self, matchers: &[&str]) -> Receiver {
+        let receiver = Receiver::new(&self.options.name, &self.url("/api/v1/alerts"), matchers);
         let group_interval = self.options.group_interval.clone();
         Receiver { group_interval, ..receiver.bearer_file(self.dir.join("token")) }
     }
 
-    /// Its collector of container states.
+    /// Its collectors' page.
     pub fn scrape(&self) -> Scrape {
         Scrape::new(&self.options.name, &format!("127.0.0.1:{}", self.port), "/metrics/targets")
     }

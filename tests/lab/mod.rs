@@ -14,6 +14,7 @@
     reason = "not the daemon: it talks to a terminal and has clocks of its own"
 )]
 
+mod compose;
 mod container;
 mod engine;
 mod error;
@@ -32,6 +33,7 @@ pub mod session;
 mod stack;
 mod wait;
 
+pub use compose::Project;
 pub use container::{Container, Victim};
 pub use engine::{Engine, Output, Recipe, sweep_own};
 pub use error::{Context, Error, Result};

@@ -57,6 +57,7 @@ impl Run {
 
     /// Removes its files. A second time it does nothing.
     pub(super) fn remove(&self) {
+        super::mounts::below(&self.files.dir).iter().for_each(|point| super::mounts::unmount(point));
         if fs::remove_dir_all(&self.files.dir).is_err() {
             return;
         }
@@ -154,6 +155,7 @@ pub fn sweep() -> Result<()> {
             continue;
         }
         end_processes(&dir)?;
+        super::mounts::below(&dir).iter().for_each(|point| super::mounts::unmount(point));
         if let Ok(files) = fs::read_to_string(dir.join("files")) {
             let _ = fs::remove_dir_all(files);
         }

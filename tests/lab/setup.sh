@@ -14,6 +14,14 @@ needed=(
   prometheus-alertmanager:prometheus-alertmanager
   amtool:prometheus-alertmanager
   prometheus-node-exporter:prometheus-node-exporter
+  prometheus-blackbox-exporter:prometheus-blackbox-exporter
+  prometheus-redis-exporter:prometheus-redis-exporter
+  mtail:mtail
+  redis-server:redis-server
+  supervisord:supervisor
+  dnsmasq:dnsmasq-base
+  docker-compose:docker-compose
+  mkfs.ext4:e2fsprogs
   mmdebstrap:mmdebstrap
 )
 

@@ -7,15 +7,22 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used, clippy::unwrap_used, reason = "a test program")]
 #![allow(clippy::disallowed_methods, reason = "the outside has clocks of its own")]
 
+#[path = "../boards/mod.rs"]
+mod boards;
 #[path = "../fake/mod.rs"]
 mod fake;
 #[path = "../lab/mod.rs"]
 mod lab;
 
 mod alerts;
+mod collectors;
+mod compose;
 mod consent;
 mod crashes;
+mod dashboards;
+mod detection;
 mod flood;
+mod ground;
 mod guards;
 mod init;
 mod journal;
@@ -50,14 +57,18 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 25] = [
+const TESTS: [(&str, Test); 29] = [
+    ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
+    ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
+    ("every_panel_shows_something", |scene| dashboards::every_panel_shows_something(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
     ("silenced_alert_waits", |scene| guards::silenced(scene).boxed_local()),
     ("never_healthy_stops_at_the_budget", |scene| repairs::never_healthy(scene).boxed_local()),
     ("telegram_press_repairs_once", |scene| people::conversation(scene).boxed_local()),
     ("escalation_reaches_board_and_room", |scene| people::board_and_room(scene).boxed_local()),
     ("bus_gone_then_back", |scene| outages::bus_gone(scene).boxed_local()),
+    ("collectors_see_the_real_things", |scene| collectors::see_the_real_things(scene).boxed_local()),
     ("shipped_unit_starts_and_heals", |scene| shipped::unit_starts_and_heals(scene).boxed_local()),
     ("engine_cut_off_then_back", |scene| outages::engine_cut_off(scene).boxed_local()),
     ("alert_not_listed_waits", |scene| guards::not_listed(scene).boxed_local()),
@@ -103,12 +114,10 @@ fn all(arguments: Arguments) -> Result<ExitCode> {
             let bench = Bench::open(stack.clone(), program).await?;
             Ok::<_, Error>(Arc::new(bench))
         })?;
-        let eyes = handle.block_on(bench.eyes())?;
         let conclusion = libtest_mimic::run(&arguments, trials(move |name, test| run(&handle, &bench, name, test)));
         if conclusion.has_failed() {
             stack.run().keep_files();
         }
-        drop(eyes);
         Ok(conclusion.exit_code())
     })?
 }

@@ -380,7 +380,7 @@ impl Run {
                 }
                 Effect::StopLooking => self.looking = None,
                 Effect::Act { section, index, permit, .. } => self.acting = Some((permit.attempt(), section, index)),
-                Effect::Note(_) | Effect::Silence(_) => {}
+                Effect::Note(_) | Effect::Silence(_) | Effect::Unsilence(_) => {}
                 Effect::Tell(post) => {
                     let error = self.rng.percent(20).then(|| "?".to_owned());
                     let delivery = Delivery { error, ..Delivery::taken(&*post.channel) };

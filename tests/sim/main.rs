@@ -13,6 +13,7 @@
     reason = "tests fail loudly and print their seeds"
 )]
 
+mod account;
 mod alerts;
 mod books;
 mod day;

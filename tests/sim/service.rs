@@ -45,6 +45,8 @@ pub(crate) struct Service {
     /// What reached people, in order; and whether no channel takes anything.
     pub(crate) posts: Mutex<Vec<Post>>,
     pub(crate) deaf: AtomicBool,
+    /// By name.
+    fired: Mutex<std::collections::BTreeMap<String, Alert>>,
 }
 
 impl Service {
@@ -116,6 +118,7 @@ impl World for Service {
 pub(crate) struct Life {
     pub(crate) service: Arc<Service>,
     pub(crate) handle: Handle,
+    pub(crate) telemetry: Telemetry,
     pub(crate) clock: Clock,
     pub(crate) switch: watch::Sender<Option<String>>,
     driver: tokio::task::JoinHandle<Result<(), String>>,
@@ -138,6 +141,7 @@ pub(crate) fn begin_under(dir: &Path, books: &[Playbook], file: Option<&str>, le
         allowed: Mutex::default(),
         posts: Mutex::default(),
         deaf: false.into(),
+        fired: Mutex::default(),
     });
     let (switch, seen) = watch::channel(file.map(str::to_owned));
     let config = Config {
@@ -154,9 +158,9 @@ pub(crate) fn begin_under(dir: &Path, books: &[Playbook], file: Option<&str>, le
         dependencies: watch::channel(std::collections::BTreeMap::new()).1,
     };
     let (stop, stopped) = watch::channel(false);
-    let (driver, handle) =
-        Driver::new(Arc::clone(&service), store, loaded, clock.clone(), config, Telemetry::new("sim"), stopped);
-    Life { service, handle, clock, switch, driver: tokio::spawn(driver.run()), stop }
+    let telemetry = Telemetry::new("sim");
+    let (driver, handle) = Driver::new(Arc::clone(&service), store, loaded, clock.clone(), config, telemetry.clone(), stopped);
+    Life { service, handle, telemetry, clock, switch, driver: tokio::spawn(driver.run()), stop }
 }
 
 pub(crate) fn in_force(books: &[Playbook]) -> InForce {
@@ -200,8 +204,15 @@ impl Life {
             labels,
             annotations: Labels::new(),
         };
-        assert_eq!(self.handle.deliver(vec![alert]).await.unwrap().opened, 1);
+        assert_eq!(self.handle.deliver(vec![alert.clone()]).await.unwrap().opened, 1);
+        self.service.fired.lock().unwrap().insert(alert.labels["alertname"].clone(), alert);
         self.handle.incidents().await.unwrap().last().unwrap().id
+    }
+
+    /// The last alert of that name.
+    pub(crate) async fn resolve(&self, alert: &str) {
+        let alert = self.service.fired.lock().unwrap()[alert].clone();
+        self.handle.deliver(vec![Alert { status: AlertStatus::Resolved, ..alert }]).await.unwrap();
     }
 
     pub(crate) async fn until(&self, what: &str, so: impl AsyncFn() -> bool) {

@@ -72,6 +72,9 @@ impl Draft<'_> {
         let title = self.facts.playbook.rungs[rung].title.clone();
         self.event(IncidentEvent::AttemptStarted { attempt: number, rung, title, locks, charged, seen });
         self.gather();
+        if charged {
+            self.hush();
+        }
         self.start_step(&plan, attempt, 0, permit);
     }
 

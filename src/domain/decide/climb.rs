@@ -16,6 +16,8 @@ pub struct SilenceOrder {
     pub for_: Duration,
     pub by: String,
     pub comment: String,
+    /// While heald repairs; otherwise a person wants it.
+    pub own: bool,
 }
 
 impl Draft<'_> {
@@ -104,15 +106,16 @@ impl Draft<'_> {
             return self.refuse_person("no Alertmanager is configured that could be asked for a silence");
         }
         let comment = format!("heald incident {}, asked for by {by}", self.incident.id);
-        self.event(IncidentEvent::SilenceAsked { by: by.clone(), until: self.now + for_ });
-        self.effect(Effect::Silence(SilenceOrder { labels, for_, by, comment }));
+        self.event(IncidentEvent::SilenceAsked { by: by.clone(), until: self.now + for_, own: false });
+        self.effect(Effect::Silence(SilenceOrder { labels, for_, by, comment, own: false }));
     }
 
-    pub(super) fn silenced(&mut self, answer: Result<String, String>) {
+    pub(super) fn silenced(&mut self, own: bool, answer: Result<String, String>) {
         let (id, text) = match answer {
             Ok(id) => (Some(id.clone()), format!("Alertmanager has set the silence {id}")),
             Err(why) => (None, format!("Alertmanager has set no silence: {why}")),
         };
-        self.event(IncidentEvent::SilenceSet { id, text });
+        self.event(IncidentEvent::SilenceSet { id, text, own });
+        self.unhush_if_late();
     }
 }

@@ -62,6 +62,7 @@ impl Draft<'_> {
         if self.incident.is_firing() {
             return;
         }
+        self.unhush();
         match self.incident.phase {
             Phase::Watching { .. } | Phase::Held { .. } | Phase::Observed => self.look(LookHow::Once),
             Phase::Escalated { .. } => self.resolved_after_escalation(),
@@ -136,7 +137,7 @@ impl Draft<'_> {
     /// heald looks first, then decides; a step that may have been sent is settled by what is seen.
     pub(super) fn recovered(&mut self, crashed: bool) {
         if self.incident.silencing {
-            self.silenced(Err("heald was restarted before Alertmanager answered; ask again".to_owned()));
+            self.silenced(false, Err("heald was restarted before Alertmanager answered; ask again".to_owned()));
         }
         let busy = matches!(self.incident.phase, Phase::Assessing | Phase::Acting { .. } | Phase::Verifying { .. });
         if crashed && busy {

@@ -25,6 +25,7 @@ mod climb;
 mod consent;
 mod events;
 mod gather;
+mod hush;
 mod recovery;
 mod refusal;
 mod tell;
@@ -32,6 +33,7 @@ mod tell;
 mod tests;
 
 pub use climb::SilenceOrder;
+pub use hush::SILENCED_BY;
 
 /// What arrived for one incident.
 #[derive(Clone, Debug)]
@@ -87,7 +89,11 @@ pub enum Signal {
         for_: Duration,
     },
     /// What Alertmanager said to that: the silence's id.
-    Silenced(Result<String, String>),
+    /// The answer to [`Effect::Silence`]; `own`: not by a person's order.
+    Silenced {
+        own: bool,
+        answer: Result<String, String>,
+    },
     /// A button was pressed, by whom it may be; what it means follows.
     Pressed {
         by: String,
@@ -142,6 +148,8 @@ pub enum Effect {
     /// For the log, once for each notice.
     Note(Box<Notice>),
     Silence(SilenceOrder),
+    /// Ends the silence of that id. Nobody waits for it: it ends by itself, too.
+    Unsilence(String),
     /// The last lines of its logs. Nothing waits for them.
     Gather {
         target: Target,
@@ -194,7 +202,7 @@ impl Draft<'_> {
             Signal::Told { number, delivery } => self.told(number, delivery),
             Signal::Ack { by, for_ } => self.acknowledge(by, for_),
             Signal::Silence { by, for_ } => self.silence(by, for_),
-            Signal::Silenced(answer) => self.silenced(answer),
+            Signal::Silenced { own, answer } => self.silenced(own, answer),
             Signal::Pressed { by, what, tag } => self.event(IncidentEvent::Pressed { by, what, tag }),
             Signal::DetectionBack => self.detection_back(),
             Signal::Gathered { lines, logs } => self.gathered(lines, logs),
@@ -257,6 +265,7 @@ impl Draft<'_> {
         AlertQuery {
             alertname: labels.get("alertname").cloned().unwrap_or_default(),
             fingerprints: firing.map(|(fingerprint, _)| fingerprint.clone()).collect(),
+            own_silence: self.incident.own_silence.as_ref().and_then(|own| own.id.clone()),
         }
     }
 
@@ -288,6 +297,7 @@ impl Draft<'_> {
 
     fn escalate(&mut self, reason: Escalation, text: String) {
         self.event(IncidentEvent::Escalated { reason, text: text.clone() });
+        self.unhush();
         self.end_order();
         self.effect(Effect::StopLooking);
         self.gather();
@@ -319,6 +329,7 @@ impl Draft<'_> {
                 _ => self.tell_once(NoticeKind::Over, &note),
             }
         }
+        self.unhush();
         self.event(IncidentEvent::Closed { outcome, note });
         self.effect(Effect::StopLooking);
     }

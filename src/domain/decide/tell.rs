@@ -68,7 +68,7 @@ impl Draft<'_> {
                     | E::Approved { .. }
                     | E::Denied { .. }
                     | E::Retried { .. }
-                    | E::SilenceSet { .. }
+                    | E::SilenceSet { own: false, .. }
             )
         };
         let Some(text) = self.decision.events.iter().rev().find(worthy).map(E::text) else { return };

@@ -202,7 +202,9 @@ impl Bench {
             "retry" => self.signal(Signal::Retry { by: "ann".to_owned() }),
             "ack" => self.signal(Signal::Ack { by: rest.to_owned(), for_: None }),
             "silence" => self.signal(Signal::Silence { by: rest.to_owned(), for_: Duration::from_secs(3_600) }),
-            "silenced" => self.signal(Signal::Silenced(Ok(rest.to_owned()))),
+            "silenced" => self.signal(Signal::Silenced { own: false, answer: Ok(rest.to_owned()) }),
+            "hushed" => self.signal(Signal::Silenced { own: true, answer: Ok(rest.to_owned()) }),
+            "hushed-not" => self.signal(Signal::Silenced { own: true, answer: Err(rest.to_owned()) }),
             "seen-again" => {
                 self.house.blind = None;
                 self.signal(Signal::DetectionBack);
@@ -368,6 +370,7 @@ impl Bench {
             }
             Effect::Note(_) => {}
             Effect::Silence(order) => self.line(&format!("→ silence for {}", Span(order.for_))),
+            Effect::Unsilence(id) => self.line(&format!("→ end the silence {id}")),
             Effect::Tell(post) => self.tell(*post),
         }
     }

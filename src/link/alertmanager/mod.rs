@@ -99,13 +99,13 @@ impl Alertmanager {
 
     async fn standing(&self, query: &AlertQuery) -> Result<Standing, String> {
         let named = self.listed(&query.alertname).await?;
-        let standing = wire::standing(&named, &query.fingerprints)?;
+        let standing = wire::standing(&named, &query.fingerprints, query.own_silence.as_ref())?;
         // The incident may hold alerts of other names than the one that opened it; absent is said only of what was looked for.
         let lists = |fingerprint: &_| named.iter().any(|listed| listed.fingerprint == *fingerprint);
         if standing == Standing::Firing || query.alertname.is_empty() || query.fingerprints.iter().all(lists) {
             return Ok(standing);
         }
-        wire::standing(&self.listed("").await?, &query.fingerprints)
+        wire::standing(&self.listed("").await?, &query.fingerprints, query.own_silence.as_ref())
     }
 
     async fn listed(&self, alertname: &str) -> Result<Arc<[Listed]>, String> {

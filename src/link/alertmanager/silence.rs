@@ -1,4 +1,4 @@
-//! The one thing that heald asks of Alertmanager by writing: a silence, by a person's order.
+//! The one thing that heald asks of Alertmanager by writing: a silence, by a person's order or while it repairs.
 
 use super::{Alertmanager, broken, clock};
 use crate::domain::alert::Labels;
@@ -55,6 +55,22 @@ impl Alertmanager {
             }
             let made: Made = serde_json::from_slice(&body).map_err(|error| format!("its answer can't be read: {error}"))?;
             Ok(made.silence_id)
+        };
+        timeout(self.patience, ask).await.unwrap_or_else(|_| Err(self.no_answer()))
+    }
+
+    /// Ends a silence: `DELETE /api/v2/silence/{id}`. One that is over already is none the worse.
+    ///
+    /// # Errors
+    /// Why it goes on, in one line and without the URL.
+    pub async fn unsilence(&self, id: &str) -> Result<(), String> {
+        let ask = async {
+            let url = self.at(&["api", "v2", "silence", id]);
+            let response = self.http.delete(url).send().await.map_err(|error| broken(&error))?;
+            match response.status() {
+                StatusCode::OK | StatusCode::NOT_FOUND => Ok(()),
+                status => Err(format!("it answered {}", status.as_u16())),
+            }
         };
         timeout(self.patience, ask).await.unwrap_or_else(|_| Err(self.no_answer()))
     }

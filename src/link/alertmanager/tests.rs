@@ -56,7 +56,11 @@ async fn serve(fake: Fake) -> (Alertmanager, Arc<Fake>) {
 }
 
 fn query(fingerprints: &[&str]) -> AlertQuery {
-    AlertQuery { alertname: "Web".to_owned(), fingerprints: fingerprints.iter().map(|text| Fingerprint::from(*text)).collect() }
+    AlertQuery {
+        alertname: "Web".to_owned(),
+        fingerprints: fingerprints.iter().map(|text| Fingerprint::from(*text)).collect(),
+        own_silence: None,
+    }
 }
 
 /// What is seen of the alerts `a` and `b`.
@@ -90,6 +94,17 @@ async fn all_suppressed_and_by_what() {
     assert_eq!(sight(list(&[listed("b", "suppressed", "", r#""fc42""#)])).await, by("inhibited by alert fc42"));
     let unsaid = by("suppressed, and Alertmanager does not say by what");
     assert_eq!(sight(list(&[listed("b", "suppressed", "", "")])).await, unsaid);
+}
+
+#[tokio::test]
+async fn a_silence_of_heald_s_own_does_not_count() {
+    let ask = async |silences: &str, inhibitors: &str| {
+        let (alertmanager, _) = serve(list(&[listed("a", "suppressed", silences, inhibitors)])).await;
+        alertmanager.sight(&AlertQuery { own_silence: Some("s1".to_owned()), ..query(&["a"]) }).await
+    };
+    assert_eq!(ask(r#""s1""#, "").await, AlertSight::Firing);
+    assert_eq!(ask(r#""s1","s2""#, "").await, by("silence s1 and 1 more"), "somebody else's counts");
+    assert_eq!(ask(r#""s1""#, r#""fc42""#).await, by("silence s1"), "and so does what inhibits");
 }
 
 #[tokio::test]

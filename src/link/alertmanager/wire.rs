@@ -92,6 +92,16 @@ pub(super) fn listed(body: &[u8], now: Timestamp) -> Result<Vec<Listed>, String>
         .collect())
 }
 
+// === impl Listed ===
+
+impl Listed {
+    /// A silence of heald's own is nobody's plan.
+    fn is_silenced_only_by(&self, own: Option<&String>) -> bool {
+        let only = own.is_some_and(|own| !self.silences.is_empty() && self.silences.iter().all(|silence| silence == own));
+        only && self.inhibitors.is_empty() && self.state == State::Suppressed
+    }
+}
+
 /// Sorted by fingerprint.
 pub(super) fn listed_alerts(body: &[u8], now: Timestamp) -> Result<Vec<ListedAlert>, String> {
     let all: Vec<RawWhole> = parse(body)?;
@@ -108,11 +118,13 @@ pub(super) fn listed_alerts(body: &[u8], now: Timestamp) -> Result<Vec<ListedAle
     Ok(listed)
 }
 
+/// `own`: a silence that does not count.
+///
 /// # Errors
 /// A state that is not known: nothing may be concluded from it.
-pub(super) fn standing(listed: &[Listed], wanted: &[Fingerprint]) -> Result<Standing, String> {
+pub(super) fn standing(listed: &[Listed], wanted: &[Fingerprint], own: Option<&String>) -> Result<Standing, String> {
     let mine = || listed.iter().filter(|listed| wanted.contains(&listed.fingerprint));
-    if mine().any(|listed| matches!(listed.state, State::Active | State::Unprocessed)) {
+    if mine().any(|listed| matches!(listed.state, State::Active | State::Unprocessed) || listed.is_silenced_only_by(own)) {
         return Ok(Standing::Firing);
     }
     if let Some(State::Other(word)) = mine().map(|listed| &listed.state).find(|state| matches!(state, State::Other(_))) {

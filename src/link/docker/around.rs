@@ -103,7 +103,9 @@ mod tests {
     }
 
     fn listed(name: &str, service: &str, status: Status, text: &str) -> Listed {
-        Listed { id: format!("id-{name}"), name: name.to_owned(), service: service.to_owned(), status, text: text.to_owned() }
+        let (id, name) = (format!("id-{name}"), name.to_owned());
+        let (service, text) = (service.to_owned(), text.to_owned());
+        Listed { id, name, service, status, text, image: String::new(), networks: Vec::new() }
     }
 
     fn shown(targets: &[Target]) -> Vec<String> {

@@ -7,9 +7,7 @@ use super::{LinkError, clock};
 use crate::domain::look::Surroundings;
 use around::Composed;
 use bollard::errors::Error;
-use bollard::models::{
-    ContainerInspectResponse, ContainerStateStatusEnum, ContainerSummary, ContainerSummaryStateEnum, HealthStatusEnum,
-};
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, HealthStatusEnum};
 use bollard::query_parameters::{
     EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, RestartContainerOptionsBuilder,
     StartContainerOptions, StopContainerOptionsBuilder,
@@ -22,10 +20,14 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 mod around;
+mod detail;
+mod list;
 mod logs;
 mod state;
 mod survey;
 
+pub use detail::Detail;
+pub use list::Listed;
 pub use state::{ContainerState, Health, Status, Stop, container_state};
 pub use survey::Found;
 
@@ -43,18 +45,6 @@ pub enum Verb {
     Restart { grace: Duration },
     Start,
     Stop { grace: Duration },
-}
-
-/// A line of `docker ps -a`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    pub id: String,
-    pub name: String,
-    /// Compose's name for it; empty for others.
-    pub service: String,
-    pub status: Status,
-    /// `Exited (137) 4 minutes ago`; for comparing only.
-    pub text: String,
 }
 
 /// One answer of the engine.
@@ -222,15 +212,13 @@ impl Docker {
         Ok(containers.into_iter().filter_map(Listed::of).collect())
     }
 
-    /// The last exit code of a container, by its id.
-    ///
-    /// # Errors
-    /// As [`Docker::container`].
-    pub async fn exit_code(&self, id: &str) -> Result<i64, LinkError> {
-        self.inspect(id).await.map(|found| found.container.exit_code)
+    async fn inspect(&self, name: &str) -> Result<Inspected, LinkError> {
+        let found = self.answer(name).await?;
+        read_container(found).ok_or_else(|| LinkError::Refused(format!("{name}: the engine's answer lacks the state")))
     }
 
-    async fn inspect(&self, name: &str) -> Result<Inspected, LinkError> {
+    /// The engine's whole answer on a container.
+    async fn answer(&self, name: &str) -> Result<ContainerInspectResponse, LinkError> {
         let client = self.client(READ_MAX)?;
         let found = self.read(name, client.inspect_container(name, None::<InspectContainerOptions>)).await?;
         // The engine also takes the first digits of an id for a name.
@@ -239,7 +227,7 @@ impl Docker {
         if !is_it {
             return Err(LinkError::Missing(format!("{name}: no container of that name")));
         }
-        read_container(found).ok_or_else(|| LinkError::Refused(format!("{name}: the engine's answer lacks the state")))
+        Ok(found)
     }
 
     /// What the engine remembers of the container since its last start. Where it can't be asked
@@ -313,12 +301,7 @@ fn read_container(found: ContainerInspectResponse) -> Option<Inspected> {
     let container = ContainerState {
         id: found.id?,
         status,
-        health: state.health.and_then(|health| health.status).and_then(|status| match status {
-            HealthStatusEnum::STARTING => Some(Health::Starting),
-            HealthStatusEnum::HEALTHY => Some(Health::Healthy),
-            HealthStatusEnum::UNHEALTHY => Some(Health::Unhealthy),
-            HealthStatusEnum::EMPTY | HealthStatusEnum::NONE => None,
-        }),
+        health: state.health.and_then(|health| health.status).and_then(health),
         exit_code: state.exit_code.unwrap_or_default(),
         oom_killed: state.oom_killed.unwrap_or_default(),
         error: state.error.unwrap_or_default(),
@@ -330,6 +313,15 @@ fn read_container(found: ContainerInspectResponse) -> Option<Inspected> {
     let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
     let finished = state.finished_at.and_then(|at| at.parse().ok());
     Some(Inspected { container, finished, name: found.name, composed: Composed::of(labels) })
+}
+
+fn health(status: HealthStatusEnum) -> Option<Health> {
+    match status {
+        HealthStatusEnum::STARTING => Some(Health::Starting),
+        HealthStatusEnum::HEALTHY => Some(Health::Healthy),
+        HealthStatusEnum::UNHEALTHY => Some(Health::Unhealthy),
+        HealthStatusEnum::EMPTY | HealthStatusEnum::NONE => None,
+    }
 }
 
 fn status(status: ContainerStateStatusEnum) -> Option<Status> {
@@ -344,45 +336,6 @@ fn status(status: ContainerStateStatusEnum) -> Option<Status> {
         S::EXITED => Some(Status::Exited),
         S::DEAD => Some(Status::Dead),
         S::EMPTY => None,
-    }
-}
-
-fn summary_status(status: ContainerSummaryStateEnum) -> Option<Status> {
-    use ContainerSummaryStateEnum as S;
-    match status {
-        S::CREATED => Some(Status::Created),
-        S::RUNNING | S::STOPPING => Some(Status::Running),
-        S::PAUSED => Some(Status::Paused),
-        S::RESTARTING => Some(Status::Restarting),
-        S::REMOVING => Some(Status::Removing),
-        S::EXITED => Some(Status::Exited),
-        S::DEAD => Some(Status::Dead),
-        S::EMPTY => None,
-    }
-}
-
-// === impl Listed ===
-
-impl Listed {
-    fn of(container: ContainerSummary) -> Option<Self> {
-        Some(Self {
-            id: container.id?,
-            name: container.names?.first()?.trim_start_matches('/').to_owned(),
-            service: container.labels.and_then(|mut all| all.remove(around::SERVICE)).unwrap_or_default(),
-            status: summary_status(container.state?)?,
-            text: container.status.unwrap_or_default(),
-        })
-    }
-
-    /// Engines before API 1.52 say it in the text only: `Up 3 minutes (healthy)`.
-    fn health(&self) -> Option<Health> {
-        let ends = |word| self.text.ends_with(word);
-        match () {
-            () if ends("(health: starting)") => Some(Health::Starting),
-            () if ends("(unhealthy)") => Some(Health::Unhealthy),
-            () if ends("(healthy)") => Some(Health::Healthy),
-            () => None,
-        }
     }
 }
 

@@ -68,8 +68,8 @@ fn known() -> Known {
 /// By alert: whether some test shows it firing, and whether some shows it silent.
 fn tests() -> BTreeMap<String, (bool, bool)> {
     let mut found: BTreeMap<String, (bool, bool)> = BTreeMap::new();
-    for folder in ["alert-rules/tests", "alert-rules/examples/tests"].map(|folder| root().join(folder)) {
-        for path in folder.is_dir().then(|| yaml_files(&folder)).unwrap_or_default() {
+    for folder in ["alert-rules/tests", "alert-rules/cadvisor/tests"].map(|folder| root().join(folder)) {
+        for path in yaml_files(&folder) {
             let file = parsed(&path);
             for case in list(&file["tests"]).iter().flat_map(|test| list(&test["alert_rule_test"])) {
                 let seen = found.entry(case["alertname"].as_str().unwrap_or_default().to_owned()).or_default();

@@ -4,6 +4,7 @@
 use std::{
     fs,
     os::unix::process::CommandExt as _,
+    path::Path,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -19,11 +20,13 @@ use tokio::io::AsyncReadExt as _;
 
 use super::{
     super::{Context as _, Error, ProcessId, Result, process::tail, run},
-    Engine,
+    Engine, LABEL, RUN_LABEL,
     lease::lock,
 };
 
 const REPOSITORY: &str = "heald-lab";
+/// Of images that belong to one run.
+const TREES: &str = "heald-lab-run";
 
 /// Units that only make noise in a container.
 const MASKED: &str = "systemd-logind.service getty.target console-getty.service apt-daily.timer \
@@ -83,13 +86,32 @@ impl Engine {
     }
 
     async fn import(&self, recipe: &Recipe) -> Result<()> {
-        let log = run::cache().join("mmdebstrap.log");
-        fs::create_dir_all(run::cache())?;
         let mut command = Command::new("mmdebstrap");
-        command.args(recipe.arguments()).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(recipe.arguments());
+        self.import_output(command, &format!("{REPOSITORY}:{}", recipe.tag()), Vec::new()).await
+    }
+
+    /// An image of this run, made by `dist/rootfs.sh` with these `arguments`; it goes when the run's containers go.
+    /// `settings` are lines of a Dockerfile. Returns its name.
+    pub async fn tree(&self, name: &str, arguments: &[&str], settings: &[String]) -> Result<String> {
+        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("dist/rootfs.sh"));
+        command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+        let labels = [format!("LABEL {LABEL}=1"), format!("LABEL {RUN_LABEL}={}", self.run_id())];
+        let image = format!("{TREES}:{name}-{}", self.run_id());
+        self.import_output(command, &image, settings.iter().cloned().chain(labels).collect()).await?;
+        Ok(image)
+    }
+
+    /// What `command` writes to its standard output is an archive of the whole file system.
+    async fn import_output(&self, mut command: Command, image: &str, settings: Vec<String>) -> Result<()> {
+        let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let log = run::cache().join(format!("{program}.log"));
+        fs::create_dir_all(run::cache())?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(fs::File::create(&log)?).process_group(0);
-        let mut child =
-            tokio::process::Command::from(command).spawn().context("start mmdebstrap (tests/lab/setup.sh installs it)")?;
+        let mut child = tokio::process::Command::from(command)
+            .spawn()
+            .context(format!("start {program} (tests/lab/setup.sh installs what is missing)"))?;
         let process = child.id().and_then(|pid| ProcessId::of(pid.cast_signed()));
         let _unfinished = EndOnDrop(process);
         let pipe = child.stdout.take().expect("was asked to be a pipe");
@@ -98,14 +120,16 @@ impl Engine {
             let read = pipe.read_buf(&mut chunk).await?;
             Ok((read > 0).then(|| (chunk.into(), pipe)))
         });
-        let options = CreateImageOptionsBuilder::default().from_src("-").repo(REPOSITORY).tag(&recipe.tag()).build();
+        let (repository, tag) = image.split_once(':').unwrap_or((image, "latest"));
+        let options = CreateImageOptionsBuilder::default().from_src("-").repo(repository).tag(tag).changes(settings).build();
         let imported: Result<Vec<_>, _> =
             self.docker.create_image(Some(options), Some(body_try_stream(archive)), None).try_collect().await;
         let status = child.wait().await?;
         if !status.success() {
             // What the engine then made of a cut-off archive must not be taken for the image.
-            let _ = self.forget_images(None).await;
-            return Err(Error::new(format!("mmdebstrap failed ({status}):\n{}", tail(&log, 15))));
+            let options = RemoveImageOptionsBuilder::default().build();
+            let _ = self.docker.remove_image(image, Some(options), None).await;
+            return Err(Error::new(format!("{program} failed ({status}):\n{}", tail(&log, 15))));
         }
         imported?;
         Ok(())

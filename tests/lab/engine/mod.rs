@@ -10,8 +10,7 @@ use bollard::{
     API_DEFAULT_VERSION, Docker,
     container::LogOutput,
     exec::{CreateExecOptions, StartExecResults},
-    models::ContainerSummary,
-    query_parameters::{ListContainersOptionsBuilder, RemoveContainerOptionsBuilder},
+    query_parameters::RemoveContainerOptionsBuilder,
 };
 use futures_util::TryStreamExt as _;
 
@@ -21,6 +20,7 @@ mod footprint;
 mod image;
 mod lease;
 mod own;
+mod sweep;
 
 pub use image::Recipe;
 use lease::Lease;
@@ -134,7 +134,7 @@ impl Engine {
         })
     }
 
-    /// Removes every container of this run.
+    /// Removes every container of this run, and the images, networks and volumes that bear its label.
     pub async fn remove_all(&self) -> Result<()> {
         let run = self.run.clone();
         self.remove_where(|owner| owner == run).await
@@ -143,18 +143,6 @@ impl Engine {
     /// Removes what runs left behind whose process was killed.
     async fn sweep(&self) -> Result<()> {
         self.remove_where(|owner| !run::is_live(owner)).await
-    }
-
-    async fn remove_where(&self, unwanted: impl Fn(&str) -> bool) -> Result<()> {
-        let filters = [("label".to_owned(), vec![format!("{LABEL}=1")])].into();
-        let list = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-        for ContainerSummary { id, labels, .. } in self.docker.list_containers(Some(list)).await? {
-            let owner = labels.unwrap_or_default().remove(RUN_LABEL).unwrap_or_default();
-            if let Some(id) = id.filter(|_| unwanted(&owner)) {
-                self.remove(&id).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Kills and removes one container; one that is already gone is fine.

@@ -256,3 +256,99 @@ pub(super) fn unreadable_does_not_count_as_gone() {
         ",
     );
 }
+
+/// heald's own silence keeps people from being called for what is being repaired, and nobody from repairing.
+#[test]
+pub(super) fn a_repair_is_silenced_until_nothing_fires() {
+    check(
+        "given alertmanager firing; given hush; fire; look failed; hushed 5e1f; act done; look up/2; +2m; resolve",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      heald asks Alertmanager for a silence until 00:10:00
+         0s      step 1: systemd.restart web.service
+         0s      → silence for 10m
+         0s      Alertmanager has set the silence 5e1f
+         0s      step 1 done: says the world (500 ms)
+         0s      attempt 1 ended healed: active: pass; http: pass
+         0s      healed; watched until 00:05:00 at least
+         0s      → tell healed: all probes pass after 1 attempt
+         2m      alert a resolved
+         2m      the silence 5e1f is ended
+         2m      all alerts resolved; closes at 00:07:00 if it stays good
+         2m      → end the silence 5e1f",
+    );
+    check(
+        "given alertmanager firing; given hush; fire; look failed; act done; look up/2; resolve; hushed 5e1f",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      heald asks Alertmanager for a silence until 00:10:00
+         0s      step 1: systemd.restart web.service
+         0s      → silence for 10m
+         0s      step 1 done: says the world (500 ms)
+         0s      attempt 1 ended healed: active: pass; http: pass
+         0s      healed; watched until 00:05:00 at least
+         0s      → tell healed: all probes pass after 1 attempt
+         0s      alert a resolved
+         0s      all alerts resolved; closes at 00:05:00 if it stays good
+         0s      Alertmanager has set the silence 5e1f
+         0s      the silence 5e1f is ended
+         0s      → end the silence 5e1f",
+    );
+}
+
+#[test]
+pub(super) fn whoever_is_called_hears_it_from_alertmanager_too() {
+    check(
+        "given alertmanager firing; given hush; fire; look failed; hushed 5e1f; act done; look failed/2; +11s; look failed; act done; look failed/2; +22s; look failed; act done; look failed/2",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      heald asks Alertmanager for a silence until 00:10:00
+         0s      step 1: systemd.restart web.service
+         0s      → silence for 10m
+         0s      Alertmanager has set the silence 5e1f
+         0s      step 1 done: says the world (500 ms)
+         0s      attempt 1 ended not_healed: active: fail; http: fail
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by cooldown: unit web.service cools down until 00:00:10.943Z after the last attempt
+         11s     attempt 2 permitted: restart [target: failed (says the world)]
+         11s     step 1: systemd.restart web.service
+         11s     step 1 done: says the world (500 ms)
+         11s     attempt 2 ended not_healed: active: fail; http: fail
+         11s     looked, bad: active: fail; http: fail [failed (says the world)]
+         11s     held by cooldown: unit web.service cools down until 00:00:32.123Z after the last attempt
+         33s     attempt 3 permitted: restart [target: failed (says the world)]
+         33s     step 1: systemd.restart web.service
+         33s     step 1 done: says the world (500 ms)
+         33s     attempt 3 ended not_healed: active: fail; http: fail
+         33s     escalated (not_healed): all that the playbook knows was tried: 3 attempts
+         33s     the silence 5e1f is ended
+         33s     → end the silence 5e1f
+         33s     → tell escalated: all that the playbook knows was tried: 3 attempts",
+    );
+}
+
+#[test]
+pub(super) fn a_silence_that_is_not_confirmed_yet_is_no_plan_of_a_person() {
+    check(
+        "given alertmanager firing; given hush; fire; look failed; act done; look failed/2; given alertmanager silenced; +11s; look failed",
+        "",
+    );
+    check(
+        "given alertmanager firing; given hush; fire; look failed; hushed-not status 500; act done; look failed/2; given alertmanager silenced; +11s; look failed",
+        "",
+    );
+}
+
+#[test]
+pub(super) fn what_is_only_observed_is_not_silenced() {
+    check("book observe; given alertmanager firing; given hush; fire; look failed",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      would do systemd.restart web.service, attempt 1 of 3 (the playbook's mode is observe, or was when this incident opened)
+         0s      → tell would_act: would do systemd.restart web.service, attempt 1 of 3 (the playbook's mode is observe, or was when this incident opened)",
+    );
+}

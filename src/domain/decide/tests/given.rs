@@ -51,6 +51,7 @@ pub(super) fn given(bench: &mut Bench, what: &str) {
             bench.book.escalate_when = Some(EscalateWhen { incidents: 4, within: Duration::from_secs(3_600) });
         }
         "by-hand" => bench.by_hand = true,
+        "hush" => bench.policy.silence_while_repairing = Some(Duration::from_secs(600)),
         "unreadable-act" => bench.policy.freshness = Unreadable::Act,
         "maintenance" => {
             // From half past midnight for two hours, in UTC.

@@ -1,0 +1,107 @@
+//! How far each incident has come, for the metrics alone. Not part of the state: after a restart it is known from then on,
+//! and what was before counts to the stage in which it is noticed.
+
+use super::Driver;
+use super::world::World;
+use crate::domain::id::IncidentId;
+use crate::domain::incident::{AttemptOutcome, Incident, IncidentEvent as E};
+use crate::domain::notice::NoticeKind;
+use crate::domain::plan::Section;
+use crate::domain::policy::objective_of;
+use crate::domain::target::{Target, TargetKind};
+use crate::domain::time::Time;
+use crate::telemetry::{Recovered, Stage};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Way {
+    /// Its first attempt, and the first step of that.
+    started: Option<Time>,
+    first_sent: Option<Time>,
+    /// The first step of the running attempt.
+    sent: Option<Time>,
+    /// Healed by a repair, or resolved, whichever was first; not while it is broken again.
+    ended: Option<Time>,
+    recovered: bool,
+}
+
+impl<W: World> Driver<W> {
+    pub(super) fn measure(&mut self, id: IncidentId, event: &E, at: Time) {
+        let mut way = self.ways.remove(&id).unwrap_or_default();
+        if let Some(incident) = self.state.incidents.get(&id) {
+            self.follow(incident, &mut way, event, at);
+        }
+        if matches!(event, E::AttemptEnded { .. }) {
+            self.shown.changed();
+        }
+        match event {
+            E::Closed { outcome, .. } => self.telemetry.incident_closed(outcome.label()),
+            _ if self.state.incidents.get(&id).is_some_and(Incident::is_open) => drop(self.ways.insert(id, way)),
+            _ => {}
+        }
+    }
+
+    fn follow(&self, incident: &Incident, way: &mut Way, event: &E, at: Time) {
+        let book = &incident.playbook.0;
+        match event {
+            E::Opened { .. } => {
+                let allow = &self.config.in_force.allow;
+                // A URL is allowed by its beginning; its end is an alert's own word.
+                let named = |target: &&Target| target.kind() != TargetKind::Url && allow.allows(target);
+                if let Some(target) = incident.target().filter(named) {
+                    self.telemetry.incident_on(&target.to_string());
+                }
+            }
+            E::AttemptStarted { attempt, .. } => {
+                way.started.get_or_insert(at);
+                if *attempt == 1 {
+                    self.telemetry.stage(Stage::ReceivedToDecided, at.since(incident.opened));
+                }
+            }
+            E::StepStarted { section: Section::Rung(_), step: 0, .. } => {
+                way.first_sent.get_or_insert(at);
+                way.sent = Some(at);
+            }
+            E::AttemptEnded { outcome, .. } => {
+                if let (Some(sent), AttemptOutcome::Healed) = (way.sent.take(), outcome) {
+                    self.telemetry.stage(Stage::SentToVerified, at.since(sent));
+                }
+            }
+            E::Healed { .. } => {
+                way.ended.get_or_insert(at);
+                if !std::mem::replace(&mut way.recovered, true) {
+                    self.telemetry.stage(Stage::Recovery, at.since(incident.opened));
+                    self.telemetry.recovered(book, self.recovered(incident, way, at));
+                    if !incident.told.iter().copied().any(NoticeKind::calls) {
+                        self.telemetry.page_avoided();
+                    }
+                }
+            }
+            E::AlertResolved { .. } => drop(way.ended.get_or_insert(at)),
+            E::AlertAttached { .. } | E::CareFailed { .. } | E::FoundBadAfterResolve { .. } => way.ended = None,
+            E::WouldAct { .. } => self.telemetry.observed(book),
+            E::Climbed { level } => self.telemetry.people_called(*level),
+            _ => {}
+        }
+    }
+
+    fn recovered(&self, incident: &Incident, way: &Way, at: Time) -> Recovered {
+        let started = way.started.unwrap_or(incident.opened);
+        let sent = way.first_sent.unwrap_or(started);
+        Recovered {
+            received_to_decided: started.since(incident.opened),
+            decided_to_sent: sent.since(started),
+            sent_to_verified: at.since(sent),
+            target: self.playbook_of(incident).and_then(|book| book.recovery_time),
+        }
+    }
+
+    /// Before an incident is closed, and perhaps forgotten: how long its service was out, if something was promised of it.
+    pub(super) fn measure_outage(&self, incident: &Incident, now: Time) {
+        let context = incident.context.read();
+        let objectives = &self.config.in_force.policy.objectives;
+        if let Some((name, objective)) = objective_of(objectives, incident.target(), context.0.get("service")) {
+            let ended = self.ways.get(&incident.id).and_then(|way| way.ended).unwrap_or(now);
+            self.telemetry.outage(name, ended.since(incident.opened), objective.rto);
+        }
+    }
+}

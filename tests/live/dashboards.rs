@@ -1,0 +1,81 @@
+//! The shipped dashboards on the lab's Prometheus, after heald healed something: every query of every panel is taken, and
+//! none is empty. With HEALD_BLESS=1 the previews in docs/dashboards are drawn of it.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::boards::{Board, Prometheus, Span, previews};
+use crate::lab::{Context as _, Error, Heald, NotYet, Result, Scrape, wait_for};
+use crate::scene::{REPAIR, Scene, auto, journal};
+
+/// As lab's Prometheus scrapes.
+const SCRAPES: Duration = Duration::from_secs(1);
+/// What heald counts only every 15 s must have been scraped twice.
+const SOON: Duration = Duration::from_secs(60);
+/// A breaker of its own, that a person opens: in a healthy lab there is none.
+const UNUSED: &str = "heald-boards-none";
+
+pub async fn every_panel_shows_something(scene: Arc<Scene>) -> Result<()> {
+    let folder = scene.stack().run().dir().join(scene.name);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("shop.tar"), [0; 4_096]).context("write a backup")?;
+    let unit = scene.unit().await?;
+    let heald = scene
+        .running_heald(|options| {
+            options.units = vec![unit.name().into()];
+            options.containers = vec![UNUSED.into()];
+            options.overrides = auto(json!({ "after_care": "5s" }));
+            options.more = json!({
+                // The rule's label `service` is the unit's name without its ending.
+                "recovery_objectives": { scene.name: { "rto": "15m", "rpo": "1h" } },
+                "collect": {
+                    "docker": {},
+                    "backups": [{ "name": "nightly", "glob": folder.join("*.tar"), "service": scene.name, "max_age": "26h", "min_size": "1kB" }],
+                },
+            });
+        })
+        .await?;
+    let began = Instant::now();
+    for (job, path) in JOBS {
+        // Returns after a good scrape: the counters are seen at 0.
+        scene.stack().monitoring().set_scrape(Scrape::new(job, &address(&heald), path)).await?;
+    }
+
+    heald.command(&["breaker", "open", "container-down", "container", UNUSED, "--why", "to be seen"]).await?;
+    unit.kill().await?;
+    let journal = journal(&heald);
+    journal.wait_kind("healed", REPAIR).await?;
+    journal.wait_kind("closed", REPAIR).await?;
+
+    let prometheus = Prometheus::at(&scene.stack().monitoring().prometheus.url()).map_err(Error::new)?;
+    let boards = Board::all().map_err(Error::new)?;
+    let span = || Span::last(began.elapsed() + SCRAPES, SCRAPES);
+    let asked = wait_for("something in every panel", SOON, async || {
+        let mut asked = 0;
+        for board in &boards {
+            asked += prometheus.check(board, &span()).await.map_err(NotYet::from)?;
+        }
+        Ok(asked)
+    })
+    .await?;
+    if std::env::var("HEALD_BLESS").is_ok_and(|value| value == "1") {
+        for board in &boards {
+            let picture = board.draw(&prometheus, &span(), &previews()).await.map_err(Error::new)?;
+            scene.say(&format!("drew {}", picture.display()));
+        }
+    }
+    for (job, _) in JOBS {
+        scene.stack().monitoring().remove_scrape(job).await?;
+    }
+    scene.say(&format!("{asked} queries, each with a result"));
+    Ok(())
+}
+
+const JOBS: [(&str, &str); 2] = [("heald", "/metrics"), ("heald-targets", "/metrics/targets")];
+
+fn address(heald: &Heald) -> String {
+    heald.url("").trim_start_matches("http://").to_owned()
+}
