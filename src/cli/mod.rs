@@ -1,5 +1,5 @@
-//! The command line. One file per command; flags are data. `serve`, `check`, `simulate`, `notify` and what reads the
-//! journal work by themselves, the others only ask the daemon.
+//! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `simulate`, `notify` and
+//! what reads the journal work by themselves, the others only ask the daemon.
 
 mod ack;
 mod approve;
@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod hold;
 mod incidents;
+mod init;
 mod journal;
 mod notify;
 mod pause;
@@ -21,6 +22,7 @@ mod replay;
 mod resume;
 mod retry;
 mod review;
+mod rules;
 mod run;
 mod serve;
 mod silence;
@@ -44,7 +46,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Init(init::Args),
     Check(check::Args),
+    Rules(rules::Args),
     Status(status::Args),
     Incidents(incidents::Args),
     Explain(explain::Args),
@@ -115,7 +119,9 @@ pub fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => serve::run(args).await,
+        Command::Init(args) => init::run(args).await,
         Command::Check(args) => check::run(args),
+        Command::Rules(args) => rules::run(&args),
         Command::Status(args) => status::run(args).await,
         Command::Incidents(args) => incidents::run(args).await,
         Command::Explain(args) => explain::run(args).await,
