@@ -98,9 +98,9 @@ impl World for RealWorld {
         alertmanager.silence(&order.labels, order.for_, &order.by, &order.comment).await
     }
 
-    async fn unsilence(&self, id: String) -> Result<(), String> {
+    async fn unsilence(&self, comment: String) -> Result<usize, String> {
         let alertmanager = self.tools.alertmanager.as_ref().ok_or("no Alertmanager is configured")?;
-        alertmanager.unsilence(&id).await
+        alertmanager.unsilence(&comment).await
     }
 
     async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {

@@ -4,7 +4,7 @@ use super::{Books, Checked, in_force, read};
 use crate::config::Settings;
 use crate::console::{self, ReloadError};
 use crate::domain::guard::Guard;
-use crate::domain::incident::AttemptOutcome;
+use crate::domain::incident::{AttemptOutcome, Outcome};
 use crate::run::clock::Clock;
 use crate::run::handle::Handle;
 use crate::telemetry::Telemetry;
@@ -104,6 +104,7 @@ pub(super) fn begin_series(telemetry: &Telemetry, settings: &Settings, books: &B
         telemetry.playbook(&book.id.0, &AttemptOutcome::ALL.map(AttemptOutcome::label));
     }
     telemetry.guards(&Guard::ALL.map(Guard::label));
+    telemetry.outcomes(&Outcome::ALL.map(Outcome::label));
     settings.targets.named().for_each(|target| telemetry.target(&target.to_string()));
     settings.guards.escalation.channels.iter().for_each(|channel| telemetry.channel(channel));
     for (service, objective) in &settings.guards.objectives {

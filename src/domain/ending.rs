@@ -109,6 +109,16 @@ impl Escalation {
 }
 
 impl Outcome {
+    pub const ALL: [Self; 7] = [
+        Self::Healed,
+        Self::ResolvedByItself,
+        Self::Escalated,
+        Self::Stale,
+        Self::ResolveNeverSeen,
+        Self::Unverified,
+        Self::ClosedByPerson,
+    ];
+
     pub fn label(self) -> &'static str {
         match self {
             Self::Healed => "healed",

@@ -213,9 +213,7 @@ pub enum IncidentEvent {
         own: bool,
     },
     /// heald's own silence is ended before its time.
-    SilenceLifted {
-        id: String,
-    },
+    SilenceLifted,
     /// A resolve came while the alerts' source is in doubt; it counts once that is heard again.
     ResolveDoubted {
         fingerprint: Fingerprint,

@@ -93,9 +93,9 @@ pub struct Incident {
 /// While heald repairs, Alertmanager tells nobody of the alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnSilence {
-    /// None: asked for, not answered. Should a crash lose the answer, it ends by its time.
-    pub id: Option<String>,
     pub until: Time,
+    /// heald wants it ended.
+    pub lifted: bool,
 }
 
 /// How far people were called.

@@ -155,8 +155,8 @@ pub struct AlertQuery {
     pub alertname: String,
     /// Those of the incident that fire as far as heald knows.
     pub fingerprints: Vec<Fingerprint>,
-    /// A silence of heald's own, which keeps nobody from repairing.
-    pub own_silence: Option<String>,
+    /// The comment of heald's own silence, which keeps nobody from repairing.
+    pub own_silence: String,
 }
 
 /// How long to look, and for what.

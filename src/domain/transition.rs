@@ -42,7 +42,7 @@ impl Incident {
                 | E::Pressed { .. }
                 | E::SilenceAsked { .. }
                 | E::SilenceSet { .. }
-                | E::SilenceLifted { .. }
+                | E::SilenceLifted
                 | E::ResolveDoubted { .. }
         ) {
             self.end_hold(at);
@@ -249,14 +249,15 @@ impl Incident {
             }
             E::Acknowledged { by, until } => self.ack = Some(Ack { by: by.as_str().into(), until: *until }),
             E::Pressed { by, tag, .. } => self.pressed.push((tag.as_str().into(), by.as_str().into())),
-            E::SilenceAsked { until, own: true, .. } => self.own_silence = Some(OwnSilence { id: None, until: *until }),
+            E::SilenceAsked { until, own: true, .. } => self.own_silence = Some(OwnSilence { until: *until, lifted: false }),
             E::SilenceAsked { .. } => self.silencing = true,
-            E::SilenceSet { id: None, own: true, .. } | E::SilenceLifted { .. } => self.own_silence = None,
-            E::SilenceSet { id, own: true, .. } => {
+            E::SilenceLifted => {
                 if let Some(own) = &mut self.own_silence {
-                    own.id.clone_from(id);
+                    own.lifted = true;
                 }
             }
+            // What was not answered may have been set all the same.
+            E::SilenceSet { own: true, .. } => {}
             E::SilenceSet { .. } => self.silencing = false,
             E::ResolveDoubted { fingerprint } => drop(self.doubted.insert(fingerprint.clone())),
             E::Closed { outcome, .. } => {

@@ -41,7 +41,7 @@ impl E {
             E::Pressed { .. } => "pressed",
             E::SilenceAsked { .. } => "silence_asked",
             E::SilenceSet { .. } => "silence_set",
-            E::SilenceLifted { .. } => "silence_lifted",
+            E::SilenceLifted => "silence_lifted",
             E::ResolveDoubted { .. } => "resolve_doubted",
             E::ApprovalAsked { .. } => "approval_asked",
             E::Approved { .. } => "approved",
@@ -106,7 +106,7 @@ impl E {
             E::Pressed { by, what, .. } => format!("{by} pressed {what}"),
             E::SilenceAsked { by, until, .. } => format!("{by} asks Alertmanager for a silence until {until}"),
             E::SilenceSet { text, .. } => text.clone(),
-            E::SilenceLifted { id } => format!("the silence {id} is ended"),
+            E::SilenceLifted => "heald's silence is ended: people are to hear of it".to_owned(),
             E::ResolveDoubted { fingerprint } => {
                 format!("alert {fingerprint} resolved, but detection is blind: it counts when alerts are heard again")
             }

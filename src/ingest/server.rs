@@ -121,8 +121,8 @@ impl Server {
                     None => converse(stream, router, limits, stopped).await,
                     Some(acceptor) => match timeout(limits.header_within, acceptor.accept(stream)).await {
                         Ok(Ok(stream)) => converse(stream, router, limits, stopped).await,
-                        // Whoever shows no certificate is nobody's alert; Alertmanager counts a failed notification.
-                        Ok(Err(error)) => tracing::warn!(%error, "no TLS with a caller"),
+                        // Port scans and TCP probes among them. Alertmanager says itself, and counts, what it can't deliver.
+                        Ok(Err(error)) => tracing::debug!(%error, "no TLS with a caller"),
                         Err(_) => tracing::debug!("a caller did not finish its TLS handshake"),
                     },
                 }

@@ -206,6 +206,8 @@ fn held(place: &Place<'_>, port: &Port) -> Rule {
         hold: "30s",
         page: &PORT,
         summary: format!("Something else answers on {address}, and {unit} failed on {host}"),
+        // Two ports of a unit are two alerts.
+        extra: vec![("instance", address.clone())],
         description: format!(
             "{unit} has been failed for 30 seconds or more, and a process that is not its own holds {address}: a \
              restart would fail in the same way. See: ss -ltnp"

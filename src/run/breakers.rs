@@ -22,6 +22,7 @@ pub struct Shown {
     /// What the slow gauges show of budgets, and when they are computed anew.
     pub(super) budgets: Vec<Budget>,
     pub(super) next: Time,
+    pub(super) next_space: Time,
 }
 
 impl Shown {
@@ -64,7 +65,6 @@ impl<W: World> Driver<W> {
 
     /// Once a round: what ends by its time must not wait for a commit.
     pub(super) fn gauges(&mut self, now: Time) {
-        self.slow_gauges(now);
         self.telemetry.approvals_pending(self.state.held_count(Guard::Approve));
         let groups = self.config.in_force.policy.blast.groups.iter();
         let mut back: BTreeMap<String, usize> = groups.map(|group| (format!("group {}", group.name), 0)).collect();

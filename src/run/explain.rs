@@ -8,7 +8,7 @@ use super::show;
 use super::view::{Explanation, GuardView, SeenView};
 use super::world::World;
 use crate::domain::alert::{Alert, AlertStatus, Labels};
-use crate::domain::decide::{self, Effect, Signal};
+use crate::domain::decide::{self, Effect, Signal, silence_comment};
 use crate::domain::guard::{self, Ask, Facts, Guard, Pace, Proposal, Verdict};
 use crate::domain::id::{Fingerprint, IncidentId};
 use crate::domain::incident::{Incident, IncidentEvent, Phase, Subject};
@@ -196,7 +196,7 @@ impl<W: World> Driver<W> {
         let query = AlertQuery {
             alertname: case.labels.get("alertname").cloned().unwrap_or_default(),
             fingerprints: firing.map(|(fingerprint, _)| fingerprint.clone()).collect(),
-            own_silence: incident.own_silence.as_ref().and_then(|own| own.id.clone()),
+            own_silence: silence_comment(&self.config.host, incident.id),
         };
         Some(LookOrder { target: Some(target.clone()), probes, alerts: Some(query), how: LookHow::Once })
     }
@@ -336,8 +336,11 @@ mod tests {
         asked: Option<Labels>,
     ) -> (AlertSight, usize, Vec<Fingerprint>) {
         let world = Alertmanager { lists, asked: Mutex::new(None) };
-        let query =
-            AlertQuery { alertname: "Down".to_owned(), fingerprints: vec![Fingerprint::from("known")], own_silence: None };
+        let query = AlertQuery {
+            alertname: "Down".to_owned(),
+            fingerprints: vec![Fingerprint::from("known")],
+            own_silence: String::new(),
+        };
         let order = LookOrder { target: None, probes: Vec::new(), alerts: Some(query), how: LookHow::Once };
         let Seen { seen, notes } = look(&world, order, asked).await;
         let asked = world.asked.lock().unwrap().take().map_or_else(Vec::new, |query| query.fingerprints);

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 /// Prometheus asks as often.
 const EVERY: Duration = Duration::from_secs(15);
+const SPACE_EVERY: Duration = Duration::from_secs(60);
 
 impl<W: World> Driver<W> {
-    pub(super) fn slow_gauges(&mut self, now: Time) {
+    pub(super) async fn slow_gauges(&mut self, now: Time) {
         if now < self.shown.next {
             return;
         }
@@ -35,8 +36,12 @@ impl<W: World> Driver<W> {
         for (channel, notices) in waiting {
             self.telemetry.waiting(channel, notices);
         }
-        // A disk that does not answer is told by the commits.
-        if let Some(Ok(space)) = self.store.as_ref().map(crate::store::Store::space) {
+        if now < self.shown.next_space {
+            return;
+        }
+        self.shown.next_space = now + SPACE_EVERY;
+        // What can't be read is told by the commits.
+        if let Ok(Ok(space)) = self.with_store(|store| store.space()).await {
             self.telemetry.store(space.used, space.free);
         }
     }

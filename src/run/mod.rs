@@ -162,6 +162,8 @@ struct Round {
     replies: Vec<Reply>,
     /// To be handled again if the commit fails.
     answers: Vec<Answer>,
+    /// That are over with it.
+    outages: Vec<way::Outage>,
 }
 
 /// More would keep the first of them waiting without a cheaper fsync.
@@ -266,6 +268,7 @@ impl<W: World> Driver<W> {
             self.finish(round).await;
             self.prove(now).await;
             self.gauges(now);
+            self.slow_gauges(now).await;
             if *self.stop.borrow() && self.performer.acting() == 0 {
                 break;
             }
@@ -331,13 +334,14 @@ impl<W: World> Driver<W> {
         if !round.rows.is_empty() && !self.began {
             self.begin(&mut round);
         }
-        let Round { rows, editions, done, effects, decided, replies, answers } = round;
+        let Round { rows, editions, done, effects, decided, replies, answers, outages } = round;
         if !rows.is_empty() || !editions.is_empty() {
             let batch = Batch { rows, editions, done, mark: self.clock.mark() };
             match self.commit(batch).await {
                 Ok(batch) => {
                     let last = batch.rows.last().map(|row| row.seq);
                     self.observe(&batch.rows);
+                    outages.iter().for_each(|one| self.telemetry.outage(&one.service, one.lasted, one.rto));
                     self.crashed &= !self.unsettled.is_empty();
                     if let Some(last) = last {
                         self.committed.send_replace(last);

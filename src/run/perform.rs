@@ -49,6 +49,10 @@ pub struct Performer<W> {
     next_look: u64,
 }
 
+/// Tries to end a silence are this far apart. The first may come before the order that sets it has ended, which takes
+/// [`TELL_MAX`] at most: only a try after that can be the last.
+const UNSILENCE_AT: [Duration; 4] = [Duration::ZERO, Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(60)];
+
 /// Every probe has a deadline of its own; this one is for a probe that forgets it. An incident must not wait for ever.
 const LOOK_MAX: Duration = Duration::from_secs(60);
 
@@ -101,14 +105,7 @@ impl<W: World> Performer<W> {
                     Signal::Silenced { own, answer: answer.unwrap_or_else(|_| Err("no answer in time".to_owned())) }
                 });
             }
-            Effect::Unsilence(id) => {
-                let world = Arc::clone(&self.world);
-                tokio::spawn(async move {
-                    if let Err(why) = world.unsilence(id.clone()).await {
-                        tracing::warn!(incident = incident.0, silence = %id, reason = %why, "the silence goes on until its time");
-                    }
-                });
-            }
+            Effect::Unsilence(comment) => drop(tokio::spawn(unsilence(Arc::clone(&self.world), comment))),
             Effect::Tell(post) => {
                 let key = (incident, post.notice.number, post.channel.clone());
                 if !self.tells.insert(key.clone()) {
@@ -264,6 +261,20 @@ const BROKEN: &str = "it broke off: a fault of heald's own";
 pub(super) fn blind(why: &str) -> Observation {
     let seen = Observation::new(Vec::new(), TargetState::Unreachable { detail: why.to_owned() }, None);
     Observation { alert: AlertSight::Unreadable { detail: why.to_owned() }, ..seen }
+}
+
+/// Until it is sure that none is left. After the last try it ends by its time.
+async fn unsilence<W: World>(world: Arc<W>, comment: String) {
+    let mut waited = Duration::ZERO;
+    for wait in UNSILENCE_AT {
+        tokio::time::sleep(wait).await;
+        waited += wait;
+        match world.unsilence(comment.clone()).await {
+            Ok(_) if waited > TELL_MAX => return,
+            Ok(_) => {}
+            Err(reason) => tracing::warn!(%reason, silence = %comment, "a silence of heald's own can't be ended yet"),
+        }
+    }
 }
 
 #[cfg(test)]

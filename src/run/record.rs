@@ -42,7 +42,7 @@ impl<W: World> Driver<W> {
     pub(super) fn record(&mut self, id: IncidentId, event: IncidentEvent, now: Time, round: &mut Round) {
         let earned = self.earned(id, &event, now);
         if let (IncidentEvent::Closed { .. }, Some(incident)) = (&event, self.state.incidents.get(&id)) {
-            self.measure_outage(incident, now);
+            round.outages.extend(self.outage(incident, now));
         }
         let groups = self.state.ledger.census.groups_of(id).to_vec();
         let change = self.state.apply(id, &event, now);

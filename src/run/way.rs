@@ -4,13 +4,14 @@
 use super::Driver;
 use super::world::World;
 use crate::domain::id::IncidentId;
-use crate::domain::incident::{AttemptOutcome, Incident, IncidentEvent as E};
+use crate::domain::incident::{AttemptOutcome, Incident, IncidentEvent as E, Phase};
 use crate::domain::notice::NoticeKind;
 use crate::domain::plan::Section;
 use crate::domain::policy::objective_of;
 use crate::domain::target::{Target, TargetKind};
 use crate::domain::time::Time;
 use crate::telemetry::{Recovered, Stage};
+use std::time::Duration;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Way {
@@ -22,6 +23,14 @@ pub(super) struct Way {
     /// Healed by a repair, or resolved, whichever was first; not while it is broken again.
     ended: Option<Time>,
     recovered: bool,
+}
+
+/// Counted once its end is on disk.
+#[derive(Debug)]
+pub(super) struct Outage {
+    pub service: String,
+    pub lasted: Duration,
+    pub rto: Option<Duration>,
 }
 
 impl<W: World> Driver<W> {
@@ -76,7 +85,7 @@ impl<W: World> Driver<W> {
                     }
                 }
             }
-            E::AlertResolved { .. } => drop(way.ended.get_or_insert(at)),
+            E::AlertResolved { .. } if !incident.is_firing() => drop(way.ended.get_or_insert(at)),
             E::AlertAttached { .. } | E::CareFailed { .. } | E::FoundBadAfterResolve { .. } => way.ended = None,
             E::WouldAct { .. } => self.telemetry.observed(book),
             E::Climbed { level } => self.telemetry.people_called(*level),
@@ -96,12 +105,15 @@ impl<W: World> Driver<W> {
     }
 
     /// Before an incident is closed, and perhaps forgotten: how long its service was out, if something was promised of it.
-    pub(super) fn measure_outage(&self, incident: &Incident, now: Time) {
+    pub(super) fn outage(&self, incident: &Incident, now: Time) -> Option<Outage> {
         let context = incident.context.read();
         let objectives = &self.config.in_force.policy.objectives;
-        if let Some((name, objective)) = objective_of(objectives, incident.target(), context.0.get("service")) {
-            let ended = self.ways.get(&incident.id).and_then(|way| way.ended).unwrap_or(now);
-            self.telemetry.outage(name, ended.since(incident.opened), objective.rto);
-        }
+        let (name, objective) = objective_of(objectives, incident.target(), context.0.get("service"))?;
+        let since = match incident.phase {
+            Phase::Healed { since, .. } => since,
+            _ => now,
+        };
+        let ended = self.ways.get(&incident.id).and_then(|way| way.ended).unwrap_or(since);
+        Some(Outage { service: name.to_owned(), lasted: ended.since(incident.opened), rto: objective.rto })
     }
 }

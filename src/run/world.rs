@@ -41,11 +41,11 @@ pub trait World: Send + Sync + 'static {
         async { Err("no Alertmanager is configured".to_owned()) }
     }
 
-    /// Ends a silence that heald asked for.
+    /// Ends the silences of heald's own with that comment; how many there were.
     ///
     /// # Errors
-    /// Why it goes on; it ends by its time.
-    fn unsilence(&self, _id: String) -> impl Future<Output = Result<(), String>> + Send {
+    /// Why one may go on; it ends by its time.
+    fn unsilence(&self, _comment: String) -> impl Future<Output = Result<usize, String>> + Send {
         async { Err("no Alertmanager is configured".to_owned()) }
     }
 

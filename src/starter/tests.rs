@@ -57,10 +57,7 @@ fn what_must_run_is_sorted_out() {
     assert_eq!(expected.units, ["dev-x\\x2dy@1.service", "docker.service", "nginx.service", "shop.service"]);
     assert_eq!(expected.failed, ["shop.service"]);
     let containers: Vec<(&str, &str)> = expected.containers.iter().map(|one| (&*one.name, &*one.service)).collect();
-    assert_eq!(
-        containers,
-        [("cache", "cache"), ("shop-db-1", "shop-db"), ("wiki-db-1", "wiki-db"), ("wiki-web-1", "wiki-web")]
-    );
+    assert_eq!(containers, [("cache", "cache"), ("shop-db-1", "shop-db"), ("wiki-db-1", "wiki-db"), ("wiki-web-1", "wiki-web")]);
     let left: Vec<&str> = expected.left.iter().map(|left| left.name.as_str()).collect();
     assert_eq!(left.len(), 8, "{:#?}", expected.left);
     assert!(left.contains(&"shop-migrate-1 (Exited (0) 3 hours ago)"));

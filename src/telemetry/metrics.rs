@@ -141,6 +141,13 @@ impl Telemetry {
         }
     }
 
+    /// Begins the series of how incidents end at 0.
+    pub fn outcomes(&self, outcomes: &[Word]) {
+        for outcome in outcomes {
+            let _ = self.0.closed.get_or_create(&ByOutcome { outcome });
+        }
+    }
+
     /// Alerts of a body that heald could read, or had to refuse.
     pub fn received(&self, alerts: usize) {
         self.0.received.inc_by(wide(alerts));

@@ -36,7 +36,9 @@ fn init_writes_what_check_finds_good_and_never_overwrites() {
     let init: Vec<&str> = ["init", "etc"].into_iter().chain(BLIND).collect();
     let (output, said) = heald(&init, dir.path());
     assert_eq!(output.status.code(), Some(0), "{said}");
-    for part in ["0 units and 0 containers", "systemd could not be asked: ", "Docker could not be asked: ", "heald check --config.file"] {
+    for part in
+        ["0 units and 0 containers", "systemd could not be asked: ", "Docker could not be asked: ", "heald check --config.file"]
+    {
         assert!(said.contains(part), "{part}\n---\n{said}");
     }
     let written = files(&dir.path().join("etc"));
@@ -85,7 +87,11 @@ fn rules_are_printed_and_every_mistake_is_named() {
     let (output, said) = heald(&["rules", "--inventory", "bad.yaml"], dir.path());
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(output.stdout.is_empty(), "half a rule file is worse than none");
-    for part in ["2 mistakes found", "bad.yaml:2:25: \"b\" is not among `hosts:`", "bad.yaml:2:28: unknown key `unit`; did you mean `units`?"] {
+    for part in [
+        "2 mistakes found",
+        "bad.yaml:2:25: \"b\" is not among `hosts:`",
+        "bad.yaml:2:28: unknown key `unit`; did you mean `units`?",
+    ] {
         assert!(said.contains(part), "{part}\n---\n{said}");
     }
 }

@@ -29,7 +29,21 @@ const TABLE: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     (
         "config",
-        &["domain", "link", "action", "probe", "notify", "store", "ingest", "chat", "collect", "book", "yaml", "inventory", "telemetry"],
+        &[
+            "domain",
+            "link",
+            "action",
+            "probe",
+            "notify",
+            "store",
+            "ingest",
+            "chat",
+            "collect",
+            "book",
+            "yaml",
+            "inventory",
+            "telemetry",
+        ],
     ),
 ];
 /// These see everything.

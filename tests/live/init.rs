@@ -25,7 +25,8 @@ pub async fn finds_what_runs(scene: Arc<Scene>) -> Result<()> {
     let said = run(program, &["init", &text(&etc), "--systemd.bus", &bus, "--docker.host", &engine]).await?;
     scene.say(said.lines().next().unwrap_or_default());
     check(said.contains("failed now: ") && said.contains(unit.name()), || said.clone())?;
-    let inventory = heald::inventory::load(&etc.join("inventory.yaml")).map_err(|problems| Error::new(format!("{problems:?}")))?;
+    let inventory =
+        heald::inventory::load(&etc.join("inventory.yaml")).map_err(|problems| Error::new(format!("{problems:?}")))?;
     let units: Vec<&String> = inventory.services.values().flat_map(|service| &service.units).collect();
     let containers: Vec<&String> = inventory.services.values().flat_map(|service| &service.containers).collect();
     check(units.iter().any(|name| *name == unit.name()), || format!("{units:?}"))?;

@@ -75,6 +75,13 @@ pub(super) fn check(database: &Database, stop: &Arc<AtomicBool>) -> Result<Verdi
         }
         let way = match &before {
             Stamp { has_wal: true, .. } => Way::Wal,
+            // A reader without rights to it would leave a -wal and a -shm of its own behind.
+            _ if attempt == TRIES && is_wal(&database.path) => {
+                return Err(format!(
+                    "its writers come and go faster than it can be read{}{why}",
+                    if why.is_empty() { "" } else { "; before: " }
+                ));
+            }
             _ if attempt == TRIES => Way::Locked,
             Stamp { has_journal: true, .. } => {
                 "a transaction is under way, or its writer died and only the next one can roll back".clone_into(&mut why);
@@ -200,10 +207,23 @@ impl Stamp {
     }
 }
 
+/// Whether the header says so (bytes 18 and 19 of <https://www.sqlite.org/fileformat.html>).
+fn is_wal(path: &Path) -> bool {
+    let mut header = [0; 20];
+    let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    read.is_ok() && header[18] == 2
+}
+
 /// A journal that is not empty and does not begin with a zero, as SQLite itself judges
 /// (`hasHotJournal`, src/pager.c).
 fn is_hot(journal: &Path) -> std::io::Result<bool> {
     let mut first = [0];
+    // Nothing else than a file is opened: a pipe would wait for ever.
+    match fs::symlink_metadata(journal) {
+        Ok(found) if !found.is_file() => return Ok(false),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        _ => {}
+    }
     match fs::File::open(journal).and_then(|mut file| file.read(&mut first)) {
         Ok(count) => Ok(count > 0 && first[0] != 0),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),

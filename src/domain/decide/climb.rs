@@ -116,6 +116,5 @@ impl Draft<'_> {
             Err(why) => (None, format!("Alertmanager has set no silence: {why}")),
         };
         self.event(IncidentEvent::SilenceSet { id, text, own });
-        self.unhush_if_late();
     }
 }

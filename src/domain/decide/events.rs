@@ -139,6 +139,7 @@ impl Draft<'_> {
         if self.incident.silencing {
             self.silenced(false, Err("heald was restarted before Alertmanager answered; ask again".to_owned()));
         }
+        self.unhush_again();
         let busy = matches!(self.incident.phase, Phase::Assessing | Phase::Acting { .. } | Phase::Verifying { .. });
         if crashed && busy {
             self.event(IncidentEvent::CrashSeen);

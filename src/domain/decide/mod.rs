@@ -33,7 +33,7 @@ mod tell;
 mod tests;
 
 pub use climb::SilenceOrder;
-pub use hush::SILENCED_BY;
+pub use hush::{SILENCED_BY, silence_comment};
 
 /// What arrived for one incident.
 #[derive(Clone, Debug)]
@@ -148,7 +148,7 @@ pub enum Effect {
     /// For the log, once for each notice.
     Note(Box<Notice>),
     Silence(SilenceOrder),
-    /// Ends the silence of that id. Nobody waits for it: it ends by itself, too.
+    /// Ends heald's own silence with that comment. Nobody waits for it: it ends by itself, too.
     Unsilence(String),
     /// The last lines of its logs. Nothing waits for them.
     Gather {
@@ -265,7 +265,7 @@ impl Draft<'_> {
         AlertQuery {
             alertname: labels.get("alertname").cloned().unwrap_or_default(),
             fingerprints: firing.map(|(fingerprint, _)| fingerprint.clone()).collect(),
-            own_silence: self.incident.own_silence.as_ref().and_then(|own| own.id.clone()),
+            own_silence: silence_comment(self.facts.host, self.incident.id),
         }
     }
 
@@ -297,7 +297,6 @@ impl Draft<'_> {
 
     fn escalate(&mut self, reason: Escalation, text: String) {
         self.event(IncidentEvent::Escalated { reason, text: text.clone() });
-        self.unhush();
         self.end_order();
         self.effect(Effect::StopLooking);
         self.gather();

@@ -67,6 +67,7 @@ impl Draft<'_> {
         for fingerprint in firing {
             self.event(IncidentEvent::AlertResolved { fingerprint });
         }
+        self.unhush();
     }
 
     /// The same hold again is not written again, only prolonged.

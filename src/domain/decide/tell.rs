@@ -32,6 +32,9 @@ impl Draft<'_> {
     }
 
     pub(super) fn owe(&mut self, kind: NoticeKind, reason: &str, to: BTreeSet<String>) {
+        if kind.calls() {
+            self.unhush();
+        }
         let number = self.incident.outbox.last + 1;
         let (reason, to) = (reason.to_owned(), to.into_iter().collect());
         // Whoever is called should have the logs at hand; they come within a second, or not at all.

@@ -7,9 +7,7 @@ use jiff::Timestamp;
 use std::time::Duration;
 
 pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {
-    // heald's own silence that was not confirmed yet is nobody's plan; a confirmed one is not among what suppresses it.
-    let unconfirmed = proposal.incident.own_silence.as_ref().is_some_and(|own| own.id.is_none() && own.until > now);
-    if let (AlertSight::Suppressed { by }, false) = (&proposal.seen.alert, unconfirmed) {
+    if let AlertSight::Suppressed { by } = &proposal.seen.alert {
         return Refusal::wait(Guard::Window, now + RELOOK_MAX, format!("suppressed in Alertmanager: {by}"));
     }
     let windows = &facts.playbook.windows;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
-use wire::{Listed, Standing};
+use wire::{Listed, Silence, Standing};
 
 mod shared;
 mod silence;
@@ -33,7 +33,7 @@ pub struct Alertmanager {
     /// By alertname; the empty name stands for all alerts.
     lists: Shared<Result<Arc<[Listed]>, String>>,
     /// By id.
-    silences: Shared<Option<Arc<str>>>,
+    silences: Shared<Option<Arc<Silence>>>,
     /// So many bodies are held at once.
     calls: Semaphore,
 }
@@ -81,7 +81,13 @@ impl Alertmanager {
             Ok(Ok(Standing::Firing)) => AlertSight::Firing,
             Ok(Ok(Standing::Gone)) => AlertSight::Gone,
             Ok(Ok(Standing::Suppressed { silences, inhibitors })) => {
-                AlertSight::Suppressed { by: self.by(&silences, &inhibitors).await }
+                // Where it can't be told whose silence it is, it is somebody's plan.
+                let own = self.are_own(&silences, &query.own_silence);
+                if inhibitors.is_empty() && timeout_at(deadline, own).await.unwrap_or(false) {
+                    AlertSight::Firing
+                } else {
+                    AlertSight::Suppressed { by: self.by(&silences, &inhibitors).await }
+                }
             }
             Ok(Err(detail)) => AlertSight::Unreadable { detail },
             Err(_) => AlertSight::Unreadable { detail: self.no_answer() },
@@ -99,13 +105,13 @@ impl Alertmanager {
 
     async fn standing(&self, query: &AlertQuery) -> Result<Standing, String> {
         let named = self.listed(&query.alertname).await?;
-        let standing = wire::standing(&named, &query.fingerprints, query.own_silence.as_ref())?;
+        let standing = wire::standing(&named, &query.fingerprints)?;
         // The incident may hold alerts of other names than the one that opened it; absent is said only of what was looked for.
         let lists = |fingerprint: &_| named.iter().any(|listed| listed.fingerprint == *fingerprint);
         if standing == Standing::Firing || query.alertname.is_empty() || query.fingerprints.iter().all(lists) {
             return Ok(standing);
         }
-        wire::standing(&self.listed("").await?, &query.fingerprints, query.own_silence.as_ref())
+        wire::standing(&self.listed("").await?, &query.fingerprints)
     }
 
     async fn listed(&self, alertname: &str) -> Result<Arc<[Listed]>, String> {
@@ -134,14 +140,27 @@ impl Alertmanager {
                 None => "suppressed, and Alertmanager does not say by what".to_owned(),
             };
         };
-        let comment = timeout(COMMENT_MAX, self.silences.get(id, self.comment(id))).await.ok().flatten();
-        let comment = comment.map_or_else(String::new, |comment| format!(" ({comment})"));
+        let silence = timeout(COMMENT_MAX, self.silence_of(id)).await.ok().flatten();
+        let comment = silence.and_then(|silence| silence.text()).map_or_else(String::new, |comment| format!(" ({comment})"));
         format!("silence {}{comment}{}", cut(id), more(silences.len()))
     }
 
-    async fn comment(&self, id: &str) -> Option<Arc<str>> {
-        let (body, _) = self.get(self.at(&["api", "v2", "silence", id])).await.ok()?;
-        wire::comment(&body).map(Arc::from)
+    /// All of them are heald's own, for one incident.
+    async fn are_own(&self, silences: &[String], comment: &str) -> bool {
+        for id in silences {
+            if !self.silence_of(id).await.is_some_and(|silence| silence.is_own(comment)) {
+                return false;
+            }
+        }
+        !silences.is_empty()
+    }
+
+    async fn silence_of(&self, id: &str) -> Option<Arc<Silence>> {
+        let ask = async {
+            let (body, _) = self.get(self.at(&["api", "v2", "silence", id])).await.ok()?;
+            wire::silence(&body).map(Arc::new)
+        };
+        self.silences.get(id, ask).await
     }
 
     fn at(&self, path: &[&str]) -> Url {

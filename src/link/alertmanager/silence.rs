@@ -1,6 +1,6 @@
 //! The one thing that heald asks of Alertmanager by writing: a silence, by a person's order or while it repairs.
 
-use super::{Alertmanager, broken, clock};
+use super::{Alertmanager, broken, clock, wire};
 use crate::domain::alert::Labels;
 use crate::domain::target::cut;
 use reqwest::StatusCode;
@@ -59,19 +59,26 @@ impl Alertmanager {
         timeout(self.patience, ask).await.unwrap_or_else(|_| Err(self.no_answer()))
     }
 
-    /// Ends a silence: `DELETE /api/v2/silence/{id}`. One that is over already is none the worse.
+    /// Ends every silence of heald's own with that comment: `GET /api/v2/silences`, `DELETE /api/v2/silence/{id}`. The
+    /// answer is how many there were.
     ///
     /// # Errors
-    /// Why it goes on, in one line and without the URL.
-    pub async fn unsilence(&self, id: &str) -> Result<(), String> {
-        let ask = async {
-            let url = self.at(&["api", "v2", "silence", id]);
-            let response = self.http.delete(url).send().await.map_err(|error| broken(&error))?;
-            match response.status() {
-                StatusCode::OK | StatusCode::NOT_FOUND => Ok(()),
-                status => Err(format!("it answered {}", status.as_u16())),
-            }
-        };
-        timeout(self.patience, ask).await.unwrap_or_else(|_| Err(self.no_answer()))
+    /// Why one may go on, in one line and without the URL.
+    pub async fn unsilence(&self, comment: &str) -> Result<usize, String> {
+        let (body, _) = self.get(self.at(&["api", "v2", "silences"])).await?;
+        let all = wire::silences(&body)?;
+        let own: Vec<_> = all.iter().filter(|one| one.is_own(comment) && one.status.state != "expired").collect();
+        for silence in &own {
+            let ask = async {
+                let url = self.at(&["api", "v2", "silence", &silence.id]);
+                let response = self.http.delete(url).send().await.map_err(|error| broken(&error))?;
+                match response.status() {
+                    StatusCode::OK | StatusCode::NOT_FOUND => Ok(()),
+                    status => Err(format!("it answered {}", status.as_u16())),
+                }
+            };
+            timeout(self.patience, ask).await.unwrap_or_else(|_| Err(self.no_answer()))?;
+        }
+        Ok(own.len())
     }
 }

@@ -44,7 +44,8 @@ async fn serve(fake: Fake) -> (Alertmanager, Arc<Fake>) {
     let fake = Arc::new(fake);
     let pages = Router::new()
         .route("/am/api/v2/alerts", get(answer))
-        .route("/am/api/v2/silence/{id}", get(silence))
+        .route("/am/api/v2/silences", get(answer))
+        .route("/am/api/v2/silence/{id}", get(silence).delete(silence))
         .route("/am/-/healthy", get(async || "OK"))
         .with_state(Arc::clone(&fake));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -59,7 +60,7 @@ fn query(fingerprints: &[&str]) -> AlertQuery {
     AlertQuery {
         alertname: "Web".to_owned(),
         fingerprints: fingerprints.iter().map(|text| Fingerprint::from(*text)).collect(),
-        own_silence: None,
+        own_silence: "heald on h is repairing this: incident 7".to_owned(),
     }
 }
 
@@ -96,15 +97,36 @@ async fn all_suppressed_and_by_what() {
     assert_eq!(sight(list(&[listed("b", "suppressed", "", "")])).await, unsaid);
 }
 
+const OWN: &str =
+    r#"{"id":"s1","createdBy":"heald","comment":"heald on h is repairing this: incident 7","status":{"state":"active"}}"#;
+
+/// Whatever heald remembers: by its maker and its comment.
 #[tokio::test]
 async fn a_silence_of_heald_s_own_does_not_count() {
-    let ask = async |silences: &str, inhibitors: &str| {
-        let (alertmanager, _) = serve(list(&[listed("a", "suppressed", silences, inhibitors)])).await;
-        alertmanager.sight(&AlertQuery { own_silence: Some("s1".to_owned()), ..query(&["a"]) }).await
+    let ask = async |silences: &str, inhibitors: &str, silence: Option<&'static str>| {
+        sight(Fake { silence, ..list(&[listed("a", "suppressed", silences, inhibitors)]) }).await
     };
-    assert_eq!(ask(r#""s1""#, "").await, AlertSight::Firing);
-    assert_eq!(ask(r#""s1","s2""#, "").await, by("silence s1 and 1 more"), "somebody else's counts");
-    assert_eq!(ask(r#""s1""#, r#""fc42""#).await, by("silence s1"), "and so does what inhibits");
+    assert_eq!(ask(r#""s1""#, "", Some(OWN)).await, AlertSight::Firing);
+    assert!(matches!(ask(r#""s1""#, r#""fc42""#, Some(OWN)).await, AlertSight::Suppressed { .. }), "what inhibits counts");
+    assert_eq!(ask(r#""s1""#, "", None).await, by("silence s1"), "nobody knows whose it is");
+    for other in [
+        r#"{"createdBy":"ann","comment":"heald on h is repairing this: incident 7"}"#,
+        r#"{"createdBy":"heald","comment":"heald on h is repairing this: incident 8"}"#,
+        r#"{"createdBy":"heald","comment":"heald incident 7, asked for by ann"}"#,
+    ] {
+        assert!(matches!(ask(r#""s1""#, "", Some(other)).await, AlertSight::Suppressed { .. }), "{other}");
+    }
+}
+
+#[tokio::test]
+async fn only_heald_s_own_silences_of_the_incident_are_ended() {
+    let others = r#"{"id":"s2","createdBy":"ann","comment":"deploy","status":{"state":"active"}}"#;
+    let over = OWN.replace("s1", "s3").replace("active", "expired");
+    let fake = Fake { body: format!("[{OWN},{others},{over}]"), silence: Some(OWN), ..Fake::default() };
+    let (alertmanager, fake) = serve(fake).await;
+    assert_eq!(alertmanager.unsilence("heald on h is repairing this: incident 7").await, Ok(1));
+    assert_eq!(fake.asked.lock().unwrap().last().unwrap(), "s1");
+    assert_eq!(alertmanager.unsilence("heald on h is repairing this: incident 8").await, Ok(0));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! Fields that are not known are passed over; one that is needed and does not fit makes the answer unreadable.
 
 use crate::domain::alert::{Labels, ListedAlert};
+use crate::domain::decide::SILENCED_BY;
 use crate::domain::id::Fingerprint;
 use crate::domain::target::cut;
 use jiff::Timestamp;
@@ -70,14 +71,6 @@ struct RawWhole {
     annotations: Labels,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
-struct RawSilence {
-    comment: String,
-    created_by: String,
-}
-
 /// `now` is the answer's own `Date`: two machines' clocks differ, and a wrong one must not make an alert end.
 pub(super) fn listed(body: &[u8], now: Timestamp) -> Result<Vec<Listed>, String> {
     let all: Vec<Raw> = parse(body)?;
@@ -90,16 +83,6 @@ pub(super) fn listed(body: &[u8], now: Timestamp) -> Result<Vec<Listed>, String>
             inhibitors: status.inhibited_by,
         })
         .collect())
-}
-
-// === impl Listed ===
-
-impl Listed {
-    /// A silence of heald's own is nobody's plan.
-    fn is_silenced_only_by(&self, own: Option<&String>) -> bool {
-        let only = own.is_some_and(|own| !self.silences.is_empty() && self.silences.iter().all(|silence| silence == own));
-        only && self.inhibitors.is_empty() && self.state == State::Suppressed
-    }
 }
 
 /// Sorted by fingerprint.
@@ -118,13 +101,11 @@ pub(super) fn listed_alerts(body: &[u8], now: Timestamp) -> Result<Vec<ListedAle
     Ok(listed)
 }
 
-/// `own`: a silence that does not count.
-///
 /// # Errors
 /// A state that is not known: nothing may be concluded from it.
-pub(super) fn standing(listed: &[Listed], wanted: &[Fingerprint], own: Option<&String>) -> Result<Standing, String> {
+pub(super) fn standing(listed: &[Listed], wanted: &[Fingerprint]) -> Result<Standing, String> {
     let mine = || listed.iter().filter(|listed| wanted.contains(&listed.fingerprint));
-    if mine().any(|listed| matches!(listed.state, State::Active | State::Unprocessed) || listed.is_silenced_only_by(own)) {
+    if mine().any(|listed| matches!(listed.state, State::Active | State::Unprocessed)) {
         return Ok(Standing::Firing);
     }
     if let Some(State::Other(word)) = mine().map(|listed| &listed.state).find(|state| matches!(state, State::Other(_))) {
@@ -142,15 +123,48 @@ pub(super) fn standing(listed: &[Listed], wanted: &[Fingerprint], own: Option<&S
     Ok(Standing::Suppressed { silences: sorted(|listed| &listed.silences), inhibitors: sorted(|listed| &listed.inhibitors) })
 }
 
-/// `ops: swap of the disk`, on one line.
-pub(super) fn comment(body: &[u8]) -> Option<String> {
-    let RawSilence { comment, created_by } = parse(body).ok()?;
-    match (created_by.is_empty(), comment.is_empty()) {
-        (true, true) => None,
-        (false, true) => Some(format!("by {}", cut(&created_by))),
-        (true, false) => Some(cut(&comment)),
-        (false, false) => Some(format!("{}: {}", cut(&created_by), cut(&comment))),
+/// Whose silence it is, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Silence {
+    pub id: String,
+    pub comment: String,
+    pub created_by: String,
+    pub status: SilenceStatus,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct SilenceStatus {
+    /// active, pending or expired
+    pub state: String,
+}
+
+// === impl Silence ===
+
+impl Silence {
+    /// Made by heald while it repaired, for the incident that the comment names.
+    pub fn is_own(&self, comment: &str) -> bool {
+        self.created_by == SILENCED_BY && self.comment == comment
     }
+
+    /// `ops: swap of the disk`, on one line.
+    pub fn text(&self) -> Option<String> {
+        match (self.created_by.is_empty(), self.comment.is_empty()) {
+            (true, true) => None,
+            (false, true) => Some(format!("by {}", cut(&self.created_by))),
+            (true, false) => Some(cut(&self.comment)),
+            (false, false) => Some(format!("{}: {}", cut(&self.created_by), cut(&self.comment))),
+        }
+    }
+}
+
+pub(super) fn silence(body: &[u8]) -> Option<Silence> {
+    parse(body).ok()
+}
+
+pub(super) fn silences(body: &[u8]) -> Result<Vec<Silence>, String> {
+    parse(body)
 }
 
 /// As a matcher's value; both of Alertmanager's parsers, the classic and the UTF-8 one, undo just these three.

@@ -203,7 +203,9 @@ fn condition(rule: &Rule, wrong: &mut Vec<String>) {
     }
     for name in promql::called(&rule.expr) {
         if ["topk", "bottomk", "limitk", "limit_ratio"].contains(&name.as_str()) {
-            wrong.push(format!("`{name}` picks other series at each evaluation, and `for` starts again; compare with a threshold"));
+            wrong.push(format!(
+                "`{name}` picks other series at each evaluation, and `for` starts again; compare with a threshold"
+            ));
         }
     }
     // People find their way by the text; heald needs to know whose target it is.

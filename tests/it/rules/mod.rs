@@ -101,7 +101,8 @@ fn alert_names_are_unique() {
         let folder = Path::new(&rule.file).parent().unwrap();
         let shelf = if folder.ends_with("alert-rules") || folder.ends_with("examples") { Path::new("") } else { folder };
         let first = places.entry(format!("{} {}", shelf.display(), rule.name)).or_insert_with(|| rule.file.clone()).clone();
-        let again = !same.insert(format!("{} {} {:?}", rule.file, rule.name, folder.ends_with("examples").then_some(&rule.labels)));
+        let again =
+            !same.insert(format!("{} {} {:?}", rule.file, rule.name, folder.ends_with("examples").then_some(&rule.labels)));
         if first != rule.file || again {
             wrong.push(format!("{}: the name is taken in {first}; give this rule one of its own", rule.place()));
         }

@@ -25,14 +25,27 @@ pub struct Read {
 }
 
 const KEYWORDS: &[&str] = &[
-    "and", "or", "unless", "atan2", "bool", "offset", "by", "without", "on", "ignoring", "group_left", "group_right", "inf", "nan",
-    "start", "end",
+    "and",
+    "or",
+    "unless",
+    "atan2",
+    "bool",
+    "offset",
+    "by",
+    "without",
+    "on",
+    "ignoring",
+    "group_left",
+    "group_right",
+    "inf",
+    "nan",
+    "start",
+    "end",
 ];
 /// What a list of labels follows.
 const LISTS: &[&str] = &["by", "without", "on", "ignoring", "group_left", "group_right"];
-pub const AGGREGATIONS: &[&str] = &[
-    "sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "count_values", "bottomk", "topk", "quantile",
-];
+pub const AGGREGATIONS: &[&str] =
+    &["sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "count_values", "bottomk", "topk", "quantile"];
 
 pub fn tokens(text: &str) -> Vec<Token> {
     let mut found = Vec::new();
@@ -146,9 +159,7 @@ pub fn reads(text: &str) -> Vec<Read> {
 fn matchers(tokens: &[Token]) -> Vec<(String, String, String)> {
     let each = tokens.split(|token| *token == Token::Sign(",".to_owned()));
     each.filter_map(|matcher| match matcher {
-        [Token::Word(label), Token::Sign(operator), Token::Text(value)] => {
-            Some((label.clone(), operator.clone(), value.clone()))
-        }
+        [Token::Word(label), Token::Sign(operator), Token::Text(value)] => Some((label.clone(), operator.clone(), value.clone())),
         _ => None,
     })
     .collect()

@@ -274,9 +274,9 @@ pub(super) fn a_repair_is_silenced_until_nothing_fires() {
          0s      healed; watched until 00:05:00 at least
          0s      → tell healed: all probes pass after 1 attempt
          2m      alert a resolved
-         2m      the silence 5e1f is ended
+         2m      heald's silence is ended: people are to hear of it
          2m      all alerts resolved; closes at 00:07:00 if it stays good
-         2m      → end the silence 5e1f",
+         2m      → end the silence heald on web-1 is repairing this: incident 7",
     );
     check(
         "given alertmanager firing; given hush; fire; look failed; act done; look up/2; resolve; hushed 5e1f",
@@ -293,8 +293,8 @@ pub(super) fn a_repair_is_silenced_until_nothing_fires() {
          0s      alert a resolved
          0s      all alerts resolved; closes at 00:05:00 if it stays good
          0s      Alertmanager has set the silence 5e1f
-         0s      the silence 5e1f is ended
-         0s      → end the silence 5e1f",
+         0s      heald's silence is ended: people are to hear of it
+         0s      → end the silence heald on web-1 is repairing this: incident 7",
     );
 }
 
@@ -324,8 +324,8 @@ pub(super) fn whoever_is_called_hears_it_from_alertmanager_too() {
          33s     step 1 done: says the world (500 ms)
          33s     attempt 3 ended not_healed: active: fail; http: fail
          33s     escalated (not_healed): all that the playbook knows was tried: 3 attempts
-         33s     the silence 5e1f is ended
-         33s     → end the silence 5e1f
+         33s     heald's silence is ended: people are to hear of it
+         33s     → end the silence heald on web-1 is repairing this: incident 7
          33s     → tell escalated: all that the playbook knows was tried: 3 attempts",
     );
 }
