@@ -160,6 +160,11 @@ fn pages(rule: &Rule, known: &Known, wrong: &mut Vec<String>) {
     if !known.library.books().iter().any(|book| &*book.id.0 == playbook) {
         wrong.push(format!("`playbook` is {playbook:?}, and no file in playbooks/ has that id"));
     }
+    let book = known.library.books().iter().find(|book| &*book.id.0 == playbook);
+    if let Some(severity) = book.and_then(|book| book.severity).filter(|severity| severity.label() != rule.label("severity")) {
+        let what = "take it out there, where alerts of several severities share the page";
+        wrong.push(format!("the page says `severity: {}`, which counts instead of the rule's; {what}", severity.label()));
+    }
     let mut labels: heald::domain::alert::Labels = rule.labels.clone().into_iter().collect();
     labels.insert("alertname".to_owned(), rule.name.clone());
     let matching = known.library.matching(&labels);
