@@ -121,7 +121,7 @@ services:
         "17:13: key `address` is missing",
         "18:44: 0 is no size",
         "18:64: no size: write a whole number with a unit, as in 512MiB or 2GB",
-        "19:32: \"soon\" is no duration",
+        "19:33: \"soon\" is no duration",
         "20:19: the unit \"nginx.service\" on \"web-1\" was named before, in i.yaml:13",
         "21:9: key `hosts` is missing",
     ];

@@ -45,7 +45,7 @@ const SYSTEM: [&str; 14] = [
     "modprobe@",
     "emergency",
     "rescue",
-    "init",
+    "init.service",
 ];
 const DESKTOP: [&str; 24] = [
     "accounts-daemon",

@@ -8,8 +8,9 @@ pub mod log;
 mod metrics;
 mod process;
 mod recovery;
+mod verbs;
 mod words;
 
-pub use metrics::{Budget, OPENMETRICS, Telemetry};
 pub use recovery::Recovered;
+pub use verbs::{Budget, OPENMETRICS, Telemetry};
 pub use words::{AlertResult, Stage, WebhookRefusal};

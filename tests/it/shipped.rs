@@ -73,7 +73,8 @@ fn shipped_playbooks_only_observe_until_a_person_says_otherwise() {
         let labels = rules.iter().map(|(_, _, labels)| labels);
         let of_book = labels.filter(|labels| labels.get("playbook").is_some_and(|id| id.as_str() == &*book.id.0));
         let severities: BTreeSet<&str> = of_book.filter_map(|labels| labels.get("severity").map(String::as_str)).collect();
-        assert!(book.severity.is_some() || severities.len() > 1, "{}: {severities:?}", book.id);
+        // Those of `heald rules` take theirs from the inventory.
+        assert!(book.severity.is_some() || severities.len() != 1, "{}: {severities:?}", book.id);
     }
 }
 

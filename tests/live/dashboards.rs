@@ -27,6 +27,7 @@ pub async fn every_panel_shows_something(scene: Arc<Scene>) -> Result<()> {
         .running_heald(|options| {
             options.units = vec![unit.name().into()];
             options.containers = vec![UNUSED.into()];
+            options.guards = json!({ "budget": { "host": ["20 per 1h"] } });
             options.overrides = auto(json!({ "after_care": "5s" }));
             options.collect = json!({
                 "docker": {},

@@ -204,7 +204,6 @@ impl Bench {
             "silence" => self.signal(Signal::Silence { by: rest.to_owned(), for_: Duration::from_secs(3_600) }),
             "silenced" => self.signal(Signal::Silenced { own: false, answer: Ok(rest.to_owned()) }),
             "hushed" => self.signal(Signal::Silenced { own: true, answer: Ok(rest.to_owned()) }),
-            "hushed-not" => self.signal(Signal::Silenced { own: true, answer: Err(rest.to_owned()) }),
             "seen-again" => {
                 self.house.blind = None;
                 self.signal(Signal::DetectionBack);

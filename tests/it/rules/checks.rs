@@ -217,7 +217,10 @@ fn condition(rule: &Rule, wrong: &mut Vec<String>) {
     if rule.label("remediate") == "never" || rule.name == WATCHDOG || !rule.label("host").is_empty() {
         return;
     }
-    for name in promql::losing(&rule.expr, "host") {
+    // What stands behind a set operator only chooses; the labels come from before it.
+    let kept = [" and on ", " and on(", " unless on ", " unless on(", "\nand on ", "\nunless on "];
+    let end = kept.iter().filter_map(|set| rule.expr.find(set)).min().unwrap_or(rule.expr.len());
+    for name in promql::losing(&rule.expr[..end], "host") {
         wrong.push(format!("`{name}` drops the label `host`; write `by (host, ...)` or `without (...)`"));
     }
     let called = promql::called(&rule.expr);

@@ -97,7 +97,7 @@ fn shipped_rules_keep_what_was_agreed() {
 fn alert_names_are_unique() {
     let (mut places, mut same): (BTreeMap<String, String>, BTreeSet<String>) = Default::default();
     let mut wrong = Vec::new();
-    for rule in rules() {
+    for rule in rules().into_iter().filter(|rule| !rule.name.is_empty()) {
         let folder = Path::new(&rule.file).parent().unwrap();
         let shelf = if folder.ends_with("alert-rules") || folder.ends_with("examples") { Path::new("") } else { folder };
         let first = places.entry(format!("{} {}", shelf.display(), rule.name)).or_insert_with(|| rule.file.clone()).clone();

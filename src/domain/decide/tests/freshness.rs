@@ -276,7 +276,7 @@ pub(super) fn a_repair_is_silenced_until_nothing_fires() {
          2m      alert a resolved
          2m      heald's silence is ended: people are to hear of it
          2m      all alerts resolved; closes at 00:07:00 if it stays good
-         2m      → end the silence heald on web-1 is repairing this: incident 7",
+         2m      → end the silence heald on h is repairing this: incident 7",
     );
     check(
         "given alertmanager firing; given hush; fire; look failed; act done; look up/2; resolve; hushed 5e1f",
@@ -325,20 +325,26 @@ pub(super) fn whoever_is_called_hears_it_from_alertmanager_too() {
          33s     attempt 3 ended not_healed: active: fail; http: fail
          33s     escalated (not_healed): all that the playbook knows was tried: 3 attempts
          33s     heald's silence is ended: people are to hear of it
-         33s     → end the silence heald on web-1 is repairing this: incident 7
+         33s     → end the silence heald on h is repairing this: incident 7
          33s     → tell escalated: all that the playbook knows was tried: 3 attempts",
     );
 }
 
 #[test]
-pub(super) fn a_silence_that_is_not_confirmed_yet_is_no_plan_of_a_person() {
+pub(super) fn somebody_elses_silence_holds_what_is_silenced_already() {
     check(
         "given alertmanager firing; given hush; fire; look failed; act done; look failed/2; given alertmanager silenced; +11s; look failed",
-        "",
-    );
-    check(
-        "given alertmanager firing; given hush; fire; look failed; hushed-not status 500; act done; look failed/2; given alertmanager silenced; +11s; look failed",
-        "",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      heald asks Alertmanager for a silence until 00:10:00
+         0s      step 1: systemd.restart web.service
+         0s      → silence for 10m
+         0s      step 1 done: says the world (500 ms)
+         0s      attempt 1 ended not_healed: active: fail; http: fail
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by cooldown: unit web.service cools down until 00:00:10.943Z after the last attempt
+         11s     held by window: suppressed in Alertmanager: silence 5e1f: deploy",
     );
 }
 
