@@ -22,7 +22,6 @@ pub struct Shown {
     /// What the slow gauges show of budgets, and when they are computed anew.
     pub(super) budgets: Vec<Budget>,
     pub(super) next: Time,
-    pub(super) next_space: Time,
 }
 
 impl Shown {

@@ -1,21 +1,21 @@
 //! Gauges that change with time alone, or with too much to count at each round: what is left of budgets, what waits to be
-//! told, how big the journal is.
+//! told; and how big the journal is.
 
 use super::Driver;
 use super::world::World;
 use crate::domain::guard::PastAttempt;
 use crate::domain::playbook::Budget;
 use crate::domain::time::{Span, Time};
+use crate::store::Space;
 use crate::telemetry;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Prometheus asks as often.
 const EVERY: Duration = Duration::from_secs(15);
-const SPACE_EVERY: Duration = Duration::from_secs(60);
 
 impl<W: World> Driver<W> {
-    pub(super) async fn slow_gauges(&mut self, now: Time) {
+    pub(super) fn slow_gauges(&mut self, now: Time) {
         if now < self.shown.next {
             return;
         }
@@ -36,13 +36,13 @@ impl<W: World> Driver<W> {
         for (channel, notices) in waiting {
             self.telemetry.waiting(channel, notices);
         }
-        if now < self.shown.next_space {
-            return;
-        }
-        self.shown.next_space = now + SPACE_EVERY;
+    }
+
+    /// Measured where the journal is written: a disk that hangs must not hang the runtime.
+    pub(super) fn show_space(&self, space: std::io::Result<Space>) {
         // What can't be read is told by the commits.
-        if let Ok(Ok(space)) = self.with_store(|store| store.space()).await {
-            self.telemetry.store(space.used, space.free);
+        if let Ok(Space { used, free }) = space {
+            self.telemetry.store(used, free);
         }
     }
 

@@ -25,9 +25,10 @@ impl<W: World> Driver<W> {
         let started = tokio::time::Instant::now();
         let committed = self.with_store(move |store| {
             let result = store.commit(&batch);
-            (batch, result)
+            (batch, result, store.space())
         });
-        let (batch, result) = committed.await?;
+        let (batch, result, space) = committed.await?;
+        self.show_space(space);
         if let Err(error) = result {
             if !error.is_passing() {
                 self.fatal = Some(error.to_string());
@@ -146,7 +147,12 @@ impl<W: World> Driver<W> {
         self.shown.changed();
         let keep = RETENTION.max(longest);
         let before = Time(now.0.saturating_sub(i64::try_from(keep.as_millis()).unwrap_or(i64::MAX)));
-        match self.with_store(move |store| store.prune(before)).await {
+        let pruned = self.with_store(move |store| (store.prune(before), store.space())).await;
+        let pruned = pruned.map(|(pruned, space)| {
+            self.show_space(space);
+            pruned
+        });
+        match pruned {
             // A bounded piece at a time; the loop goes on in between.
             Ok(Ok(pruned)) if pruned.more => self.next_chores = now,
             Ok(Ok(_)) => {}

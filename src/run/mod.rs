@@ -268,7 +268,7 @@ impl<W: World> Driver<W> {
             self.finish(round).await;
             self.prove(now).await;
             self.gauges(now);
-            self.slow_gauges(now).await;
+            self.slow_gauges(now);
             if *self.stop.borrow() && self.performer.acting() == 0 {
                 break;
             }

@@ -196,6 +196,9 @@ impl Alerting {
     }
 }
 
+/// More of them are only counted.
+const NAMED_MAX: usize = 5;
+
 /// The alerts that the playbooks wait for, one for each service and playbook that fit each other; and what fits none.
 pub fn rules(
     books: &[Arc<Playbook>],
@@ -208,6 +211,10 @@ pub fn rules(
     let mut used = vec![false; books.len()];
     for (service, target) in targets.iter().enumerate() {
         for (number, book) in books.iter().enumerate() {
+            // A runbook for people has signs of its own; here a service is up or down.
+            if book.rungs.is_empty() {
+                continue;
+            }
             let Some(labels) = labels(book, target, host_label, host) else { continue };
             let annotations = Labels::from([("summary".to_owned(), format!("{target} does not answer"))]);
             // On another host's or a forbidden target heald itself must say no: only the name is asked for here.
@@ -225,8 +232,12 @@ pub fn rules(
             notes.push(format!("no playbook is about {target}: heald will do nothing for it"));
         }
     }
-    for (book, _) in books.iter().zip(used).filter(|(_, used)| !used) {
-        notes.push(format!("playbook {} is about nothing in this world", book.id));
+    let unused: Vec<String> = books.iter().zip(used).filter(|(_, used)| !used).map(|(book, _)| book.id.to_string()).collect();
+    match unused.as_slice() {
+        [] => {}
+        [one] => notes.push(format!("playbook {one} is about nothing in this world")),
+        few if few.len() <= NAMED_MAX => notes.push(format!("playbooks {} are about nothing in this world", few.join(", "))),
+        many => notes.push(format!("{} playbooks are about nothing in this world", many.len())),
     }
     (rules, notes)
 }
