@@ -64,6 +64,7 @@ install: ## Binary, unit, sample configuration, playbooks, rules under PREFIX an
 	test -e $(DESTDIR)/etc/heald/webhook-token || (umask 077 && head -c 32 /dev/urandom | base64 >$(DESTDIR)/etc/heald/webhook-token)
 	rm -rf $(DESTDIR)$(PREFIX)/share/heald/*
 	cp -r playbooks alert-rules compose grafana $(DESTDIR)$(PREFIX)/share/heald/
+	rm -rf $(DESTDIR)$(PREFIX)/share/heald/compose/secrets
 	cp -r README.md ARCHITECTURE.md CHANGELOG.md docs $(DESTDIR)$(PREFIX)/share/doc/heald/
 	@echo "Next: put your units and containers into /etc/heald/heald.yaml, then: heald check && systemctl enable --now heald"
 

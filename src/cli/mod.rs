@@ -1,5 +1,5 @@
-//! The command line. One file per command; flags are data. `serve`, `check`, `simulate`, `notify` and what reads the
-//! journal work by themselves, the others only ask the daemon.
+//! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `simulate`, `notify` and
+//! what reads the journal work by themselves, the others only ask the daemon.
 
 mod ack;
 mod approve;
@@ -11,6 +11,7 @@ mod explain;
 mod export;
 mod hold;
 mod incidents;
+mod init;
 mod journal;
 mod notify;
 mod pause;
@@ -21,6 +22,7 @@ mod replay;
 mod resume;
 mod retry;
 mod review;
+mod rules;
 mod run;
 mod serve;
 mod silence;
@@ -44,7 +46,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Init(init::Args),
     Check(check::Args),
+    Rules(rules::Args),
     Status(status::Args),
     Incidents(incidents::Args),
     Explain(explain::Args),
@@ -83,6 +87,9 @@ pub enum Failure {
     Unreachable(String),
 }
 
+/// For blocking work that is left at the end: a file system that hangs must not keep heald from ending.
+const LAST_WORK: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// The whole program.
 #[expect(clippy::print_stderr, reason = "failures go to standard error")]
 pub fn main() -> ExitCode {
@@ -93,7 +100,11 @@ pub fn main() -> ExitCode {
         _ => tokio::runtime::Builder::new_current_thread().enable_all().build(),
     };
     let ended = match built {
-        Ok(runtime) => runtime.block_on(run(cli.command)),
+        Ok(runtime) => {
+            let ended = runtime.block_on(run(cli.command));
+            runtime.shutdown_timeout(LAST_WORK);
+            ended
+        }
         Err(error) => Err(Failure::Refused(format!("the runtime can't be started: {error}"))),
     };
     match ended {
@@ -108,7 +119,9 @@ pub fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(args) => serve::run(args).await,
+        Command::Init(args) => init::run(args).await,
         Command::Check(args) => check::run(args),
+        Command::Rules(args) => rules::run(&args),
         Command::Status(args) => status::run(args).await,
         Command::Incidents(args) => incidents::run(args).await,
         Command::Explain(args) => explain::run(args).await,

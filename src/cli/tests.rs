@@ -67,6 +67,9 @@ fn flags_are_consistent() {
     for line in [
         "heald serve --config.file x --web.listen-address 127.0.0.1:1",
         "heald check --config.file x playbooks/",
+        "heald rules --inventory x",
+        "heald init",
+        "heald init /etc/heald --systemd.bus unix:path=/x --docker.host unix:///x",
         "heald status -o json --socket /x",
         "heald incidents 17 --follow",
         "heald incidents #17 -f -o json",

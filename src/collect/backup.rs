@@ -1,4 +1,4 @@
-//! The newest backup that is big enough to be one: its age and its size.
+//! The newest backup: how old the newest is that is big enough to be one, and how big the newest of all.
 //!
 //! What is in it is not looked at. A file that is still being written counts once it is big enough; whoever
 //! makes backups writes under another name and renames.
@@ -42,7 +42,16 @@ pub struct Backups {
     turn: Turn,
 }
 
+/// What is left of a folder.
+#[derive(Default)]
 struct Found {
+    newest: Option<File>,
+    /// That is big enough.
+    newest_good: Option<File>,
+}
+
+#[derive(Clone, Copy)]
+struct File {
     /// Seconds since 1970.
     modified: f64,
     size: u64,
@@ -87,15 +96,14 @@ impl Collect for Backups {
                 "heald_backup_last_success_timestamp_seconds",
                 "When the newest backup that is big enough was written; none without one",
             );
-            let mut size = Family::gauge("heald_backup_size_bytes", "How big that backup is");
+            let mut size = Family::gauge("heald_backup_size_bytes", "How big the newest file is, big enough or not");
             for (one, seen) in self.expected.iter().zip(seen) {
                 match seen {
-                    Ok(Some(found)) => {
-                        made.add(one.labels(), found.modified);
+                    Ok(found) => {
+                        found.newest_good.into_iter().for_each(|file| made.add(one.labels(), file.modified));
                         #[expect(clippy::cast_precision_loss, reason = "exact up to 9 PB")]
-                        size.add(one.labels(), found.size as f64);
+                        found.newest.into_iter().for_each(|file| size.add(one.labels(), file.size as f64));
                     }
-                    Ok(None) => {}
                     Err(why) => failed = Some(format!("{}: {why}", one.name)),
                 }
             }
@@ -117,20 +125,23 @@ impl Backup {
         vec![("backup", self.name.clone()), ("service", self.service.clone())]
     }
 
-    fn newest(&self) -> Result<Option<Found>, String> {
+    fn newest(&self) -> Result<Found, String> {
+        let mut all = Found::default();
         match &self.files {
-            Files::One(path) => self.fits(path),
+            Files::One(path) => all.add(look(path)?, self.min_size),
             Files::Like { folder, name } => {
                 let shown = |error: std::io::Error| format!("{}: {error}", folder.display());
                 let entries = match fs::read_dir(folder) {
-                    Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                    Err(error) if error.kind() == ErrorKind::NotFound => return Ok(all),
                     other => other.map_err(shown)?,
                 };
                 let matches = pattern(name)?;
-                let mut newest: Option<Found> = None;
                 for (count, entry) in entries.enumerate() {
                     if count == NAMES_MAX {
-                        return Err(format!("{}: more than {NAMES_MAX} files; give backups a folder of their own", folder.display()));
+                        return Err(format!(
+                            "{}: more than {NAMES_MAX} files; give backups a folder of their own",
+                            folder.display()
+                        ));
                     }
                     let entry = entry.map_err(shown)?;
                     let found = entry.file_name();
@@ -139,25 +150,38 @@ impl Backup {
                     if !found.to_str().is_some_and(is_meant) {
                         continue;
                     }
-                    let found = self.fits(&entry.path())?;
-                    let is_newer = |found: &Found| newest.as_ref().is_none_or(|newest| found.modified > newest.modified);
-                    newest = found.filter(is_newer).or(newest);
+                    all.add(look(&entry.path())?, self.min_size);
                 }
-                Ok(newest)
             }
+        }
+        Ok(all)
+    }
+}
+
+// === impl Found ===
+
+impl Found {
+    fn add(&mut self, file: Option<File>, min_size: u64) {
+        let Some(file) = file else { return };
+        let keep = |newest: &mut Option<File>| {
+            if newest.is_none_or(|newest| file.modified > newest.modified) {
+                *newest = Some(file);
+            }
+        };
+        keep(&mut self.newest);
+        if file.size >= min_size {
+            keep(&mut self.newest_good);
         }
     }
+}
 
-    fn fits(&self, path: &Path) -> Result<Option<Found>, String> {
-        match fs::symlink_metadata(path) {
-            Ok(found) if found.is_file() && found.len() >= self.min_size => {
-                Ok(Some(Found { modified: modified(&found), size: found.len() }))
-            }
-            Ok(_) => Ok(None),
-            // Deleted since the folder was read, or never made.
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(format!("{}: {error}", path.display())),
-        }
+fn look(path: &Path) -> Result<Option<File>, String> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => Ok(Some(File { modified: modified(&found), size: found.len() })),
+        Ok(_) => Ok(None),
+        // Deleted since the folder was read, or never made.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }
 
@@ -211,7 +235,7 @@ mod tests {
         std::os::unix::fs::symlink("other-4.tar.zst", folder.join("shop-7.tar.zst")).unwrap();
         fs::create_dir(folder.join("shop-8.tar.zst")).unwrap();
         for (name, newest, size) in
-            [("shop-*.tar.zst", 2_000, 12), ("shop-?.tar.zst", 2_000, 12), ("*", 5_000, 20), (".shop-*", 6_000, 20), ("s+*", 0, 0)]
+            [("shop-*.tar.zst", 2_000, 9), ("shop-?.tar.zst", 2_000, 9), ("*", 5_000, 20), (".shop-*", 6_000, 20), ("s+*", 0, 0)]
         {
             let (text, failed) = seen(nightly(like(folder, name))).await;
             assert_eq!(failed, None);
@@ -235,7 +259,10 @@ mod tests {
         }
         write(dir.path(), "file", 10, 1_000);
         let (text, failed) = seen(nightly(Files::One(dir.path().join("file")))).await;
-        assert!(failed.is_none() && text.contains("last_success_timestamp_seconds{backup=\"nightly\",service=\"shop\"} 1000\n"), "{text}");
+        assert!(
+            failed.is_none() && text.contains("last_success_timestamp_seconds{backup=\"nightly\",service=\"shop\"} 1000\n"),
+            "{text}"
+        );
         let (text, failed) = seen(nightly(like(&dir.path().join("file"), "*"))).await;
         assert!(failed.is_some() && !text.contains("last_success"), "{failed:?}\n{text}");
     }

@@ -42,10 +42,8 @@ struct Report {
     failed: Option<String>,
 }
 
-const QUERY: [&str; 2] = [
-    "--query-gpu=index,uuid,name,utilization.gpu,memory.used,memory.total,temperature.gpu",
-    "--format=csv,noheader,nounits",
-];
+const QUERY: [&str; 2] =
+    ["--query-gpu=index,uuid,name,utilization.gpu,memory.used,memory.total,temperature.gpu", "--format=csv,noheader,nounits"];
 /// Below the deadline of a collector, so that it is killed and not forgotten.
 const RUN_MAX: Duration = Duration::from_secs(4);
 /// A card takes about 100 bytes.
@@ -113,7 +111,10 @@ async fn ask(program: &Path) -> Result<Report, String> {
         Err(_) => {
             // Returns when it is gone; a process that hangs in the driver goes late or never.
             let killed = child.kill().await;
-            Err(format!("{shown}: killed after {RUN_MAX:?}{}", killed.err().map(|error| format!(": {error}")).unwrap_or_default()))
+            Err(format!(
+                "{shown}: killed after {RUN_MAX:?}{}",
+                killed.err().map(|error| format!(": {error}")).unwrap_or_default()
+            ))
         }
     }
 }
@@ -157,12 +158,9 @@ fn families(gpus: &[Gpu]) -> Vec<Family> {
     for gpu in gpus {
         let labels = || -> Labels { vec![("gpu", gpu.index.clone())] };
         info.add(labels().into_iter().chain([("uuid", gpu.uuid.clone()), ("name", gpu.name.clone())]).collect(), 1.0);
-        for (family, seen) in [
-            (&mut used, gpu.memory_used),
-            (&mut total, gpu.memory_total),
-            (&mut busy, gpu.utilization),
-            (&mut heat, gpu.celsius),
-        ] {
+        for (family, seen) in
+            [(&mut used, gpu.memory_used), (&mut total, gpu.memory_total), (&mut busy, gpu.utilization), (&mut heat, gpu.celsius)]
+        {
             if let Some(seen) = seen {
                 family.add(labels(), seen);
             }
@@ -227,9 +225,13 @@ mod tests {
             latest NVIDIA driver is installed and running.\n";
         for said in [mismatch, driver] {
             let report = read(false, said, "");
-            assert!(report.gpus.is_empty() && report.failed.as_ref().is_some_and(|why| said.starts_with(why.as_str())), "{report:?}");
+            assert!(
+                report.gpus.is_empty() && report.failed.as_ref().is_some_and(|why| said.starts_with(why.as_str())),
+                "{report:?}"
+            );
         }
-        let lost = "Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost.  Reboot the system to recover this GPU\n";
+        let lost =
+            "Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost.  Reboot the system to recover this GPU\n";
         let report = read(false, &TWO.lines().next().map(|line| format!("{line}\n{lost}")).unwrap(), "");
         assert_eq!(report.gpus.len(), 1, "the other card is still shown");
         assert!(report.failed.is_some_and(|why| why.contains("GPU is lost")));

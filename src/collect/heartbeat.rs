@@ -57,8 +57,10 @@ impl Collect for Heartbeats {
                 Ok(seen) => (seen, None),
                 Err(why) => (Vec::new(), Some(why)),
             };
-            let mut family =
-                Family::gauge("heald_heartbeat_timestamp_seconds", "When the file was last written or touched; none without a file");
+            let mut family = Family::gauge(
+                "heald_heartbeat_timestamp_seconds",
+                "When the file was last written or touched; none without a file",
+            );
             for (one, seen) in self.expected.iter().zip(seen) {
                 match seen {
                     Ok(Some(at)) => family.add(one.labels(), at),

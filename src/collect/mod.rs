@@ -127,10 +127,9 @@ impl Collectors {
 
 async fn look(collector: &dyn Collect) -> (&'static str, Seen, Duration) {
     let start = Instant::now();
-    let seen = timeout(DEADLINE, collector.collect()).await.unwrap_or_else(|_| Seen {
-        families: collector.blind(),
-        failed: Some(format!("it has not ended within {DEADLINE:?}")),
-    });
+    let seen = timeout(DEADLINE, collector.collect())
+        .await
+        .unwrap_or_else(|_| Seen { families: collector.blind(), failed: Some(format!("it has not ended within {DEADLINE:?}")) });
     (collector.name(), seen, start.elapsed())
 }
 

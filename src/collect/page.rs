@@ -89,7 +89,11 @@ impl Collector for Family {
 
 fn number(metric: &mut MetricEncoder<'_>, is_counter: bool, value: f64) -> fmt::Result {
     let is_whole = value.fract() == 0.0 && value.abs() <= WHOLE_MAX;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number in range; counts are never negative")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number in range; counts are never negative"
+    )]
     match (is_counter, is_whole) {
         (true, true) => metric.encode_counter::<NoLabelSet, u64, f64>(&(value as u64), None),
         (true, false) => metric.encode_counter::<NoLabelSet, f64, f64>(&value, None),

@@ -47,8 +47,7 @@ fn up(answers: bool) -> Family {
 }
 
 fn families(programs: &[Program]) -> Vec<Family> {
-    let mut states =
-        Family::gauge("heald_supervisor_program_state", "1 for the state that the program is in, 0 for the others");
+    let mut states = Family::gauge("heald_supervisor_program_state", "1 for the state that the program is in, 0 for the others");
     let mut starts =
         Family::gauge("heald_supervisor_program_start_timestamp_seconds", "When the program was last started; none if never");
     let mut exits = Family::gauge("heald_supervisor_program_exit_status", "Exit status of a program that has ended by itself");
@@ -110,6 +109,9 @@ mod tests {
         let programs = Programs::new(Path::new("/nonexistent/supervisor.sock")).unwrap();
         let seen = programs.collect().await;
         assert!(seen.failed.is_some());
-        assert_eq!(page(seen.families).lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>(), ["heald_supervisor_up 0"]);
+        assert_eq!(
+            page(seen.families).lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>(),
+            ["heald_supervisor_up 0"]
+        );
     }
 }

@@ -1,9 +1,9 @@
 //! `collect:` — what heald looks at for Prometheus. Nothing, unless it is written down.
 
+use crate::collect::Settings;
 use crate::collect::backup::{Backup, Files};
 use crate::collect::heartbeat::Heartbeat;
 use crate::collect::sqlite::{Database, Depth, Expect};
-use crate::collect::Settings;
 use crate::yaml::{Fields, File, Kind, Node, nearest, quote, read as value, text};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -6,8 +6,9 @@ use super::{collect, escalation, guards, intervals, notify, objectives, targets}
 use crate::book::Override;
 use crate::chat::People;
 use crate::domain::escalation::{EscalationPolicy, Watchdog};
-use crate::domain::policy::Policy;
+use crate::domain::policy::{Objective, Policy};
 use crate::domain::target::AllowList;
+use crate::inventory;
 use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
 use std::collections::BTreeMap;
 use std::fs;
@@ -93,7 +94,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         alertmanager.map_or((None, None, None), |(settings, watchdog, silence)| (Some(settings), watchdog, silence));
     let page = alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.clone());
     let escalation = EscalationPolicy { watchdog, alertmanager: page, ..escalation };
-    let objectives = fields.fields("recovery_objectives").map(|fields| objectives::read(&fields)).unwrap_or_default();
+    let objectives = objectives(&mut fields, places);
     let settings = Settings {
         file: file.path().to_owned(),
         web,
@@ -217,6 +218,21 @@ fn playbooks(fields: &mut Fields<'_>, places: &Places<'_>) -> Vec<PathBuf> {
         fields.file().refuse(at, "no playbooks: name at least one folder or file");
     }
     paths.into_iter().map(|(_, path)| places.path(&path)).collect()
+}
+
+/// Those of the inventory, where one is named; what this file says of the same service goes before it.
+fn objectives(fields: &mut Fields<'_>, places: &Places<'_>) -> BTreeMap<String, Objective> {
+    let inventory = fields.text("inventory").map(|path| inventory::load(&places.path(&path)));
+    let mut objectives = match inventory {
+        Some(Ok(inventory)) => inventory.objectives(),
+        Some(Err(problems)) => {
+            fields.file().include(problems);
+            BTreeMap::new()
+        }
+        None => BTreeMap::new(),
+    };
+    objectives.extend(fields.fields("recovery_objectives").map(|fields| objectives::read(&fields)).unwrap_or_default());
+    objectives
 }
 
 fn host(fields: &mut Fields<'_>) -> String {

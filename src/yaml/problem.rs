@@ -106,10 +106,17 @@ impl<'a> File<'a> {
         self.problems.borrow().len()
     }
 
-    /// Everything found, in the order of the lines.
+    /// What was found in a file that this one names.
+    pub fn include(&self, problems: Vec<Problem>) {
+        let mut found = self.problems.borrow_mut();
+        let left = PROBLEMS_MAX.saturating_sub(found.len());
+        found.extend(problems.into_iter().take(left));
+    }
+
+    /// Everything found, in the order of the lines; first in this file, then in those that it names.
     pub fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
-        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems.sort_by_key(|problem| (problem.file != self.path, problem.line, problem.column));
         problems
     }
 

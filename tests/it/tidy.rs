@@ -16,6 +16,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("notify", &["domain", "link"]),
     ("store", &["domain"]),
     ("yaml", &["domain"]),
+    ("inventory", &["domain", "yaml"]),
+    ("starter", &["domain", "link", "inventory", "yaml"]),
     ("book", &["domain", "action", "probe", "yaml"]),
     ("review", &["domain"]),
     ("run", &["domain", "review", "store", "telemetry"]),
@@ -27,7 +29,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     (
         "config",
-        &["domain", "link", "action", "probe", "notify", "store", "ingest", "chat", "collect", "book", "yaml", "telemetry"],
+        &["domain", "link", "action", "probe", "notify", "store", "ingest", "chat", "collect", "book", "yaml", "inventory", "telemetry"],
     ),
 ];
 /// These see everything.

@@ -4,7 +4,20 @@ use std::{env, path::Path};
 
 use super::{Error, Result};
 
-const PROGRAMS: [&str; 4] = ["prometheus", "prometheus-alertmanager", "prometheus-node-exporter", "mmdebstrap"];
+const PROGRAMS: [&str; 12] = [
+    "prometheus",
+    "prometheus-alertmanager",
+    "prometheus-node-exporter",
+    "prometheus-blackbox-exporter",
+    "prometheus-redis-exporter",
+    "mmdebstrap",
+    "mtail",
+    "redis-server",
+    "supervisord",
+    "dnsmasq",
+    "docker-compose",
+    "haproxy",
+];
 
 /// An error says in one line what to run.
 pub fn can_run() -> Result<()> {

@@ -57,6 +57,7 @@ impl Run {
 
     /// Removes its files. A second time it does nothing.
     pub(super) fn remove(&self) {
+        super::mounts::below(&self.files.files).iter().for_each(|point| super::mounts::unmount(point));
         if fs::remove_dir_all(&self.files.dir).is_err() {
             return;
         }
@@ -155,6 +156,7 @@ pub fn sweep() -> Result<()> {
         }
         end_processes(&dir)?;
         if let Ok(files) = fs::read_to_string(dir.join("files")) {
+            super::mounts::below(Path::new(&files)).iter().for_each(|point| super::mounts::unmount(point));
             let _ = fs::remove_dir_all(files);
         }
         fs::remove_dir_all(&dir).context(format!("remove {}", dir.display()))?;

@@ -21,6 +21,8 @@ needed=(
   supervisord:supervisor
   dnsmasq:dnsmasq-base
   docker-compose:docker-compose
+  haproxy:haproxy
+  busybox:busybox-static
   mkfs.ext4:e2fsprogs
   mmdebstrap:mmdebstrap
 )

@@ -12,7 +12,7 @@ use crate::scene::Scene;
 const SEEN: Duration = Duration::from_secs(110);
 
 pub async fn each_domain(scene: Arc<Scene>) -> Result<()> {
-    let (ground, stack) = (scene.bench.ground(), scene.stack());
+    let (ground, stack) = (&scene.bench.ground, scene.stack());
     // It asks for more than it may have, as soon as it is told.
     let script = "until test -e /go; do sleep 0.1; done; tail /dev/zero".to_owned();
     let greedy = Victim { script, memory: Some(16 << 20), ..Victim::default() };
@@ -30,10 +30,10 @@ pub async fn each_domain(scene: Arc<Scene>) -> Result<()> {
     ground.damage_database()?;
     let broken = Instant::now();
 
-    // By what is broken: the playbook that heald took, and the target that the rule named.
+    // By what is broken: the playbook that heald took, and the target that the rule named to Alertmanager.
     let greedy_name = greedy.name().to_owned();
     let expected: [(&str, &str, &str); 10] = [
-        ("disk", "host-disk-space", "/ground/disk"),
+        ("disk", "host-disk-space", "/ground-disk"),
         ("memory", "container-oom-killed", &greedy_name),
         ("http", "service-probe-down", "ground-page"),
         ("redis", "valkey-down", "ground-redis"),
@@ -46,18 +46,21 @@ pub async fn each_domain(scene: Arc<Scene>) -> Result<()> {
     ];
     let mut seen: BTreeMap<&str, (f64, String)> = BTreeMap::new();
     let all = wait_for("an incident of each domain", SEEN, async || {
-        let incidents = scene.bench.eyes().ask("incidents").await?;
+        let incidents = scene.bench.eyes.ask("incidents").await?;
         let incidents = incidents.as_array().ok_or("no list")?;
+        let letters = scene.bench.mailbox.all();
         for (domain, playbook, target) in expected {
-            let is_it = |incident: &&serde_json::Value| {
-                incident["playbook"] == playbook && incident["alert"]["labels"]["target"].as_str().is_some_and(|name| name.ends_with(target))
-            };
-            if let Some(incident) = incidents.iter().find(is_it) {
+            let labels =
+                |body: &serde_json::Value, name: &str| body["alerts"][0]["labels"][name].as_str().unwrap_or("").to_owned();
+            let named =
+                letters.iter().any(|(_, body)| labels(body, "playbook") == playbook && labels(body, "target").ends_with(target));
+            if let Some(incident) = incidents.iter().find(|incident| incident["playbook"] == playbook).filter(|_| named) {
                 let state = incident["state"].as_str().unwrap_or("?").to_owned();
                 seen.entry(domain).or_insert_with(|| (broken.elapsed().as_secs_f64(), state));
             }
         }
-        let missing: Vec<&str> = expected.iter().map(|(domain, ..)| *domain).filter(|domain| !seen.contains_key(domain)).collect();
+        let missing: Vec<&str> =
+            expected.iter().map(|(domain, ..)| *domain).filter(|domain| !seen.contains_key(domain)).collect();
         if missing.is_empty() { Ok(()) } else { Err(NotYet::from(format!("nothing of {missing:?} in {incidents:#?}"))) }
     })
     .await;

@@ -5,9 +5,9 @@ use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -19,6 +19,8 @@ use crate::lab::{Context as _, Monitoring, Process, Result, Run, Scrape, free_po
 
 pub struct Ground {
     dir: PathBuf,
+    /// A small file system. Not below /run, which Debian's node exporter leaves out.
+    disk: PathBuf,
     /// What the page answers.
     status: Arc<AtomicU16>,
     redis: Mutex<Option<Process>>,
@@ -40,11 +42,15 @@ impl Ground {
     /// Everything runs and is well.
     pub async fn prepare(run: &Run) -> Result<Self> {
         let dir = run.dir().join("ground");
-        for folder in ["disk", "logs", "backup", "redis"] {
+        for folder in ["logs", "backup", "redis"] {
             fs::create_dir_all(dir.join(folder))?;
         }
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={DISK_MB}m"), "heald-lab"]).arg(dir.join("disk"));
-        let mounted = { mount }.status().context("mount a tmpfs")?;
+        let disk = run.files().join("ground-disk");
+        fs::create_dir_all(&disk)?;
+        let size = format!("size={DISK_MB}m");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &size, "heald-lab"]).arg(&disk);
+        let mounted = mount.status().context("mount a tmpfs")?;
         if !mounted.success() {
             return Err(crate::lab::Error::new(format!("mount of a tmpfs: {mounted}; the live tests need root")));
         }
@@ -56,31 +62,70 @@ impl Ground {
         let status = Arc::new(AtomicU16::new(200));
         let page = page(Arc::clone(&status)).await?;
         let [redis_port, dns_port, blackbox, redis_exporter, mtail] = [(); 5].map(|()| free_port());
-        let redis = spawn(run, "redis", "redis-server", &[
-            "--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir", &shown(&dir.join("redis")),
-        ])?;
-        let resolver = spawn(run, "resolver", "dnsmasq", &[
-            "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces",
-            "--listen-address=127.0.0.1", &format!("--port={dns_port}"), "--address=/example.org/192.0.2.1",
-            "--pid-file=", "--user=root",
-        ])?;
+        let redis = spawn(
+            run,
+            "redis",
+            "redis-server",
+            &["--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir", &shown(&dir.join("redis"))],
+        )?;
+        let resolver = spawn(
+            run,
+            "resolver",
+            "dnsmasq",
+            &[
+                "--keep-in-foreground",
+                "--conf-file=/dev/null",
+                "--no-resolv",
+                "--no-hosts",
+                "--bind-interfaces",
+                "--listen-address=127.0.0.1",
+                &format!("--port={dns_port}"),
+                "--address=/example.org/192.0.2.1",
+                "--pid-file=",
+                "--user=root",
+            ],
+        )?;
         let supervisor = supervisord(run, &dir)?;
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let exporters = vec![
             supervisor,
-            spawn(run, "blackbox", "prometheus-blackbox-exporter", &[
-                &format!("--config.file={}", shown(&root.join("compose/blackbox.yml"))),
-                &format!("--web.listen-address=127.0.0.1:{blackbox}"),
-            ])?,
-            spawn(run, "redis_exporter", "prometheus-redis-exporter", &[
-                &format!("--redis.addr=redis://127.0.0.1:{redis_port}"),
-                &format!("--web.listen-address=127.0.0.1:{redis_exporter}"),
-            ])?,
-            spawn(run, "mtail", "mtail", &[
-                "--progs", &shown(&root.join("alert-rules/mtail")), "--logs", &shown(&dir.join("logs/*.log")),
-                "--address", "127.0.0.1", "--port", &mtail.to_string(), "--poll_interval", "250ms", "--logtostderr",
-                "--emit_prog_label=false",
-            ])?,
+            spawn(
+                run,
+                "blackbox",
+                "prometheus-blackbox-exporter",
+                &[
+                    &format!("--config.file={}", shown(&root.join("compose/blackbox.yml"))),
+                    &format!("--web.listen-address=127.0.0.1:{blackbox}"),
+                ],
+            )?,
+            spawn(
+                run,
+                "redis_exporter",
+                "prometheus-redis-exporter",
+                &[
+                    &format!("--redis.addr=redis://127.0.0.1:{redis_port}"),
+                    &format!("--web.listen-address=127.0.0.1:{redis_exporter}"),
+                ],
+            )?,
+            spawn(
+                run,
+                "mtail",
+                "mtail",
+                &[
+                    "--progs",
+                    &shown(&root.join("alert-rules/mtail")),
+                    "--logs",
+                    &shown(&dir.join("logs/*.log")),
+                    "--address",
+                    "127.0.0.1",
+                    "--port",
+                    &mtail.to_string(),
+                    "--poll_interval",
+                    "250ms",
+                    "--logtostderr",
+                    "--emit_prog_label=false",
+                ],
+            )?,
         ];
         let local = |port: u16| format!("127.0.0.1:{port}");
         let probe = |job: &str, module: &str, target: &str, service: &str| {
@@ -91,12 +136,16 @@ impl Ground {
         let scrapes = vec![
             probe("http_2xx", "http_2xx", &page, "ground-page"),
             probe("dns", "dns", &local(dns_port), "ground-resolver"),
-            Scrape { labels: vec![("service".into(), "ground-redis".into())], ..Scrape::new("redis", &local(redis_exporter), "/metrics") },
+            Scrape {
+                labels: vec![("service".into(), "ground-redis".into())],
+                ..Scrape::new("redis", &local(redis_exporter), "/metrics")
+            },
             Scrape::new("mtail", &local(mtail), "/metrics"),
         ];
         Ok(Self {
             supervisor: dir.join("supervisor.sock"),
             dir,
+            disk,
             status,
             redis: Mutex::new(Some(redis)),
             resolver: Mutex::new(Some(resolver)),
@@ -139,7 +188,7 @@ impl Ground {
 
     pub fn fill_disk(&self) -> Result<()> {
         // 92 %: for people and heald, and no emergency.
-        fs::write(self.dir.join("disk/log"), vec![1; DISK_MB * 1_024 * 1_024 * 92 / 100]).context("fill the disk")
+        fs::write(self.disk.join("log"), vec![1; DISK_MB * 1_024 * 1_024 * 92 / 100]).context("fill the disk")
     }
 
     pub fn break_page(&self) {

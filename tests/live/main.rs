@@ -20,8 +20,11 @@ mod compose;
 mod consent;
 mod crashes;
 mod dashboards;
+mod detection;
 mod flood;
+mod ground;
 mod guards;
+mod init;
 mod journal;
 mod managers;
 mod outages;
@@ -54,8 +57,9 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 27] = [
+const TESTS: [(&str, Test); 29] = [
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
+    ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("every_panel_shows_something", |scene| dashboards::every_panel_shows_something(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
@@ -81,6 +85,7 @@ const TESTS: [(&str, Test); 27] = [
     ("crash_before_the_call", |scene| crashes::before_the_call(scene).boxed_local()),
     ("crash_after_the_call", |scene| crashes::after_the_call(scene).boxed_local()),
     ("same_webhook_200_times_is_one_repair", |scene| flood::one_repair(scene).boxed_local()),
+    ("init_finds_what_runs", |scene| init::finds_what_runs(scene).boxed_local()),
     ("fast_rules_are_the_shipped_rules", |scene| rules::paced_as_shipped(scene).boxed_local()),
 ];
 
@@ -109,12 +114,10 @@ fn all(arguments: Arguments) -> Result<ExitCode> {
             let bench = Bench::open(stack.clone(), program).await?;
             Ok::<_, Error>(Arc::new(bench))
         })?;
-        let eyes = handle.block_on(bench.eyes())?;
         let conclusion = libtest_mimic::run(&arguments, trials(move |name, test| run(&handle, &bench, name, test)));
         if conclusion.has_failed() {
             stack.run().keep_files();
         }
-        drop(eyes);
         Ok(conclusion.exit_code())
     })?
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::lab::{Pace, Result, RuleFile};
+use crate::lab::{Error, Pace, Result, RuleFile};
 use crate::scene::{REPAIR, Scene, auto, check, equal, journal, stays};
 use crate::victims::{Lines, Unit};
 
@@ -144,13 +144,14 @@ pub async fn killed_again_in_after_care(scene: Arc<Scene>) -> Result<()> {
     Ok(())
 }
 
-/// The shipped example, made out for one unit as its own comment says.
+/// As `heald rules` makes it for one expected unit.
 pub fn must_run(unit: &str, host: &str) -> Result<RuleFile> {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("alert-rules/examples/systemd-expected.yml");
-    let mut rules = RuleFile::read(&shipped)?.at(&Pace::default());
     let service = unit.trim_end_matches(".service");
-    rules.text = rules.text.replace("example.service", unit).replace("service: example", &format!("service: {service}"));
-    rules.text = rules.text.replace("web-1", host);
-    rules.name = format!("expected-{service}.yml");
-    Ok(rules)
+    let expected = format!(
+        "hosts: {{ {host}: {{ node_exporter: false }} }}\nservices: {{ {service}: {{ hosts: {host}, units: {unit} }} }}\n"
+    );
+    let inventory = heald::inventory::read(Path::new("inventory.yaml"), &expected);
+    let inventory = inventory.map_err(|problems| Error::new(format!("{problems:?}")))?;
+    let page = heald::inventory::page(&heald::inventory::rules(&inventory), "inventory.yaml");
+    Ok(RuleFile::new(&format!("expected-{service}.yml"), &page).at(&Pace::default()))
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::ground::Ground;
 use crate::journal::Journal;
 use crate::lab::{Error, Heald, HealdOptions, Inbox, Receiver, Result, Stack, tail};
 use crate::victims::{Counted, Unit};
@@ -17,6 +18,10 @@ pub struct Bench {
     pub program: PathBuf,
     /// Gets every alert as heald gets it: for the tests that deliver webhooks themselves.
     pub mailbox: Inbox,
+    /// What can break besides units and containers.
+    pub ground: Ground,
+    /// Its collectors show Prometheus all containers, and the ground; it only observes.
+    pub eyes: Heald,
 }
 
 pub struct Scene {
@@ -34,19 +39,21 @@ pub const REPAIR: Duration = Duration::from_secs(45);
 
 impl Bench {
     pub async fn open(stack: Arc<Stack>, program: PathBuf) -> Result<Self> {
-        let mailbox = Inbox::open().await?;
-        stack.monitoring().set_receiver(Receiver::new("mailbox", mailbox.url(), &[])).await?;
-        Ok(Self { stack, program, mailbox })
-    }
-
-    /// The heald whose collector Prometheus reads: one for all tests, since each would report every container.
-    pub async fn eyes(&self) -> Result<Heald> {
-        let mut options = HealdOptions::new("eyes", &self.program);
-        options.docker = self.stack.engine().socket().to_owned();
-        let eyes = Heald::prepare(self.stack.run(), options)?;
+        let (mailbox, ground) = (Inbox::open().await?, Ground::prepare(stack.run()).await?);
+        let mut options = HealdOptions::new("eyes", &program);
+        options.docker = stack.engine().socket().to_owned();
+        options.collect = ground.collect();
+        let eyes = Heald::prepare(stack.run(), options)?;
         eyes.start("").await?;
-        self.stack.monitoring().set_scrape(eyes.scrape()).await?;
-        Ok(eyes)
+        let monitoring = stack.monitoring();
+        // One for all tests, since each would report every container.
+        monitoring.set_scrape(eyes.scrape()).await?;
+        ground.watch(monitoring).await?;
+        monitoring.set_receiver(Receiver::new("mailbox", mailbox.url(), &[])).await?;
+        monitoring
+            .set_receiver(eyes.receiver_of(&["alertname!~\"SystemdUnit.*|ContainerDown\"", "remediate=~\"auto|ask\""]))
+            .await?;
+        Ok(Self { stack, program, mailbox, ground, eyes })
     }
 
     /// The webhook that Alertmanager sends when this target's alert fires.

@@ -106,15 +106,16 @@ fn one(is: bool) -> f64 {
 
 #[expect(clippy::cast_precision_loss, reason = "counts, bytes and milliseconds, all far below 2^53")]
 fn families(containers: &[Listed], details: &HashMap<String, Detail>) -> Vec<Family> {
-    let mut states =
-        Family::gauge("heald_container_state", "1 for the state that the container is in, 0 for the others");
-    let mut health = Family::gauge("heald_container_health_ok", "0 when the container's health check fails; none without a check");
+    let mut states = Family::gauge("heald_container_state", "1 for the state that the container is in, 0 for the others");
+    let mut health =
+        Family::gauge("heald_container_health_ok", "0 when the container's health check fails; none without a check");
     let mut networks = Family::gauge("heald_container_network_info", "1 for each network that the container is attached to");
     let mut info = Family::gauge("heald_container_info", "1; the image, and the engine's reason why the last start failed");
     let mut codes = Family::gauge("heald_container_exit_code", "Exit code of a container that is down");
     let mut oom = Family::gauge("heald_container_oom_killed", "1 when the engine saw the kernel kill it for memory");
     let mut restarts = Family::counter("heald_container_restarts", "Restarts by the engine's restart policy");
-    let mut started = Family::gauge("heald_container_started_timestamp_seconds", "When the container was last started; none if never");
+    let mut started =
+        Family::gauge("heald_container_started_timestamp_seconds", "When the container was last started; none if never");
     let mut streak = Family::gauge("heald_container_health_failing_streak", "Health checks that failed in a row");
     let mut memory = Family::gauge("heald_container_memory_limit_bytes", "The container's memory limit; 0 is none");
     for container in containers {

@@ -20,7 +20,8 @@ pub(super) fn settled(text: &str) -> Option<String> {
     let age = age.trim_end_matches(" ago");
     let is_old = age == "About an hour" || {
         let (number, unit) = age.split_once(' ')?;
-        number.parse::<u32>().is_ok_and(|number| number >= 2) && matches!(unit, "minutes" | "hours" | "days" | "weeks" | "months" | "years")
+        number.parse::<u32>().is_ok_and(|number| number >= 2)
+            && matches!(unit, "minutes" | "hours" | "days" | "weeks" | "months" | "years")
     };
     is_old.then(|| if tail.is_empty() { head.to_owned() } else { format!("{head} ({tail}") })
 }

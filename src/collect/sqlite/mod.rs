@@ -156,7 +156,8 @@ impl Shared {
     #[expect(clippy::cast_precision_loss, reason = "exact up to 9 PB")]
     fn seen(&self, sizes: &[Sizes]) -> Seen {
         let mut ok = Family::gauge("heald_sqlite_ok", "0 when the last check found the database damaged, empty or missing");
-        let mut checked = Family::gauge("heald_sqlite_checked_timestamp_seconds", "When the last check ended that came to a result");
+        let mut checked =
+            Family::gauge("heald_sqlite_checked_timestamp_seconds", "When the last check ended that came to a result");
         let mut size = Family::gauge("heald_sqlite_size_bytes", "Size of the database; none while the file is missing");
         let mut wal = Family::gauge("heald_sqlite_wal_bytes", "Size of its write-ahead log; 0 without one");
         let mut failed = None;

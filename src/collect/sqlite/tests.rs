@@ -12,7 +12,9 @@ use std::sync::atomic::AtomicU32;
 fn make(path: &Path, mode: &str) -> Connection {
     let connection = Connection::open(path).unwrap();
     connection.pragma_update(None, "journal_mode", mode).unwrap();
-    connection.execute_batch("CREATE TABLE orders (id INTEGER PRIMARY KEY, what TEXT); CREATE INDEX by_what ON orders (what);").unwrap();
+    connection
+        .execute_batch("CREATE TABLE orders (id INTEGER PRIMARY KEY, what TEXT); CREATE INDEX by_what ON orders (what);")
+        .unwrap();
     insert(&connection, 1_000);
     connection
 }

@@ -1,9 +1,9 @@
 //! What heald looks at for Prometheus.
 
 use super::{check, reading};
+use crate::collect::Settings;
 use crate::collect::backup::Files;
 use crate::collect::sqlite::{Depth, Expect};
-use crate::collect::Settings;
 use std::path::Path;
 use std::time::Duration;
 
@@ -46,7 +46,10 @@ fn collectors_and_their_defaults() {
     let [shop, board] = found.sqlite.as_slice() else { panic!("{:?}", found.sqlite) };
     assert_eq!((shop.every, shop.depth, shop.deadline), (Duration::from_secs(3_600), Depth::Quick, Duration::from_secs(600)));
     assert_eq!((shop.service.as_str(), &shop.expect), ("", &None));
-    assert_eq!((board.every, board.depth, board.deadline), (Duration::from_secs(21_600), Depth::Integrity, Duration::from_secs(1_800)));
+    assert_eq!(
+        (board.every, board.depth, board.deadline),
+        (Duration::from_secs(21_600), Depth::Integrity, Duration::from_secs(1_800))
+    );
     assert_eq!(board.expect, Some(Expect { query: "SELECT count(*) FROM issue".to_owned(), min: 1.0 }));
     let [nightly, weekly] = found.backups.as_slice() else { panic!("{:?}", found.backups) };
     assert_eq!(nightly.files, Files::Like { folder: "/srv/backup".into(), name: "shop-*.tar.zst".to_owned() });
@@ -71,7 +74,10 @@ fn mistakes_are_named_with_their_place() {
         ("collect: { sqlite: [{ name: a, path: /a }, { name: a, path: /b }] }", "1:52: \"a\" is named twice"),
         ("collect: { sqlite: [{ name: a, path: /a/../b }] }", "1:38: \"/a/../b\" is not taken: `..` does not belong there"),
         ("collect: { sqlite: [{ name: a, path: /a, every: 1s }] }", "1:49: 1s is out of range: from 1m to 30d"),
-        ("collect: { sqlite: [{ name: a, path: /a, check: quik }] }", "1:49: \"quik\" is none of quick, integrity; did you mean `quick`?"),
+        (
+            "collect: { sqlite: [{ name: a, path: /a, check: quik }] }",
+            "1:49: \"quik\" is none of quick, integrity; did you mean `quick`?",
+        ),
         ("collect: { sqlite: [{ name: a, path: /a, expect: { query: SELECT 1 } }] }", "1:50: key `min` is missing"),
         ("collect: { backups: [{ name: a, max_age: 1d, min_size: 1B }] }", "1:22: a backup needs `path` or `glob`"),
         (

@@ -24,10 +24,12 @@ mod detail;
 mod list;
 mod logs;
 mod state;
+mod survey;
 
 pub use detail::Detail;
 pub use list::Listed;
 pub use state::{ContainerState, Health, Status, Stop, container_state};
+pub use survey::Found;
 
 /// One engine.
 #[derive(Debug)]

@@ -75,7 +75,8 @@ impl Supervisor {
     /// [`LinkError::NotSent`] when it is away or hung; [`LinkError::Refused`] with its fault, also while it shuts down.
     pub async fn programs(&self) -> Result<Vec<Program>, LinkError> {
         let read = timeout(READ_MAX, self.call("supervisor.getAllProcessInfo")).await;
-        let answer = read.map_err(|_| LinkError::NotSent(format!("{}: no answer within {READ_MAX:?}", self.socket.display())))??;
+        let answer =
+            read.map_err(|_| LinkError::NotSent(format!("{}: no answer within {READ_MAX:?}", self.socket.display())))??;
         xml::programs(&answer).map_err(|why| LinkError::Refused(format!("{}: {why}", self.socket.display())))
     }
 
@@ -113,16 +114,8 @@ impl Program {
 // === impl State ===
 
 impl State {
-    pub const ALL: [State; 8] = [
-        Self::Stopped,
-        Self::Starting,
-        Self::Running,
-        Self::Backoff,
-        Self::Stopping,
-        Self::Exited,
-        Self::Fatal,
-        Self::Unknown,
-    ];
+    pub const ALL: [State; 8] =
+        [Self::Stopped, Self::Starting, Self::Running, Self::Backoff, Self::Stopping, Self::Exited, Self::Fatal, Self::Unknown];
 
     pub fn label(self) -> &'static str {
         match self {

@@ -99,7 +99,9 @@ mod tests {
     #[test]
     fn words_of_a_later_version_and_untyped_texts() {
         let one = |members: &str| {
-            format!("<methodResponse><params><param><value><array><data><value><struct>{members}</struct></value></data></array></value></param></params></methodResponse>")
+            format!(
+                "<methodResponse><params><param><value><array><data><value><struct>{members}</struct></value></data></array></value></param></params></methodResponse>"
+            )
         };
         let member = |name: &str, value: &str| format!("<member><name>{name}</name><value>{value}</value></member>");
         let text = one(&(member("name", "a &amp; b") + &member("group", "<string>g</string>") + &member("statename", "NAPPING")));

@@ -17,8 +17,10 @@ pub mod journal;
 mod proxy;
 mod read;
 mod state;
+mod survey;
 
 pub use state::{UnitState, unit_state};
+pub use survey::Installed;
 
 /// The system manager on a bus.
 #[derive(Debug)]
@@ -104,6 +106,14 @@ impl Systemd {
     pub async fn unit_around(&self, name: &str) -> Result<UnitState, LinkError> {
         let unit = self.read(|line| async move { read::unit_around(&line, name).await }).await?;
         Ok(self.with_stop(unit))
+    }
+
+    /// All service units that are enabled, up or failed; for a survey of the host.
+    ///
+    /// # Errors
+    /// As [`Systemd::unit`].
+    pub async fn services(&self) -> Result<Vec<Installed>, LinkError> {
+        self.read(|line| async move { survey::services(&line).await }).await
     }
 
     fn with_stop(&self, mut unit: UnitState) -> UnitState {

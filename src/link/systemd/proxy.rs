@@ -49,6 +49,9 @@ pub(super) trait Manager {
     fn restart_unit(&self, name: &str, mode: &str) -> Result<OwnedObjectPath, SdError>;
     fn start_unit(&self, name: &str, mode: &str) -> Result<OwnedObjectPath, SdError>;
     fn stop_unit(&self, name: &str, mode: &str) -> Result<OwnedObjectPath, SdError>;
+    fn list_units(&self) -> Result<Vec<Row>, SdError>;
+    /// Path and state of every unit file, loaded or not.
+    fn list_unit_files(&self) -> Result<Vec<(String, String)>, SdError>;
     fn list_units_by_names(&self, names: &[&str]) -> Result<Vec<Row>, SdError>;
     fn reset_failed_unit(&self, name: &str) -> Result<(), SdError>;
 

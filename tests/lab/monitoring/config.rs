@@ -20,11 +20,13 @@ pub struct Scrape {
     pub path: String,
     /// Besides `host`, which every target gets.
     pub labels: Vec<(String, String)>,
+    /// Of the query: what a blackbox exporter is to probe, and how.
+    pub params: Vec<(String, String)>,
 }
 
 impl Scrape {
     pub fn new(job: &str, address: &str, path: &str) -> Self {
-        Self { job: job.into(), address: address.into(), path: path.into(), labels: Vec::new() }
+        Self { job: job.into(), address: address.into(), path: path.into(), labels: Vec::new(), params: Vec::new() }
     }
 }
 
@@ -122,6 +124,7 @@ fn prometheus(options: &MonitoringOptions, rules: &[PathBuf], node: u16, alertma
             json!({
                 "job_name": scrape.job,
                 "metrics_path": scrape.path,
+                "params": scrape.params.iter().map(|(name, value)| (name.clone(), json!([value]))).collect::<serde_json::Map<_, _>>(),
                 "static_configs": [{ "targets": [scrape.address], "labels": labels }],
             })
         })

@@ -94,13 +94,21 @@ impl Monitoring {
     /// Adds a scrape job, or replaces the one of that name, and returns once it has been scraped
     /// well. Prometheus takes new targets over every 5 s, so this may take 6.
     pub async fn set_scrape(&self, scrape: Scrape) -> Result<()> {
-        let job = scrape.job.clone();
+        self.set_scrapes(vec![scrape]).await
+    }
+
+    /// Several at once: each reload costs what [`Monitoring::set_rules`] says.
+    pub async fn set_scrapes(&self, scrapes: Vec<Scrape>) -> Result<()> {
+        let jobs: Vec<String> = scrapes.iter().map(|scrape| scrape.job.clone()).collect();
         let mut options = self.options.lock().await;
-        options.scrapes.retain(|other| other.job != job);
-        options.scrapes.push(scrape);
+        options.scrapes.retain(|other| !jobs.contains(&other.job));
+        options.scrapes.extend(scrapes);
         self.reconfigure(&options, &self.prometheus).await?;
         drop(options);
-        self.wait_target(&job).await
+        for job in jobs {
+            self.wait_target(&job).await?;
+        }
+        Ok(())
     }
 
     pub async fn remove_scrape(&self, job: &str) -> Result<()> {
