@@ -44,8 +44,10 @@ block() { awk -v wanted="$2" '/^```yaml/ { n++; inside = n == wanted; next } /^`
 {
   printf 'route:\n  receiver: humans\n  routes:\n'
   block docs/alertmanager.md 1
-  printf '    - receiver: humans\nreceivers:\n  - name: humans\n'
+  printf '    - receiver: humans\ninhibit_rules:\n'
   block docs/alertmanager.md 2
+  printf 'receivers:\n  - name: humans\n'
+  block docs/alertmanager.md 3
 } >"$work/pasted.yml"
 amtool check-config "$work/pasted.yml" >"$work/log" 2>&1 || fail "docs/alertmanager.md: $(<"$work/log")"
 config=$work/pasted.yml
@@ -53,8 +55,15 @@ all_routes
 grep -q '^receivers:' "$work/pasted.yml" && grep -q 'tls_config' docs/alertmanager.md || fail "docs/alertmanager.md has other blocks"
 {
   printf 'route: { receiver: heald }\nreceivers:\n  - name: heald\n    webhook_configs:\n      - url: https://web-1.example:9595/api/v1/alerts\n'
-  block docs/alertmanager.md 4
+  block docs/alertmanager.md 6
 } >"$work/mtls.yml"
+{
+  printf 'route:\n  receiver: humans\n  routes:\n'
+  block docs/alertmanager.md 4
+  printf '    - receiver: humans\nreceivers: [{ name: humans }, { name: heald-web-1 }]\n'
+} >"$work/hosts.yml"
+amtool config routes test --config.file="$work/hosts.yml" --verify.receivers=heald-web-1,humans host=web-1 remediate=auto >"$work/log" 2>&1 ||
+  fail "docs/alertmanager.md, several hosts: $(<"$work/log")"
 mkdir -p "$work/etc"
 amtool check-config "$work/mtls.yml" >"$work/log" 2>&1 || fail "docs/alertmanager.md, mTLS: $(<"$work/log")"
 printf 'route: { receiver: heald }\nreceivers: [{ name: heald, webhook_configs: [{ url: "http://h/", http_config: { basic_auth: { username: alertmanager, password_file: /etc/alertmanager/heald-password } } }] }]\n' >"$work/basic.yml"
@@ -63,11 +72,11 @@ grep -qF 'http_config: { basic_auth: { username: alertmanager, password_file: /e
 amtool check-config "$work/basic.yml" >"$work/log" 2>&1 || fail "docs/alertmanager.md, basic auth: $(<"$work/log")"
 {
   echo 'scrape_configs: []'
-  block docs/alertmanager.md 5
-  block docs/alertmanager.md 6
+  block docs/alertmanager.md 7
+  block docs/alertmanager.md 8
 } >"$work/pair.yml"
 promtool check config "$work/pair.yml" >"$work/log" 2>&1 || fail "docs/alertmanager.md, two of them: $(<"$work/log")"
-block docs/prometheus.md 1 | sed "s|/usr/local/share/heald|$PWD|" >"$work/existing.yml"
+block docs/prometheus.md 1 | sed "s|/etc/prometheus/rules|$PWD/alert-rules|" >"$work/existing.yml"
 promtool check config "$work/existing.yml" >"$work/log" 2>&1 || fail "docs/prometheus.md: $(<"$work/log")"
 
 # --- inhibition, on a real Alertmanager; its receivers are taken away, so that nothing is sent

@@ -106,7 +106,7 @@ impl E {
             E::Pressed { by, what, .. } => format!("{by} pressed {what}"),
             E::SilenceAsked { by, until, .. } => format!("{by} asks Alertmanager for a silence until {until}"),
             E::SilenceSet { text, .. } => text.clone(),
-            E::SilenceLifted => "heald's silence is ended: people are to hear of it".to_owned(),
+            E::SilenceLifted => "heald ends its silence".to_owned(),
             E::ResolveDoubted { fingerprint } => {
                 format!("alert {fingerprint} resolved, but detection is blind: it counts when alerts are heard again")
             }

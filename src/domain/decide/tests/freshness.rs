@@ -274,7 +274,7 @@ pub(super) fn a_repair_is_silenced_until_nothing_fires() {
          0s      healed; watched until 00:05:00 at least
          0s      → tell healed: all probes pass after 1 attempt
          2m      alert a resolved
-         2m      heald's silence is ended: people are to hear of it
+         2m      heald ends its silence
          2m      all alerts resolved; closes at 00:07:00 if it stays good
          2m      → end the silence heald on h is repairing this: incident 7",
     );
@@ -291,10 +291,10 @@ pub(super) fn a_repair_is_silenced_until_nothing_fires() {
          0s      healed; watched until 00:05:00 at least
          0s      → tell healed: all probes pass after 1 attempt
          0s      alert a resolved
+         0s      heald ends its silence
          0s      all alerts resolved; closes at 00:05:00 if it stays good
-         0s      Alertmanager has set the silence 5e1f
-         0s      heald's silence is ended: people are to hear of it
-         0s      → end the silence heald on web-1 is repairing this: incident 7",
+         0s      → end the silence heald on h is repairing this: incident 7
+         0s      Alertmanager has set the silence 5e1f",
     );
 }
 
@@ -324,7 +324,7 @@ pub(super) fn whoever_is_called_hears_it_from_alertmanager_too() {
          33s     step 1 done: says the world (500 ms)
          33s     attempt 3 ended not_healed: active: fail; http: fail
          33s     escalated (not_healed): all that the playbook knows was tried: 3 attempts
-         33s     heald's silence is ended: people are to hear of it
+         33s     heald ends its silence
          33s     → end the silence heald on h is repairing this: incident 7
          33s     → tell escalated: all that the playbook knows was tried: 3 attempts",
     );
