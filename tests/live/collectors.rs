@@ -69,12 +69,14 @@ pub async fn see_the_real_things(scene: Arc<Scene>) -> Result<()> {
     })?;
     heald.start("").await?;
 
-    let text = shows(&heald, |text| restarts(text, looping.name()) >= 2 && text.contains("heald_sqlite_ok")).await?;
     let container = |name: &str, service: &str| format!("container=\"{name}\",service=\"{service}\"");
     let (loops, limits) = (container(looping.name(), ""), container(limited.name(), "db"));
+    // It loops: only between two starts it is down, and has an exit code.
+    let ended = format!("heald_container_exit_code{{{loops}}} 3\n");
+    let whole = |text: &str| restarts(text, looping.name()) >= 2 && text.contains("heald_sqlite_ok") && text.contains(&ended);
+    let text = shows(&heald, whole).await?;
     for line in [
         "heald_container_engine_up 1".to_owned(),
-        format!("heald_container_exit_code{{{loops}}} 3"),
         format!("heald_container_state{{{limits},state=\"running\"}} 1"),
         format!("heald_container_memory_limit_bytes{{{limits}}} 67108864"),
         format!("heald_container_network_info{{{limits},network=\"none\"}} 1"),
