@@ -104,7 +104,7 @@ fn inventory(findings: &Findings, expected: &Expected) -> String {
     );
     for (name, answer) in [("systemd", findings.units.as_ref().err()), ("Docker", findings.containers.as_ref().err())] {
         if let Some(why) = answer {
-            let _ = write!(text, "# {name} could not be asked: {}\n", line(why));
+            let _ = writeln!(text, "# {name} could not be asked: {}", line(why));
         }
     }
     let exporter = if findings.node_exporter { "" } else { " { node_exporter: false }   # none answered on port 9100" };

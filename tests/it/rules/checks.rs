@@ -189,16 +189,12 @@ fn durations(rule: &Rule, wrong: &mut Vec<String>) {
     }
     let reads = promql::reads(&rule.expr);
     let scraped = reads.iter().any(|read| !read.metric.starts_with("ALERTS"));
-    match promql::seconds(&rule.keeps) {
-        _ if rule.keeps.is_empty() => {
-            if scraped && !windowed && !absent {
-                wrong.push("`keep_firing_for` is missing: one lost scrape would send \"resolved\"; write 2m to 5m".to_owned());
-            }
-        }
-        Some(keeps) if !KEEPS.contains(&keeps) => {
-            wrong.push(format!("`keep_firing_for` is {}; write 2m to 5m", rule.keeps));
-        }
-        _ => {}
+    let missing = rule.keeps.is_empty() && scraped && !windowed && !absent;
+    if missing {
+        wrong.push("`keep_firing_for` is missing: one lost scrape would send \"resolved\"; write 2m to 5m".to_owned());
+    }
+    if promql::seconds(&rule.keeps).is_some_and(|keeps| !KEEPS.contains(&keeps)) {
+        wrong.push(format!("`keep_firing_for` is {}; write 2m to 5m", rule.keeps));
     }
 }
 

@@ -116,9 +116,7 @@ pub fn reads(text: &str) -> Vec<Read> {
         index += 1;
         match token {
             Token::Word(word) if LISTS.contains(&word.as_str()) => {
-                if is_sign(tokens.get(index), "(") {
-                    index = closing(&tokens, index);
-                }
+                index = if is_sign(tokens.get(index), "(") { closing(&tokens, index) } else { index };
             }
             Token::Word(word) if KEYWORDS.contains(&word.to_lowercase().as_str()) || word.starts_with(char::is_numeric) => {}
             Token::Word(word) if AGGREGATIONS.contains(&word.as_str()) || is_sign(tokens.get(index), "(") => {
