@@ -193,7 +193,7 @@ fn durations(rule: &Rule, wrong: &mut Vec<String>) {
     if missing {
         wrong.push("`keep_firing_for` is missing: one lost scrape would send \"resolved\"; write 2m to 5m".to_owned());
     }
-    if promql::seconds(&rule.keeps).is_some_and(|keeps| !KEEPS.contains(&keeps)) {
+    if !rule.keeps.is_empty() && promql::seconds(&rule.keeps).is_some_and(|keeps| !KEEPS.contains(&keeps)) {
         wrong.push(format!("`keep_firing_for` is {}; write 2m to 5m", rule.keeps));
     }
 }
