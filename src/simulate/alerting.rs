@@ -12,6 +12,7 @@ use crate::domain::selector::Test;
 use crate::domain::target::{AllowList, Target, TargetKind};
 use crate::domain::time::Time;
 use jiff::Timestamp;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -199,7 +200,8 @@ impl Alerting {
 /// More of them are only counted.
 const NAMED_MAX: usize = 5;
 
-/// The alerts that the playbooks wait for, one for each service and playbook that fit each other; and what fits none.
+/// The alerts that the playbooks wait for, one for each service: a fault has one sign here, that of the first playbook that
+/// fits, by priority and name. And what fits none.
 pub fn rules(
     books: &[Arc<Playbook>],
     targets: &[Target],
@@ -210,6 +212,7 @@ pub fn rules(
     let (mut rules, mut notes) = (Vec::new(), Vec::new());
     let mut used = vec![false; books.len()];
     for (service, target) in targets.iter().enumerate() {
+        let mut fits: Vec<(usize, Rule)> = Vec::new();
         for (number, book) in books.iter().enumerate() {
             // A runbook for people has signs of its own; here a service is up or down.
             if book.rungs.is_empty() {
@@ -223,21 +226,27 @@ pub fn rules(
                 Err(_) => book.target.kind == target.kind() && !allow.allows(target),
             };
             if named {
-                used[number] = true;
                 let fingerprint = Fingerprint(format!("{}/{}", book.id, target.name()).into());
-                rules.push(Rule { service, labels, annotations, fingerprint, last_sent: Time(0) });
+                fits.push((number, Rule { service, labels, annotations, fingerprint, last_sent: Time(0) }));
             }
         }
-        if !rules.iter().any(|rule: &Rule| rule.service == service) {
-            notes.push(format!("no playbook is about {target}: heald will do nothing for it"));
+        fits.sort_by_key(|(number, _)| (Reverse(books[*number].priority), books[*number].id.clone()));
+        match fits.into_iter().next() {
+            Some((number, rule)) => {
+                used[number] = true;
+                rules.push(rule);
+            }
+            None => notes.push(format!("no playbook is about {target}: heald will do nothing for it")),
         }
     }
     let unused: Vec<String> = books.iter().zip(used).filter(|(_, used)| !used).map(|(book, _)| book.id.to_string()).collect();
     match unused.as_slice() {
         [] => {}
-        [one] => notes.push(format!("playbook {one} is about nothing in this world")),
-        few if few.len() <= NAMED_MAX => notes.push(format!("playbooks {} are about nothing in this world", few.join(", "))),
-        many => notes.push(format!("{} playbooks are about nothing in this world", many.len())),
+        [one] => notes.push(format!("playbook {one} is about nothing here, or comes behind another")),
+        few if few.len() <= NAMED_MAX => {
+            notes.push(format!("playbooks {} are about nothing here, or come behind another", few.join(", ")))
+        }
+        many => notes.push(format!("{} playbooks are about nothing here, or come behind another", many.len())),
     }
     (rules, notes)
 }

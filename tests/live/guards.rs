@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::alerts::{Posted, amtool};
 use crate::lab::Result;
 use crate::repairs::must_run;
-use crate::scene::{REPAIR, Scene, check, equal, journal, stays};
+use crate::scene::{REPAIR, Scene, auto, check, equal, journal, stays};
+use crate::victims::{Lines, Unit};
+use serde_json::json;
 
 /// Long enough for heald to look again, were it to look at the wrong thing.
 const CALM: Duration = Duration::from_secs(10);
@@ -168,4 +170,40 @@ pub async fn own_ground(scene: Arc<Scene>) -> Result<()> {
     equal("attempts", journal.count("attempt_started")?, 1)?;
     // Other tests' heald would see it too.
     alert.resolve().await
+}
+
+/// While heald repairs, Alertmanager tells nobody; that holds up no second attempt, and ends when people are called.
+pub async fn silenced_while_repaired(scene: Arc<Scene>) -> Result<()> {
+    let name = format!("{}.service", scene.name);
+    let url = scene.stack().monitoring().alertmanager.url();
+    let heald = scene
+        .running_heald(|options| {
+            options.units = vec![name];
+            options.overrides = auto(json!({ "limits": { "attempts": 2, "cooldown": "3s" } }));
+            options.more = json!({
+                "alertmanager": { "url": url, "group_interval": "1s", "silence_while_repairing": "10m" },
+            });
+        })
+        .await?;
+    let unit = Unit::start_broken(scene.stack().host(), scene.name, &Lines::default()).await?;
+    let journal = journal(&heald);
+    let set = journal.wait_kind("silence_set", REPAIR).await?;
+    let wanted = format!("heald on lab is repairing this: incident {}", set.incident.unwrap_or_default());
+    let state = async || {
+        let answer = scene.stack().monitoring().http().get(format!("{url}/api/v2/silences")).send().await?;
+        let silences: Vec<serde_json::Value> = answer.json().await?;
+        let own = silences.iter().find(|one| one["createdBy"] == "heald" && one["comment"] == wanted.as_str());
+        Ok::<_, crate::lab::Error>(own.map(|one| one["status"]["state"].as_str().unwrap_or_default().to_owned()))
+    };
+    equal("the silence", state().await?.as_deref(), Some("active"))?;
+
+    let escalated = journal.wait_kind("escalated", REPAIR).await?;
+    check(escalated.text().contains("not_healed"), || escalated.line())?;
+    equal("attempts", journal.count("attempt_started")?, 2)?;
+    unit.expect_starts(1 + 2).await?;
+    crate::lab::wait_for("the end of the silence", REPAIR, async || match state().await?.as_deref() {
+        Some("expired") => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    })
+    .await
 }

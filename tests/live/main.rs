@@ -57,12 +57,13 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 29] = [
+const TESTS: [(&str, Test); 30] = [
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("every_panel_shows_something", |scene| dashboards::every_panel_shows_something(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
+    ("silenced_while_repaired", |scene| guards::silenced_while_repaired(scene).boxed_local()),
     ("silenced_alert_waits", |scene| guards::silenced(scene).boxed_local()),
     ("never_healthy_stops_at_the_budget", |scene| repairs::never_healthy(scene).boxed_local()),
     ("telegram_press_repairs_once", |scene| people::conversation(scene).boxed_local()),
