@@ -43,6 +43,7 @@ mod repair;
 mod restart;
 mod rollback;
 mod safety;
+mod silences;
 mod telling;
 mod watching;
 

@@ -356,28 +356,6 @@ fn a_repair_by_hand_needs_no_alert() {
     );
 }
 
-#[test]
-fn a_silence_is_asked_for_and_its_answer_kept() {
-    check(
-        "given alertmanager firing; no-target; fire; silence ann; silenced 5e1f",
-        "
-         0s      WebDown fires: playbook web-down
-         0s      escalated (no_target): template: labels.target is not there
-         0s      → tell escalated: template: labels.target is not there
-         0s      ann asks Alertmanager for a silence until 01:00:00
-         0s      → silence for 1h
-         0s      Alertmanager has set the silence 5e1f",
-    );
-    check(
-        "no-target; fire; silence ann",
-        "
-         0s      WebDown fires: playbook web-down
-         0s      escalated (no_target): template: labels.target is not there
-         0s      → tell escalated: template: labels.target is not there
-         0s      refused: incident 7 is escalated: no Alertmanager is configured that could be asked for a silence",
-    );
-}
-
 /// Lines of a timeline that tell somebody so, in their order.
 #[track_caller]
 fn told(script: &str, expected: &[&str]) {
