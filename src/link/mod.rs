@@ -8,6 +8,7 @@ use crate::domain::target::AllowList;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub mod alertmanager;
+pub mod beneath;
 pub mod clock;
 pub mod docker;
 pub mod http;
@@ -16,6 +17,7 @@ pub mod slack;
 pub mod supervisor;
 pub mod systemd;
 pub mod telegram;
+pub mod until;
 
 /// What actions and probes work with. Made once, shared by all.
 #[derive(Clone, Debug)]
