@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 mod docker;
+mod files;
 mod http;
 mod progress;
 mod systemd;
@@ -148,6 +149,15 @@ kinds! {
     docker::Stop,
     http::Params,
     wait::Params,
+    files::DeleteOlder,
+    files::CompressOlder,
+    files::ArchiveLarger,
+    files::MoveBack,
+    files::CopyAside,
+    files::RestoreBackup,
+    files::WriteDefault,
+    files::Touch,
+    files::Remove,
 }
 
 fn unknown(kind: &str) -> String {

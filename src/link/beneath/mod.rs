@@ -14,11 +14,12 @@ mod write;
 pub use held::written_to;
 pub use name::{Glob, check_name, check_path, is_beneath, split};
 pub use tree::{Tree, copy_tree};
+pub use read::Hashed;
 pub use walk::{Found, Odd, Pick, Skipped, Walk, walk};
 pub use write::{Copied, Fresh};
 
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
-use crate::domain::target::cut;
+use crate::domain::target::{AllowList, cut};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, openat2, statat, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;
@@ -49,10 +50,9 @@ pub enum Trouble {
 /// The part of the allow-list that speaks of files, as it was when the work began.
 #[derive(Clone, Debug)]
 pub struct Ground {
-    /// Absolute folders and files. Of overlapping ones the longest counts: a mount that is named itself is allowed.
-    allowed: Vec<String>,
-    /// heald's own: never touched, whatever is allowed.
-    own: Vec<String>,
+    allow: Arc<AllowList>,
+    /// Databases count as allowed files.
+    databases: bool,
 }
 
 /// A folder in allowed ground, held open: a rename of its path changes nothing about where work is done.
@@ -99,11 +99,14 @@ pub fn not_allowed(path: &str, key: &str) -> String {
 // === impl Ground ===
 
 impl Ground {
-    /// `allowed` and `own`: absolute paths.
-    pub fn new<'a>(allowed: impl IntoIterator<Item = &'a String>, own: impl IntoIterator<Item = &'a String>) -> Self {
-        let mut all: Vec<String> = allowed.into_iter().cloned().collect();
-        all.sort_by_key(|path| std::cmp::Reverse(path.len()));
-        Self { allowed: all, own: own.into_iter().cloned().collect() }
+    /// What lies beneath `targets: paths:`.
+    pub fn new(allow: Arc<AllowList>) -> Self {
+        Self { allow, databases: false }
+    }
+
+    /// The same, and each of `targets: databases:` with the files that SQLite keeps beside it.
+    pub fn with_databases(allow: Arc<AllowList>) -> Self {
+        Self { allow, databases: true }
     }
 
     /// By its text alone.
@@ -114,13 +117,15 @@ impl Ground {
         self.root(path).map(drop)
     }
 
+    /// The innermost entry counts: a mount below an allowed folder is allowed where it is named itself.
     fn root(&self, path: &str) -> Result<&str, Trouble> {
         check_path(path).map_err(Trouble::NotAllowed)?;
-        if let Some(own) = self.own.iter().find(|own| is_beneath(path, own)) {
+        if let Some(own) = self.allow.own.iter().find(|own| is_beneath(path, own)) {
             return Err(Trouble::Refused(Odd::Own, format!("{} is heald's own ({own}): no playbook touches it", cut(path))));
         }
-        let root = self.allowed.iter().find(|root| is_beneath(path, root));
-        root.map(String::as_str).ok_or_else(|| Trouble::NotAllowed(not_allowed(path, "paths")))
+        let database = self.allow.databases.get(path).filter(|_| self.databases).map(String::as_str);
+        let (root, key) = (database.or_else(|| self.allow.root_of(path)), if self.databases { "databases" } else { "paths" });
+        root.ok_or_else(|| Trouble::NotAllowed(not_allowed(path, key)))
     }
 
     /// Opens a folder.
@@ -155,7 +160,7 @@ impl Ground {
 
     /// What of heald's own lies below a folder, for those who walk down: by device and inode.
     fn own_inodes(&self) -> Vec<(u64, u64)> {
-        self.own.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|found| (found.dev(), found.ino())).collect()
+        self.allow.own.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|found| (found.dev(), found.ino())).collect()
     }
 }
 
@@ -272,6 +277,16 @@ impl Place {
         found.metadata().map(|found| Stamp::from(&found)).map_err(|error| Trouble::of(&self.path(), &error))
     }
 
+    /// Gives it the present time, as `touch` does.
+    ///
+    /// # Errors
+    /// It is another one by now, or not heald's to change.
+    pub fn refresh(&self, seen: &Stamp) -> Result<(), Trouble> {
+        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
+        rustix::fs::futimens(self.open(seen)?, &times).map_err(|errno| Trouble::of(&self.path(), &errno.into()))
+    }
+
     /// Removes the file if it is still the one that was looked at.
     ///
     /// Between the comparison and the removal the kernel leaves a gap, in which another file of the same folder may take the
@@ -354,7 +369,7 @@ impl Trouble {
         let outcome = match &self {
             Self::NotAllowed(_) => ActOutcome::Impossible(Impossible::BadParameters),
             Self::Missing(_) => ActOutcome::Impossible(Impossible::NotFound),
-            Self::Refused(..) => ActOutcome::Impossible(Impossible::BadParameters),
+            Self::Refused(..) => ActOutcome::Impossible(Impossible::Refused),
             Self::Denied(_) => ActOutcome::Impossible(Impossible::AccessDenied),
             Self::Failed(_) | Self::Late(_) => ActOutcome::Failed,
         };

@@ -113,6 +113,15 @@ impl Fresh {
         self.file.set_times(times).map_err(|error| Trouble::of(&self.place.path(), &error))
     }
 
+    /// On the disk, under its temporary name; what it is like then.
+    ///
+    /// # Errors
+    /// The disk says no.
+    pub fn sync(&self) -> Result<Stamp, Trouble> {
+        let written = self.file.sync_all().and_then(|()| self.file.metadata());
+        written.map(|found| Stamp::from(&found)).map_err(|error| Trouble::of(&self.place.path(), &error))
+    }
+
     /// Gives it its name, in the place of whatever regular file has it.
     ///
     /// # Errors
@@ -132,13 +141,12 @@ impl Fresh {
 
     fn rename(mut self, flags: RenameFlags) -> Result<(), Trouble> {
         let path = self.place.path();
-        self.file.sync_all().map_err(|error| Trouble::of(&path, &error))?;
-        let written = self.file.metadata().map_err(|error| Trouble::of(&path, &error))?;
-        if self.temporary.file()? != Some(Stamp::from(&written)) {
+        if self.temporary.file()? != Some(self.sync()?) {
             return Err(Trouble::changed(&self.temporary.path()));
         }
         let folder = &self.place.folder;
-        match renameat_with(&*folder.fd, &self.temporary.name, &*folder.fd, &self.place.name, flags) {
+        let renamed = renameat_with(&*folder.fd, &self.temporary.name, &*folder.fd, &self.place.name, flags);
+        match renamed {
             Ok(()) => self.kept = true,
             Err(rustix::io::Errno::EXIST) => {
                 return Err(Trouble::Refused(super::Odd::Taken, format!("{path} is there already: left alone")));
