@@ -22,6 +22,7 @@ mod docker;
 mod files;
 mod http;
 mod progress;
+mod sqlite;
 mod systemd;
 mod wait;
 
@@ -158,6 +159,10 @@ kinds! {
     files::WriteDefault,
     files::Touch,
     files::Remove,
+    sqlite::Backup,
+    sqlite::Check,
+    sqlite::Checkpoint,
+    sqlite::Restore,
 }
 
 fn unknown(kind: &str) -> String {

@@ -15,6 +15,7 @@ pub mod http;
 pub mod own;
 mod schema;
 pub mod slack;
+pub mod sqlite;
 pub mod supervisor;
 pub mod systemd;
 pub mod telegram;
