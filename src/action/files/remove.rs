@@ -73,7 +73,7 @@ impl Work for Removal {
         };
         if stamp.size > FLAG_MAX.0 && !self.any_size {
             let why = format!("{path} has {}: a flag has {FLAG_MAX} at most; `any_size: true` says that more is meant", Size(stamp.size));
-            return Err(Trouble::Refused(Odd::Changed, why));
+            return Err(Trouble::Refused(Odd::Unfit, why));
         }
         place.remove(&stamp)?;
         place.folder.sync()?;

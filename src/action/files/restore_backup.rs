@@ -115,7 +115,7 @@ impl Work for Restore {
         };
         let stamp = from.present()?;
         if stamp.size == 0 {
-            return Err(Trouble::Refused(Odd::Changed, format!("{} is empty: that restores nothing", cut(&from.path()))));
+            return Err(Trouble::Refused(Odd::Unfit, format!("{} is empty: that restores nothing", cut(&from.path()))));
         }
         let present = place.file()?;
         let kept = aside(&place, bench.until)?;

@@ -81,7 +81,7 @@ impl Work for Default {
         }
         if stamp.size == 0 || stamp.size > SIZE_MAX.0 {
             let why = format!("{} has {}: a default has 1 B to {SIZE_MAX}", cut(&self.from), Size(stamp.size));
-            return Err(Trouble::Refused(Odd::Changed, why));
+            return Err(Trouble::Refused(Odd::Unfit, why));
         }
         let whose = present.map_or_else(|| place.folder.stamp(), Ok)?;
         let kept = aside(&place, bench.until)?.map(|place| place.path());

@@ -199,7 +199,7 @@ impl Restore {
         };
         let (stamp, present) = (from.present()?, place.file()?);
         if stamp.size == 0 {
-            return Err(Trouble::Refused(Odd::Changed, format!("{} is empty: that restores nothing", cut(&from.path()))));
+            return Err(Trouble::Refused(Odd::Unfit, format!("{} is empty: that restores nothing", cut(&from.path()))));
         }
         let (free, _) = place.folder.space()?;
         let needed = stamp.size + present.map_or(0, |stamp| stamp.size);

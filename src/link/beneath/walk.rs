@@ -50,6 +50,8 @@ pub enum Odd {
     Held,
     /// A file of the same name is there already.
     Taken,
+    /// Empty, or larger than it may be.
+    Unfit,
 }
 
 /// How many of each; never silently none.
@@ -152,6 +154,7 @@ impl Odd {
             Self::Denied => "denied",
             Self::Held => "held",
             Self::Taken => "taken",
+            Self::Unfit => "unfit",
         }
     }
 
@@ -171,6 +174,7 @@ impl Odd {
             Self::Denied => "not permitted",
             Self::Held => "written to by a process",
             Self::Taken => "there already",
+            Self::Unfit => "not what it must be",
         }
     }
 
