@@ -19,8 +19,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 mod docker;
+mod files;
 mod http;
 mod progress;
+mod sqlite;
 mod systemd;
 mod wait;
 
@@ -148,6 +150,19 @@ kinds! {
     docker::Stop,
     http::Params,
     wait::Params,
+    files::DeleteOlder,
+    files::CompressOlder,
+    files::ArchiveLarger,
+    files::MoveBack,
+    files::CopyAside,
+    files::RestoreBackup,
+    files::WriteDefault,
+    files::Touch,
+    files::Remove,
+    sqlite::Backup,
+    sqlite::Check,
+    sqlite::Checkpoint,
+    sqlite::Restore,
 }
 
 fn unknown(kind: &str) -> String {

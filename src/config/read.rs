@@ -121,7 +121,9 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
     fields.end();
-    Some(settings)
+    let own = [&settings.file, &settings.state].into_iter().chain(&settings.playbooks);
+    let own = own.filter_map(|path| std::path::absolute(path).ok()).map(|path| path.to_string_lossy().into_owned()).collect();
+    Some(Settings { targets: AllowList { own, ..settings.targets }, ..settings })
 }
 
 fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {

@@ -8,15 +8,18 @@ use crate::domain::target::AllowList;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub mod alertmanager;
+pub mod beneath;
 pub mod clock;
 pub mod docker;
 pub mod http;
 pub mod own;
 mod schema;
 pub mod slack;
+pub mod sqlite;
 pub mod supervisor;
 pub mod systemd;
 pub mod telegram;
+pub mod until;
 
 /// What actions and probes work with. Made once, shared by all.
 #[derive(Clone, Debug)]

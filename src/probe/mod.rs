@@ -16,10 +16,13 @@ use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
+mod disk;
 mod docker;
+mod file;
 mod http;
 mod poll;
 mod seen;
+mod sqlite;
 mod systemd;
 mod tcp;
 
@@ -119,6 +122,9 @@ kinds! {
     docker::Params,
     http::Params,
     tcp::Params,
+    disk::Params,
+    file::Params,
+    sqlite::Params,
 }
 
 fn unknown(kind: &str) -> String {
