@@ -16,10 +16,15 @@ use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
+mod command;
+mod dns;
 mod docker;
 mod http;
 mod poll;
+mod promql;
+mod redis;
 mod seen;
+mod supervisor;
 mod systemd;
 mod tcp;
 
@@ -119,6 +124,11 @@ kinds! {
     docker::Params,
     http::Params,
     tcp::Params,
+    dns::Params,
+    promql::Params,
+    redis::Params,
+    supervisor::Params,
+    command::Params,
 }
 
 fn unknown(kind: &str) -> String {
@@ -257,6 +267,8 @@ mod tests {
             docker: Arc::new(crate::link::docker::Docker::new("unix:///nonexistent/docker.sock")),
             http: crate::link::http::client().unwrap(),
             alertmanager: None,
+            prometheus: None,
+            supervisor: None,
             allow: Allowed::new(allow),
         }
     }

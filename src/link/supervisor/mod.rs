@@ -13,6 +13,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 use xml::Fault;
 
+pub use program::Restarted;
+
 /// One supervisord.
 #[derive(Debug)]
 pub struct Supervisor {

@@ -171,8 +171,7 @@ mod tests {
         };
         let member = |name: &str, value: &str| format!("<member><name>{name}</name><value>{value}</value></member>");
         let text = one(&(member("name", "a &amp; b") + &member("group", "<string>g</string>") + &member("statename", "NAPPING")));
-        let expected =
-            Program { name: "a & b".to_owned(), group: "g".to_owned(), state: State::Unknown, ..Program::default() };
+        let expected = Program { name: "a & b".to_owned(), group: "g".to_owned(), state: State::Unknown, ..Program::default() };
         assert_eq!(programs(&text), Ok(vec![expected]));
     }
 
@@ -181,7 +180,10 @@ mod tests {
         let fault = "<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>10</int></value></member>\
             <member><name>faultString</name><value><string>BAD_NAME: x</string></value></member></struct></value></fault></methodResponse>";
         assert_eq!(one_program(fault), Err(Fault { code: Some(10), text: "it answers BAD_NAME: x".to_owned() }));
-        assert_eq!(nothing("<methodResponse><params><param><value><boolean>1</boolean></value></param></params></methodResponse>"), Ok(()));
+        assert_eq!(
+            nothing("<methodResponse><params><param><value><boolean>1</boolean></value></param></params></methodResponse>"),
+            Ok(())
+        );
         let request = request("supervisor.startProcess", &[Param::Text("a<b&c"), Param::Bool(false)]);
         let params = "<params><param><value><string>a&lt;b&amp;c</string></value></param>\
             <param><value><boolean>0</boolean></value></param></params>";
