@@ -285,7 +285,7 @@ mod tests {
             ("tcp: { address: '127.0.0.1:0' }", "host:port"),
             ("tcp: { address: 'a:1', timeout: 20m }", "out of range"),
             ("tcp: {}", "address"),
-            ("promql: {}", "promql"),
+            ("no.such: {}", "no.such"),
         ] {
             let error = check(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
