@@ -31,8 +31,8 @@ pub struct Login<'a> {
 /// What [`Redis::purge_expired`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// Keys that were looked at.
-    pub seen: u64,
+    /// Keys that SCAN named: those that live, because most Redis remove what is over while they scan.
+    pub listed: u64,
     /// All were looked at before the limits came.
     pub complete: bool,
 }
@@ -114,7 +114,7 @@ impl Redis {
     /// As [`Redis::ping`]. Batches before the error are done.
     pub async fn purge_expired(&mut self, keys_max: u64, until: Instant, mut say: impl FnMut(u64)) -> Result<Purged, LinkError> {
         let mut purged = Purged::default();
-        let mut cursor = 0_u64;
+        let (mut cursor, mut asked) = (0_u64, 0_u64);
         loop {
             let scan = redis::cmd("SCAN").arg(cursor).arg("COUNT").arg(BATCH).to_owned();
             let (next, keys): (u64, Vec<Vec<u8>>) = self.ask(&scan).await?;
@@ -125,17 +125,18 @@ impl Redis {
                     looks.cmd("TTL").arg(key.as_slice()).ignore();
                 }
                 let (deadline, address) = (self.deadline, self.address.clone());
-                let asked = timeout_at(deadline, looks.query_async::<()>(&mut self.connection)).await;
-                asked.map_err(|_| late(&address))?.map_err(|error| trouble(&address, &error))?;
+                let looked = timeout_at(deadline, looks.query_async::<()>(&mut self.connection)).await;
+                looked.map_err(|_| late(&address))?.map_err(|error| trouble(&address, &error))?;
             }
-            purged.seen += keys.len() as u64;
-            say(purged.seen);
+            purged.listed += keys.len() as u64;
+            asked += u64::from(BATCH);
+            say(asked);
             cursor = next;
             if cursor == 0 {
                 purged.complete = true;
                 return Ok(purged);
             }
-            if purged.seen >= keys_max || Instant::now() >= until {
+            if asked >= keys_max || Instant::now() >= until {
                 return Ok(purged);
             }
         }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 /// No key with a life left is touched, and none counts as used. Redis removes such keys by itself, but samples: with many of
 /// them it lags behind, and they fill its memory. A replica does not remove keys: there it is refused. It ends after
 /// `keys_max` keys or its time, and says so; what was done until then stays. Only database 0 is looked at.
-/// `register:` keeps `seen`, `purged`, `complete`, `used_memory_before`, `used_memory`.
+/// `register:` keeps `purged`, `listed` (keys that live), `complete`, `used_memory_before`, `used_memory`.
 ///
 /// ```yaml
 /// - redis.purge_expired: { address: "127.0.0.1:6379" }
@@ -96,17 +96,18 @@ impl Purge {
             return Err(Acted::new(ActOutcome::Impossible(Impossible::Refused), why));
         }
         let until = call.deadline.checked_sub(RESERVE).unwrap_or_else(Instant::now);
-        let purged = redis.purge_expired(self.keys_max, until, |seen| call.progress.say(format!("{seen} keys looked at"))).await;
+        let purged =
+            redis.purge_expired(self.keys_max, until, |asked| call.progress.say(format!("about {asked} keys looked at"))).await;
         // Batches before the error are done: it is tried again as a whole.
         let purged = purged.map_err(LinkError::into_acted)?;
         let after = redis.info().await.map_err(failed)?;
         let count = |name| number(&after, name).unwrap_or_default();
         let expired = count("expired_keys").saturating_sub(number(&before, "expired_keys").unwrap_or_default());
         let rest = if purged.complete { "" } else { ", not all: its limit was reached" };
-        let words = format!("{} keys looked at, {expired} were over and are gone{rest}", purged.seen);
+        let words = format!("{expired} keys were over and are gone, {} live{rest}", purged.listed);
         Ok(Acted::new(ActOutcome::Done, words).knowing(json!({
-            "seen": purged.seen,
             "purged": expired,
+            "listed": purged.listed,
             "complete": purged.complete,
             "used_memory_before": number(&before, "used_memory"),
             "used_memory": count("used_memory"),
