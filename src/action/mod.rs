@@ -18,13 +18,19 @@ use std::fmt::Debug;
 use std::time::Duration;
 use tokio::time::Instant;
 
+mod command;
+mod dns;
 mod docker;
 mod files;
 mod http;
 mod progress;
 mod sqlite;
+mod firewall;
+mod redis;
+mod supervisor;
 mod systemd;
 mod wait;
+mod wake_on_lan;
 
 pub use progress::Progress;
 
@@ -149,6 +155,14 @@ kinds! {
     docker::Start,
     docker::Stop,
     http::Params,
+    redis::Info,
+    redis::Ping,
+    redis::Purge,
+    wake_on_lan::Params,
+    dns::Params,
+    firewall::Params,
+    supervisor::Params,
+    command::Params,
     wait::Params,
     files::DeleteOlder,
     files::CompressOlder,

@@ -17,12 +17,17 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
 mod disk;
+mod command;
+mod dns;
 mod docker;
 mod file;
 mod http;
 mod poll;
+mod promql;
+mod redis;
 mod seen;
 mod sqlite;
+mod supervisor;
 mod systemd;
 mod tcp;
 
@@ -125,6 +130,11 @@ kinds! {
     disk::Params,
     file::Params,
     sqlite::Params,
+    dns::Params,
+    promql::Params,
+    redis::Params,
+    supervisor::Params,
+    command::Params,
 }
 
 fn unknown(kind: &str) -> String {
@@ -263,6 +273,8 @@ mod tests {
             docker: Arc::new(crate::link::docker::Docker::new("unix:///nonexistent/docker.sock")),
             http: crate::link::http::client().unwrap(),
             alertmanager: None,
+            prometheus: None,
+            supervisor: None,
             allow: Allowed::new(allow),
         }
     }
@@ -279,7 +291,7 @@ mod tests {
             ("tcp: { address: '127.0.0.1:0' }", "host:port"),
             ("tcp: { address: 'a:1', timeout: 20m }", "out of range"),
             ("tcp: {}", "address"),
-            ("promql: {}", "promql"),
+            ("no.such: {}", "no.such"),
         ] {
             let error = check(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");

@@ -15,6 +15,7 @@ mod fake;
 mod lab;
 
 mod act_files;
+mod act_net;
 mod alerts;
 mod collectors;
 mod compose;
@@ -58,7 +59,7 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 33] = [
+const TESTS: [(&str, Test); 36] = [
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
@@ -90,6 +91,9 @@ const TESTS: [(&str, Test); 33] = [
     ("act_files_each_kind", |scene| act_files::each_kind(scene).boxed_local()),
     ("act_sqlite_beside_a_writer", |scene| act_files::database(scene).boxed_local()),
     ("same_webhook_200_times_is_one_repair", |scene| flood::one_repair(scene).boxed_local()),
+    ("steps_speak_to_services", |scene| act_net::services(scene).boxed_local()),
+    ("steps_restart_and_run_programs", |scene| act_net::programs(scene).boxed_local()),
+    ("steps_pull_a_model", |scene| act_net::model_pull(scene).boxed_local()),
     ("init_finds_what_runs", |scene| init::finds_what_runs(scene).boxed_local()),
     ("fast_rules_are_the_shipped_rules", |scene| rules::paced_as_shipped(scene).boxed_local()),
 ];
