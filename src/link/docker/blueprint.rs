@@ -2,7 +2,6 @@
 //!
 //! It works on the engine's own JSON: a field that heald has never heard of is carried over like all others.
 
-use super::raw::name_of;
 use serde_json::{Map, Value, json};
 
 /// Of the new container: whose like it is. With the old one's name it is the record that a half-done step leaves.
@@ -66,13 +65,7 @@ impl Blueprint {
         let mut host = object(&old["HostConfig"]);
         adapt_names(&mut config, &host, id);
         keep_volumes(old, &mut host);
-        if let Some(moved) = moved {
-            for mode in ["NetworkMode", "PidMode", "IpcMode"] {
-                if let Some(value) = host.get_mut(mode) {
-                    *value = follow(value, moved);
-                }
-            }
-        }
+        follow(&mut host, moved);
         config.insert("Image".to_owned(), json!(image));
         let mut labels = object(&old["Config"]["Labels"]);
         labels.insert(FROM.to_owned(), json!(id));
@@ -138,10 +131,13 @@ fn bind_target(bind: &Value) -> Option<&str> {
     bind.as_str()?.split(':').nth(1)
 }
 
-fn follow(mode: &Value, moved: Moved<'_>) -> Value {
-    match mode.as_str().and_then(|mode| mode.strip_prefix("container:")) {
-        Some(id) if id == moved.from => json!(format!("container:{}", moved.to)),
-        _ => mode.clone(),
+fn follow(host: &mut Map<String, Value>, moved: Option<Moved<'_>>) {
+    let Some(Moved { from, to }) = moved else { return };
+    for mode in ["NetworkMode", "PidMode", "IpcMode"] {
+        let lent = host.get_mut(mode).filter(|lent| lent.as_str().and_then(|lent| lent.strip_prefix("container:")) == Some(from));
+        if let Some(lent) = lent {
+            *lent = json!(format!("container:{to}"));
+        }
     }
 }
 
@@ -185,16 +181,12 @@ fn essence(container: &Value, moved: Option<Moved<'_>>) -> Value {
     let mut config = object(&container["Config"]);
     adapt_names(&mut config, &host, id);
     // The image is compared by its id, volumes by what is mounted where, the policy is set to `no` in between.
-    ["Image", "MacAddress"].map(|key| config.remove(key));
-    ["Binds", "Mounts", "RestartPolicy", "ContainerIDFile"].map(|key| host.remove(key));
+    config.retain(|key, _| !["Image", "MacAddress"].contains(&key.as_str()));
+    host.retain(|key, _| !["Binds", "Mounts", "RestartPolicy", "ContainerIDFile"].contains(&key.as_str()));
     if let Some(labels) = config.get_mut("Labels").and_then(Value::as_object_mut) {
-        [FROM, POLICY].map(|key| labels.remove(key));
+        labels.retain(|key, _| ![FROM, POLICY].contains(&key.as_str()));
     }
-    if let Some(moved) = moved {
-        for value in ["NetworkMode", "PidMode", "IpcMode"].into_iter().filter_map(|mode| host.get(mode).cloned().map(|v| (mode, v))) {
-            host.insert(value.0.to_owned(), follow(&value.1, moved));
-        }
-    }
+    follow(&mut host, moved);
     let mut mounts = Map::new();
     for mount in list(&container["Mounts"]) {
         let at = mount["Destination"].as_str().unwrap_or_default();
@@ -268,12 +260,6 @@ pub(super) fn was_started(container: &Value) -> bool {
 /// Also while its restart policy is at it.
 pub(super) fn is_running(container: &Value) -> bool {
     container["State"]["Running"] == true || container["State"]["Restarting"] == true
-}
-
-/// `base` of `base-heald-old`, else the name itself.
-pub(super) fn base_name(container: &Value) -> &str {
-    let name = name_of(container);
-    name.strip_suffix(ASIDE).unwrap_or(name)
 }
 
 fn object(value: &Value) -> Map<String, Value> {

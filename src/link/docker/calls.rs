@@ -29,8 +29,8 @@ impl Docker {
     /// It is down when this says so. 304: it was.
     pub(super) async fn stop(&self, id: &str, grace: Duration) -> Result<(), Hindrance> {
         let seconds = grace.as_secs().to_string();
-        let ask = Ask::post(&["containers", id, "stop"], grace + STOP_MARGIN);
-        let answer = self.send(ask.with(&[("t", &seconds)])).await;
+        let path = ["containers", id, "stop"];
+        let answer = self.send(Ask::post(&path, grace + STOP_MARGIN).with(&[("t", &seconds)])).await;
         match self.find(id).await? {
             Some(found) if is_running(&found) => match answer {
                 Err(error) => Err(error.into()),

@@ -22,10 +22,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 mod around;
 mod blueprint;
 mod calls;
+mod compose;
 mod detail;
 mod exec;
 mod list;
 mod logs;
+mod oom;
 mod prune;
 mod raw;
 mod restore;
@@ -34,11 +36,12 @@ mod survey;
 mod swap;
 mod touch;
 
+pub use compose::Composition;
 pub use detail::Detail;
 pub use exec::Executed;
 pub use list::Listed;
-pub use state::{ContainerState, Health, Status, Stop, container_state};
 pub use prune::{Kept, Pruned};
+pub use state::{ContainerState, Health, Status, Stop, container_state};
 pub use survey::Found;
 pub use swap::{Change, Hindrance, Swapped};
 

@@ -1,9 +1,9 @@
 //! What was put aside comes back, or goes for good.
 
+use super::Docker;
 use super::blueprint::{self, aside, is_running, made_from};
 use super::raw::{id, name_of};
 use super::swap::{Change, Hindrance, Swapped};
-use super::Docker;
 use serde_json::Value;
 use std::time::Duration;
 

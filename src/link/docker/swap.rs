@@ -261,7 +261,11 @@ impl Docker {
             let base = own.strip_suffix(blueprint::ASIDE).unwrap_or(own).to_owned();
             let runs = matches!(listed["State"].as_str(), Some("running" | "restarting"));
             // One under its kept name is half of a change, whatever its state.
-            if runs || base != own { now.insert(base) } else { left.insert(base) };
+            if runs || base != own {
+                now.insert(base)
+            } else {
+                left.insert(base)
+            };
         }
         left.retain(|name| !now.contains(name));
         Ok((now.into_iter().collect(), left.into_iter().collect()))
