@@ -1,6 +1,6 @@
 //! `docker.recreate`, `docker.restore`, `docker.discard`: a container is made anew, and the old one kept until that helped.
 
-use super::{GRACE_MAX, MARGIN, grace_of};
+use super::{MARGIN, grace_of};
 use crate::action::{Act, Call, Form, StepKind, object, object_of};
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::PlannedStep;
@@ -183,7 +183,6 @@ impl StepKind for Discard {
 
 impl Ready {
     async fn act(&self, call: &Call<'_>) -> Acted {
-        debug_assert!(self.grace <= GRACE_MAX);
         let (docker, name) = (&call.tools.docker, self.container.as_str());
         let change = self.change(call.tools.allow.now());
         let acted = match self.verb {

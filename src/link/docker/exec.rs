@@ -1,6 +1,6 @@
 //! A command inside a running container: its exit code, its output, and its end at the deadline.
 
-use super::{Docker, LinkError, READ_MAX, from_engine};
+use super::{Docker, LinkError, READ_MAX, Status, from_engine};
 use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecResults};
 use futures_util::StreamExt;
@@ -35,7 +35,7 @@ impl Docker {
     /// up. For that heald must see the container's processes: not from within another container.
     ///
     /// # Errors
-    /// [`LinkError::Missing`]; [`LinkError::Conflict`] where it does not run; [`LinkError::Unknown`] when the engine was
+    /// [`LinkError::Missing`]; [`LinkError::Refused`] where it does not run; [`LinkError::Unknown`] when the engine was
     /// lost on the way.
     pub async fn exec(
         &self,
@@ -45,6 +45,9 @@ impl Docker {
         deadline: Instant,
     ) -> Result<Executed, LinkError> {
         let container = self.inspect(name).await.map_err(LinkError::before_sending)?.container;
+        if container.status != Status::Running {
+            return Err(LinkError::Refused(format!("{name}: it does not run ({})", container.words())));
+        }
         let limit = deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
         let client = self.client(limit + READ_MAX)?;
         let options = CreateExecOptions {

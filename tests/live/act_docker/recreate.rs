@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bollard::query_parameters::{DisconnectNetwork, RemoveVolumeOptions};
+use bollard::query_parameters::RemoveVolumeOptions;
 use serde_json::{Value, json};
 
 use super::{book, done, expect_gone, heald, inspect, make, named, network, order, outcome, refused, runs, same, stepped, there};
@@ -151,9 +151,8 @@ pub async fn says_no(scene: Arc<Scene>) -> Result<()> {
 
     // It is running, and its network's address range is gone under it: the new one can't be connected.
     let id = make(&scene, &lost, json!({ "HostConfig": { "NetworkMode": net, "RestartPolicy": { "Name": "always" } } })).await?;
-    let bridge = json!({ "Container": id, "Force": true });
-    let bridge: DisconnectNetwork = serde_json::from_value(bridge)?;
-    docker.disconnect_network(&net, bridge).await?;
+    let away = serde_json::from_value(json!({ "Container": id, "Force": true }))?;
+    docker.disconnect_network(&net, away).await?;
     docker.remove_network(&net).await?;
     let before = there(&scene, &lost).await?;
     let acted = done(&heald, "remake", &lost).await?;

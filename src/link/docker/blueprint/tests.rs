@@ -1,3 +1,5 @@
+//! Bodies and comparisons of inspections, as engine 20.10 writes them.
+
 use super::*;
 
 /// A container as engine 20.10 shows it, with what else may be there.
