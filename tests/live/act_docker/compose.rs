@@ -33,13 +33,14 @@ pub async fn by_its_file(scene: Arc<Scene>) -> Result<()> {
     let before = there(&scene, &name).await?;
 
     let books = [book("remake", "- docker.recreate: { from: compose, grace: 1s }", "", true)];
-    let with = |commands: &[&str]| json!({ "targets": { "containers": [name], "commands": commands } });
-    let bare = heald(&scene, "composer-bare", &[&name], &books, |options| options.more = with(&["/usr/bin/true"]))?;
+    let bare = heald(&scene, "composer-bare", &[&name], &books, |options| {
+        options.more["targets"]["commands"] = json!(["/usr/bin/true"])
+    })?;
     bare.start("").await?;
     outcome(&done(&bare, "remake", &name).await?, refused(), "no Compose on the allow-list")?;
     bare.stop();
 
-    let heald = heald(&scene, "composer", &[&name], &books, |options| options.more = with(&[COMPOSE]))?;
+    let heald = heald(&scene, "composer", &[&name], &books, |options| options.more["targets"]["commands"] = json!([COMPOSE]))?;
     heald.start("").await?;
     let acted = done(&heald, "remake", &name).await?;
     outcome(&acted, json!("done"), "made shop of")?;

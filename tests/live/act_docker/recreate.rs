@@ -135,7 +135,6 @@ pub async fn says_no(scene: Arc<Scene>) -> Result<()> {
     let (fleeting, lost) = (named(&scene, "fleeting"), named(&scene, "lost"));
     let net = named(&scene, "lost-net");
     network(&scene, &net, 13).await?;
-    let docker = scene.stack().engine().docker();
     let id = make(&scene, &fleeting, json!({ "HostConfig": { "AutoRemove": true, "NetworkMode": "none" } })).await?;
     let books = [
         book("remake", "- docker.recreate: { grace: 1s }", "", true),
@@ -149,11 +148,13 @@ pub async fn says_no(scene: Arc<Scene>) -> Result<()> {
     outcome(&done(&heald, "put-back", &fleeting).await?, json!("done"), "nothing to restore")?;
     outcome(&done(&heald, "let-go", &fleeting).await?, json!("done"), "nothing to discard")?;
 
-    // It is running, and its network's address range is gone under it: the new one can't be connected.
-    let id = make(&scene, &lost, json!({ "HostConfig": { "NetworkMode": net, "RestartPolicy": { "Name": "always" } } })).await?;
-    let away = serde_json::from_value(json!({ "Container": id, "Force": true }))?;
-    docker.disconnect_network(&net, away).await?;
-    docker.remove_network(&net).await?;
+    // It runs on, and the folder that it has mounted is gone: the engine makes no other such container.
+    let dir = scene.stack().run().files().join("lost");
+    std::fs::create_dir_all(&dir)?;
+    let mounts = json!([{ "Type": "bind", "Source": dir, "Target": "/conf" }]);
+    let host = json!({ "NetworkMode": net, "RestartPolicy": { "Name": "always" }, "Mounts": mounts });
+    make(&scene, &lost, json!({ "HostConfig": host })).await?;
+    std::fs::remove_dir(&dir)?;
     let before = there(&scene, &lost).await?;
     let acted = done(&heald, "remake", &lost).await?;
     outcome(&acted, json!("failed"), "the old one is back")?;

@@ -30,7 +30,7 @@ pub async fn touches(scene: Arc<Scene>) -> Result<()> {
     ];
     let networks = net.clone();
     let heald = heald(&scene, "touches", &[&name], &books, move |options| {
-        options.more = json!({ "targets": { "containers": options.containers, "networks": [networks] } });
+        options.more["targets"]["networks"] = json!([networks]);
     })?;
     heald.start("").await?;
 
