@@ -31,7 +31,7 @@ fn book(id: &str, steps: &str, rollback: &str, passes: bool) -> String {
     };
     format!(
         "---\nplaybook: {id}\nmatch: ['alertname=\"{id}\"']\ntarget: {{ container: \"{{{{ labels.target }}}}\" }}\nmode: auto\n\
-         act_on: alert\nirreversible: accepted\nlimits: {{ attempts: 1, grace: 0s, cooldown: 1ms, budget: [100 per 10m] }}\nafter_care: 2s\n---\n# {id}\n\n\
+         act_on: alert\nirreversible: accepted\nlimits: {{ attempts: 1, grace: 0s, cooldown: {{ base: 1s, max: 1s }}, budget: [100 per 10m] }}\nafter_care: 2s\n---\n# {id}\n\n\
          ## Auto-recovery\n\n```yaml\n- try: it\n  do:\n    {}\n```\n\n\
          ## Verify\n\n```yaml\nwithin: 6s\nstable: 1s\nall:\n  - {probe}\n```\n{rollback}\n## Manual fix\n\nLook.\n",
         steps.replace('\n', "\n    "),
