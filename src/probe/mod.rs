@@ -21,6 +21,7 @@ mod command;
 mod dns;
 mod docker;
 mod file;
+mod docker_more;
 mod http;
 mod poll;
 mod promql;
@@ -125,6 +126,9 @@ macro_rules! kinds {
 kinds! {
     systemd::Params,
     docker::Params,
+    docker_more::Healthy,
+    docker_more::NotOomKilled,
+    docker_more::MemberOf,
     http::Params,
     tcp::Params,
     disk::Params,
@@ -284,6 +288,9 @@ mod tests {
         for (text, part) in [
             ("docker.running: { grace: 1s }", "grace"),
             ("docker.running: { container: 'a/b' }", "a/b"),
+            ("docker.not_oom_killed: { since: 2d }", "out of range"),
+            ("docker.member_of: { network: 'a b' }", "no name of a network"),
+            ("docker.member_of: {}", "network"),
             ("http: { post: 'http://a/' }", "post"),
             ("http: { get: 'ftp://a/' }", "only http"),
             ("http: { get: 'http://a/', timeout: 1m }", "1ms to 30s"),
@@ -307,7 +314,10 @@ mod tests {
         let container = Target::new(TargetKind::Container, "shop").unwrap();
         let probes = [
             probe("systemd.active: {}", Some(unit.clone())).unwrap(),
-            probe("docker.running: {}", Some(container)).unwrap(),
+            probe("docker.running: {}", Some(container.clone())).unwrap(),
+            probe("docker.healthy: {}", Some(container.clone())).unwrap(),
+            probe("docker.not_oom_killed: {}", Some(container.clone())).unwrap(),
+            probe("docker.member_of: { network: back }", Some(container)).unwrap(),
             probe("http: { get: 'http://127.0.0.1:1/' }", None).unwrap(),
             probe("tcp: { address: '127.0.0.1:1' }", None).unwrap(),
         ];

@@ -16,6 +16,7 @@ mod lab;
 
 mod act_files;
 mod act_net;
+mod act_docker;
 mod alerts;
 mod collectors;
 mod compose;
@@ -59,9 +60,16 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 36] = [
+const TESTS: [(&str, Test); 43] = [
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
+    ("docker_recreate_killed_at_every_gap", |scene| act_docker::gaps::recreate(scene).boxed_local()),
+    ("docker_restore_killed_at_every_gap", |scene| act_docker::gaps::restore(scene).boxed_local()),
+    ("docker_small_actions", |scene| act_docker::small::touches(scene).boxed_local()),
+    ("docker_recreate_keeps_all", |scene| act_docker::recreate::keeps_all(scene).boxed_local()),
+    ("docker_recreate_says_no", |scene| act_docker::recreate::says_no(scene).boxed_local()),
+    ("docker_prune_keeps_what_is_needed", |scene| act_docker::small::prunes(scene).boxed_local()),
+    ("docker_recreate_from_compose", |scene| act_docker::compose::by_its_file(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("every_panel_shows_something", |scene| dashboards::every_panel_shows_something(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
