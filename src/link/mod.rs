@@ -4,7 +4,7 @@
 //! deadline, and every error says whether something may have happened.
 
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
-use crate::domain::target::AllowList;
+use crate::domain::target::{AllowList, Target, TargetKind};
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub mod alertmanager;
@@ -12,7 +12,9 @@ pub mod clock;
 pub mod docker;
 pub mod http;
 pub mod own;
+pub mod process;
 mod schema;
+pub mod size;
 pub mod slack;
 pub mod supervisor;
 pub mod systemd;
@@ -54,6 +56,22 @@ pub enum LinkError {
     /// It answered, and the answer was no.
     #[error("{0}")]
     Refused(String),
+}
+
+// === impl Tools ===
+
+impl Tools {
+    /// The last lines that a unit or a container wrote; `None` for what writes none.
+    ///
+    /// # Errors
+    /// Why there are none, in words for people.
+    pub async fn logs(&self, target: &Target, lines: u32) -> Option<Result<String, String>> {
+        match target.kind() {
+            TargetKind::Unit => Some(systemd::journal::last(target.name(), lines).await),
+            TargetKind::Container => Some(self.docker.logs(target.name(), lines).await.map_err(|error| error.to_string())),
+            _ => None,
+        }
+    }
 }
 
 // === impl Allowed ===

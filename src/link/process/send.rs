@@ -3,17 +3,16 @@
 use super::{Id, is_kernel};
 use crate::link::LinkError;
 use procfs::process::Process;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
-use tokio::time::timeout;
 
 /// A process that a signal was sent to.
 #[derive(Debug)]
-pub struct Sent(AsyncFd<OwnedFd>);
+pub struct Sent(Arc<OwnedFd>);
 
 /// `None`: it had ended before.
 ///
@@ -43,12 +42,10 @@ pub fn send(id: Id, signal: Signal) -> Result<Option<Sent>, LinkError> {
         Err(_) => return Ok(None),
     }
     match pidfd_send_signal(&fd, signal) {
-        Ok(()) => {}
-        Err(Errno::SRCH) => return Ok(None),
-        Err(error) => return Err(refused(pid, error)),
+        Ok(()) => Ok(Some(Sent(Arc::new(fd)))),
+        Err(Errno::SRCH) => Ok(None),
+        Err(error) => Err(refused(pid, error)),
     }
-    let fd = AsyncFd::with_interest(fd, Interest::READABLE);
-    fd.map(|fd| Some(Sent(fd))).map_err(|error| LinkError::Unknown(format!("pid {pid}: {error}")))
 }
 
 fn refused(pid: i32, error: Errno) -> LinkError {
@@ -64,7 +61,13 @@ fn refused(pid: i32, error: Errno) -> LinkError {
 impl Sent {
     /// Whether it has ended within `limit`. A zombie has: it holds nothing any more.
     pub async fn ended(&self, limit: Duration) -> bool {
-        matches!(timeout(limit, self.0.readable()).await, Ok(Ok(_)))
+        let fd = Arc::clone(&self.0);
+        let wait = move || {
+            let limit = Timespec::try_from(limit).ok();
+            // It becomes readable when its process ends.
+            matches!(poll(&mut [PollFd::new(&fd, PollFlags::IN)], limit.as_ref()), Ok(1..))
+        };
+        tokio::task::spawn_blocking(wait).await.unwrap_or(false)
     }
 }
 

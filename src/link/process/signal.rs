@@ -38,6 +38,11 @@ pub fn is_deadly(signal: Signal) -> bool {
     !matches!(signal, Signal::CHILD | Signal::CONT | Signal::STOP | Signal::WINCH)
 }
 
+/// Whoever sends it wants the process to end, as against telling it something.
+pub fn asks_to_end(signal: Signal) -> bool {
+    matches!(signal, Signal::INT | Signal::QUIT | Signal::ABORT | Signal::KILL | Signal::TERM)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +58,6 @@ mod tests {
             assert!(signal(text).unwrap_err().contains("SIGTERM, SIGCHLD"), "{text:?}");
         }
         assert!(is_deadly(Signal::USR1) && !is_deadly(Signal::CHILD));
+        assert!(asks_to_end(Signal::TERM) && !asks_to_end(Signal::HUP));
     }
 }
