@@ -14,6 +14,7 @@ mod fake;
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod act_host;
 mod alerts;
 mod collectors;
 mod compose;
@@ -57,9 +58,11 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 30] = [
+const TESTS: [(&str, Test); 32] = [
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
+    ("host_steps_do_fail_and_refuse", |scene| act_host::do_fail_and_refuse(scene).boxed_local()),
+    ("caches_are_dropped_where_allowed", |scene| act_host::caches(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("every_panel_shows_something", |scene| dashboards::every_panel_shows_something(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
