@@ -92,7 +92,7 @@ impl Act for Vacuuming {
             match journal::vacuum(self.what, self.rotate, limit).await {
                 Ok(Some(vacuumed)) => report(vacuumed),
                 Ok(None) => Acted::new(ActOutcome::Unknown, "journalctl has not ended in time, and was ended"),
-                Err(why) => Acted::new(ActOutcome::Failed, why),
+                Err(error) => error.into_acted(),
             }
         }
         .boxed()

@@ -36,9 +36,9 @@ pub async fn drop_caches() -> Result<(Memory, Memory), LinkError> {
         let before = read()?;
         rustix::fs::sync();
         write_drop_caches(DropCache::PageCache).map_err(|error| match error {
-            ProcError::PermissionDenied(_) => denied(&error),
+            ProcError::PermissionDenied(_) => denied("permission denied"),
             // A read-only mount, as `ProtectKernelTunables=` makes it.
-            ProcError::Io(ref io, _) if io.kind() == std::io::ErrorKind::ReadOnlyFilesystem => denied(&error),
+            ProcError::Io(io, _) if io.kind() == std::io::ErrorKind::ReadOnlyFilesystem => denied("read-only file system"),
             error => LinkError::Refused(format!("/proc/sys/vm/drop_caches: {error}")),
         })?;
         Ok((before, read()?))
@@ -46,8 +46,8 @@ pub async fn drop_caches() -> Result<(Memory, Memory), LinkError> {
     .await
 }
 
-fn denied(error: &ProcError) -> LinkError {
-    LinkError::Denied(format!("/proc/sys/vm/drop_caches: {error} (docs/least-privilege.md says what it needs)"))
+fn denied(why: &str) -> LinkError {
+    LinkError::Denied(format!("/proc/sys/vm/drop_caches: {why} (docs/least-privilege.md says what it needs)"))
 }
 
 #[cfg(test)]

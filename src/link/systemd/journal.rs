@@ -2,6 +2,7 @@
 //! without a shell.
 
 use crate::domain::logs;
+use crate::link::LinkError;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -61,28 +62,42 @@ pub struct Vacuumed {
 /// `None`: it did not end within `limit`, and was ended.
 ///
 /// # Errors
-/// What journalctl says; its right to remove may be missing.
-pub async fn vacuum(what: Vacuum, rotate: bool, limit: Duration) -> Result<Option<Vacuumed>, String> {
+/// [`LinkError::Denied`] where heald may not remove them, [`LinkError::NotSent`] where journalctl can't be run, else what it says.
+pub async fn vacuum(what: Vacuum, rotate: bool, limit: Duration) -> Result<Option<Vacuumed>, LinkError> {
     vacuum_by("journalctl", PATH, what, rotate, limit).await
 }
 
-async fn vacuum_by(program: &str, path: &str, what: Vacuum, rotate: bool, limit: Duration) -> Result<Option<Vacuumed>, String> {
+async fn vacuum_by(
+    program: &str,
+    path: &str,
+    what: Vacuum,
+    rotate: bool,
+    limit: Duration,
+) -> Result<Option<Vacuumed>, LinkError> {
     let what = match what {
         Vacuum::OlderThan(age) => format!("--vacuum-time={}s", age.as_secs()),
         Vacuum::LargerThan(bytes) => format!("--vacuum-size={bytes}"),
     };
     let mut arguments = vec![what.as_str()];
     arguments.extend(rotate.then_some("--rotate"));
-    let Some((_, said, ended)) = ask(program, path, &arguments, limit).await? else { return Ok(None) };
+    let asked = ask(program, path, &arguments, limit).await.map_err(LinkError::NotSent)?;
+    let Some((_, said, ended)) = asked else { return Ok(None) };
     let said = logs::clean(&said);
-    if !ended {
-        return Err(why(&said));
-    }
     // A file that it may not remove is no failure to journalctl.
-    if let Some(line) = said.lines().find(|line| line.starts_with("Failed to delete")) {
-        return Err(why(line));
+    let kept = said.lines().find(|line| line.starts_with("Failed to delete"));
+    match kept.or(if ended { None } else { said.lines().next().or(Some("it failed")) }) {
+        Some(line) => Err(refused(line)),
+        None => Ok(Some(freed(&said))),
     }
-    Ok(Some(freed(&said)))
+}
+
+/// The reason comes last, after a long path.
+fn refused(line: &str) -> LinkError {
+    let reason = line.rsplit(": ").next().unwrap_or(line);
+    match ["Permission denied", "Operation not permitted", "Read-only file system", "Access denied"].contains(&reason) {
+        true => LinkError::Denied(format!("journalctl: {reason} (docs/least-privilege.md says what it needs)")),
+        false => LinkError::Refused(why(line)),
+    }
 }
 
 /// From its words; they have been the same since systemd 218.
@@ -204,13 +219,13 @@ mod tests {
         assert_eq!(["0B", "512B", "1.5K", "2.0G", "x"].map(bytes), [0, 512, 1_536, 2 << 30, 0]);
     }
 
-    async fn vacuumed(script: &str) -> Result<Option<Vacuumed>, String> {
+    async fn vacuumed(script: &str) -> Result<Option<Vacuumed>, LinkError> {
         let dir = tempfile::tempdir().unwrap();
         let path = program(dir.path(), script);
         loop {
             let what = Vacuum::OlderThan(Duration::from_secs(259_200));
             let answer = vacuum_by(&path, "/usr/bin:/bin", what, true, Duration::from_millis(500)).await;
-            if !matches!(&answer, Err(why) if why.contains("busy")) {
+            if !matches!(&answer, Err(LinkError::NotSent(why)) if why.contains("busy")) {
                 return answer;
             }
             tokio::task::yield_now().await;
@@ -223,11 +238,10 @@ mod tests {
             echo 'Deleted archived journal /x (8.0M).' >&2; echo 'Vacuuming done, freed 8.0M of archived journals from /x.' >&2"#;
         assert_eq!(vacuumed(script).await, Ok(Some(Vacuumed { files: 1, bytes: 8 << 20 })));
         let denied = "echo 'Failed to delete archived journal /x: Read-only file system' >&2";
-        assert_eq!(
-            vacuumed(denied).await,
-            Err("journalctl: Failed to delete archived journal /x: Read-only file system".to_owned())
-        );
-        assert_eq!(vacuumed("echo no >&2; exit 1").await, Err("journalctl: no".to_owned()));
+        let Err(LinkError::Denied(why)) = vacuumed(denied).await else { panic!("it may not remove it") };
+        assert!(why.starts_with("journalctl: Read-only file system"), "{why}");
+        assert_eq!(vacuumed("echo no >&2; exit 1").await, Err(LinkError::Refused("journalctl: no".to_owned())));
+        assert_eq!(vacuumed("exit 1").await, Err(LinkError::Refused("journalctl: it failed".to_owned())));
         assert_eq!(vacuumed("exec sleep 60").await, Ok(None));
     }
 
