@@ -153,6 +153,8 @@ async fn ports(host: &Host) -> Result<()> {
     outcomes(&steps[1..], &[("process.signal", "done", "the port is free"), ("systemd.start", "done", "job done")])?;
 
     // Another unit's.
+    host.systemctl(&["start", "stranger.service"]).await?;
+    host.wait_until("stranger.service", "ActiveState", &["failed"], REPAIR).await?;
     let before = host.show("foreign.service", "MainPID").await?;
     let steps = attempt(host, "act-port-only", "stranger.service", &["port=8125"]).await?;
     let named = format!("port 8125 is held by perl (pid {before}, unit foreign.service");
