@@ -66,30 +66,36 @@ async fn lives_there(scene: &Scene, host: &Host) -> Result<()> {
 /// As the shipped unit is, the journal's files, other processes and the kernel's settings are out of reach; heald says so.
 async fn walls(host: &Host) -> Result<()> {
     let steps = attempt(host, "act-walls", "well.service", &[]).await?;
-    outcomes(&steps, &[
-        ("journal.vacuum", "access_denied", "journalctl: Read-only file system (docs/least-privilege.md"),
-        ("process.find_port_holder", "done", "held by a process that heald may not see"),
-        ("process.signal", "refused", "may not see"),
-        ("process.drop_caches", "access_denied", "least-privilege.md"),
-        ("gather", "done", "lines"),
-    ])
+    outcomes(
+        &steps,
+        &[
+            ("journal.vacuum", "access_denied", "journalctl: Read-only file system (docs/least-privilege.md"),
+            ("process.find_port_holder", "done", "held by a process that heald may not see"),
+            ("process.signal", "refused", "may not see"),
+            ("process.drop_caches", "access_denied", "least-privilege.md"),
+            ("gather", "done", "lines"),
+        ],
+    )
 }
 
 /// Each does what it says, seen from the outside.
 async fn well(host: &Host) -> Result<()> {
     let steps = attempt(host, "act-well", "well.service", &["why=say \"hi\" \\ 100%"]).await?;
-    outcomes(&steps, &[
-        ("systemd.reload", "done", "job done"),
-        ("systemd.set_property", "done", "memory_max 200MB, cpu_quota 50% until the next boot"),
-        ("systemd.drop_in", "done", "/run/systemd/system/well.service.d/50-heald-mode.conf written and read"),
-        ("systemd.restart", "done", "job done"),
-        ("systemd.kill", "done", "SIGTERM sent to all processes, now inactive"),
-        ("systemd.start", "done", "job done"),
-        ("gather", "done", "lines"),
-        ("process.list_top", "done", "first is"),
-        ("journal.vacuum", "done", "files of the journal removed"),
-        ("process.signal", "done", "SIGUSR1 sent to all processes, now active"),
-    ])?;
+    outcomes(
+        &steps,
+        &[
+            ("systemd.reload", "done", "job done"),
+            ("systemd.set_property", "done", "memory_max 200MB, cpu_quota 50% until the next boot"),
+            ("systemd.drop_in", "done", "/run/systemd/system/well.service.d/50-heald-mode.conf written and read"),
+            ("systemd.restart", "done", "job done"),
+            ("systemd.kill", "done", "SIGTERM sent to all processes, now inactive"),
+            ("systemd.start", "done", "job done"),
+            ("gather", "done", "lines"),
+            ("process.list_top", "done", "first is"),
+            ("journal.vacuum", "done", "files of the journal removed"),
+            ("process.signal", "done", "SIGUSR1 sent to all processes, now active"),
+        ],
+    )?;
     equal("reloads", run(host, &["cat", "/run/reloads"]).await?.trim(), "reloaded")?;
     equal("MemoryMax", host.show("well.service", "MemoryMax").await?.as_str(), "200000000")?;
     equal("CPUQuota", host.show("well.service", "CPUQuotaPerSecUSec").await?.as_str(), "500ms")?;
@@ -128,11 +134,14 @@ async fn ports(host: &Host) -> Result<()> {
     host.systemctl(&["kill", "--kill-whom=main", "--signal=SIGKILL", "left.service"]).await?;
     host.wait_until("left.service", "ActiveState", &["failed"], REPAIR).await?;
     let steps = attempt(host, "act-port", "left.service", &["port=8123"]).await?;
-    outcomes(&steps, &[
-        ("process.find_port_holder", "done", "port 8123 is held by perl (pid "),
-        ("process.signal", "done", "the port is free"),
-        ("systemd.start", "done", "job done"),
-    ])?;
+    outcomes(
+        &steps,
+        &[
+            ("process.find_port_holder", "done", "port 8123 is held by perl (pid "),
+            ("process.signal", "done", "the port is free"),
+            ("systemd.start", "done", "job done"),
+        ],
+    )?;
     let (found, ended) = (&steps[0].1.2, &steps[1].1.2);
     equal("stale", &found["stale"], &json!(true))?;
     equal("its unit", &found["unit"], &json!("left.service"))?;
@@ -165,7 +174,8 @@ async fn ports(host: &Host) -> Result<()> {
 
 /// Returns when somebody listens, and so many processes of that command are there.
 async fn listens(host: &Host, port: u16, processes: usize) -> Result<()> {
-    let script = format!("grep -q ':{port:04X} 00000000:0000 0A' /proc/net/tcp && pgrep -fc '^/usr/bin/perl /opt/hold.pl {port}'");
+    let script =
+        format!("grep -q ':{port:04X} 00000000:0000 0A' /proc/net/tcp && pgrep -fc '^/usr/bin/perl /opt/hold.pl {port}'");
     wait_for(&format!("port {port} to be held"), REPAIR, async || {
         let found = host.exec(&["sh", "-c", &script]).await?.stdout;
         if found.trim() == processes.to_string() { Ok(()) } else { Err(found.into()) }
@@ -186,24 +196,26 @@ async fn zombies(host: &Host) -> Result<()> {
 async fn in_vain(host: &Host) -> Result<()> {
     host.write_file("/run/systemd/system/well.service.d/50-heald-theirs.conf", "[Service]\nEnvironment=MODE=theirs\n").await?;
     let steps = attempt(host, "act-in-vain", "well.service", &[]).await?;
-    outcomes(&steps, &[
-        ("systemd.reload", "failed", "job failed"),
-        ("systemd.reload", "refused", "no way to reload"),
-        ("systemd.kill", "failed", "No main process to kill"),
-        ("systemd.kill", "not_found", "no such unit"),
-        ("systemd.set_property", "not_found", "no such unit"),
-        ("systemd.drop_in", "not_found", "no such unit"),
-        ("systemd.drop_in", "refused", "was not made by heald"),
-        ("systemd.remove_drop_in", "refused", "was not made by heald"),
-        ("process.signal", "done", "nobody listens on port 8999"),
-        ("process.signal", "done", "has zombies"),
-        ("gather", "done", "no lines"),
-    ])?;
+    outcomes(
+        &steps,
+        &[
+            ("systemd.reload", "failed", "job failed"),
+            ("systemd.reload", "refused", "no way to reload"),
+            ("systemd.kill", "failed", "No main process to kill"),
+            ("systemd.kill", "not_found", "no such unit"),
+            ("systemd.set_property", "not_found", "no such unit"),
+            ("systemd.drop_in", "not_found", "no such unit"),
+            ("systemd.drop_in", "refused", "was not made by heald"),
+            ("systemd.remove_drop_in", "refused", "was not made by heald"),
+            ("process.signal", "done", "nobody listens on port 8999"),
+            ("process.signal", "done", "has zombies"),
+            ("gather", "done", "no lines"),
+        ],
+    )?;
     // A value that would forge a line never gets as far as a step, nor a port that is none.
-    for (playbook, label, part) in [
-        ("act-well", "why=x\nExecStartPre=/bin/evil", "line break"),
-        ("act-port-only", "port=80;id", "no port"),
-    ] {
+    for (playbook, label, part) in
+        [("act-well", "why=x\nExecStartPre=/bin/evil", "line break"), ("act-port-only", "port=80;id", "no port")]
+    {
         let told = attempt(host, playbook, "other.service", &[label]).await;
         let why = told.err().map_or_else(|| "it was taken".to_owned(), |error| error.to_string());
         check(why.contains(part), || format!("{label:?}: {why}"))?;
@@ -236,9 +248,10 @@ pub async fn caches(scene: Arc<Scene>) -> Result<()> {
     let refused = heald.command(&["run", "act-caches-other", &format!("target={}", unit.name())]).await;
     let why = match refused {
         Err(error) => error.to_string(),
-        Ok(_) => {
-            journal.wait("the refusal", REPAIR, |record| record.seq > ended.seq && record.text().contains("elsewhere")).await?.text()
-        }
+        Ok(_) => journal
+            .wait("the refusal", REPAIR, |record| record.seq > ended.seq && record.text().contains("elsewhere"))
+            .await?
+            .text(),
     };
     check(why.contains("allow-list"), || why.clone())?;
     equal("steps that ran", journal.count("step_started")?, 1)
@@ -265,7 +278,9 @@ async fn units(host: &Host) -> Result<()> {
         host.write_file(&format!("/etc/systemd/system/{name}.service"), &format!("[Service]\n{service}\n")).await?;
     }
     host.systemctl(&["daemon-reload"]).await?;
-    host.systemctl(&["start", "well.service", "busy.service", "foreign.service", "bereft.service", "other.service"]).await.map(drop)
+    host.systemctl(&["start", "well.service", "busy.service", "foreign.service", "bereft.service", "other.service"])
+        .await
+        .map(drop)
 }
 
 /// Steps as lines of a rung, and a probe.
@@ -284,46 +299,66 @@ async fn playbooks(host: &Host) -> Result<()> {
     let whole = "systemd.active: { stable: 1s }\nsystemd.not_restarting: { within: 1s }\nmemory: { available_min: 1MB }\n\
         process.count: { of: unit, min: 1, max: 9 }\nprocess.count: { of: zombies, max: 1000 }";
     let books: [(&str, &str, &[&str]); 7] = [
-        ("act-walls", up, &[
-            "journal.vacuum: { larger_than: 1MB, rotate: true }",
-            "process.find_port_holder: { port: 8125 }",
-            "process.signal: { port_holder: { port: 8125 } }",
-            "process.drop_caches: { host: lab }",
-            "gather: { lines: 5 }",
-        ]),
-        ("act-well", whole, &[
-            "systemd.reload: {}",
-            "systemd.set_property: { memory_max: 200MB, cpu_quota: 50% }",
-            "systemd.drop_in: { name: mode, environment: { MODE: '{{ labels.why }}' } }",
-            "systemd.restart: {}",
-            "systemd.kill: {}",
-            "systemd.start: {}",
-            "gather: { lines: 20 }",
-            "process.list_top: { count: 5 }",
-            "journal.vacuum: { larger_than: 1MB, rotate: true }",
-            "process.signal: { signal: SIGUSR1 }",
-        ]),
-        ("act-undo", up, &["systemd.remove_drop_in: { name: mode }", "systemd.remove_drop_in: { name: mode }", "systemd.restart: {}"]),
-        ("act-port", up, &[
-            "process.find_port_holder: { port: '{{ labels.port }}', unit: '{{ labels.target }}' }",
-            "process.signal: { port_holder: { port: '{{ labels.port }}' } }",
-            "systemd.start: {}",
-        ]),
+        (
+            "act-walls",
+            up,
+            &[
+                "journal.vacuum: { larger_than: 1MB, rotate: true }",
+                "process.find_port_holder: { port: 8125 }",
+                "process.signal: { port_holder: { port: 8125 } }",
+                "process.drop_caches: { host: lab }",
+                "gather: { lines: 5 }",
+            ],
+        ),
+        (
+            "act-well",
+            whole,
+            &[
+                "systemd.reload: {}",
+                "systemd.set_property: { memory_max: 200MB, cpu_quota: 50% }",
+                "systemd.drop_in: { name: mode, environment: { MODE: '{{ labels.why }}' } }",
+                "systemd.restart: {}",
+                "systemd.kill: {}",
+                "systemd.start: {}",
+                "gather: { lines: 20 }",
+                "process.list_top: { count: 5 }",
+                "journal.vacuum: { larger_than: 1MB, rotate: true }",
+                "process.signal: { signal: SIGUSR1 }",
+            ],
+        ),
+        (
+            "act-undo",
+            up,
+            &["systemd.remove_drop_in: { name: mode }", "systemd.remove_drop_in: { name: mode }", "systemd.restart: {}"],
+        ),
+        (
+            "act-port",
+            up,
+            &[
+                "process.find_port_holder: { port: '{{ labels.port }}', unit: '{{ labels.target }}' }",
+                "process.signal: { port_holder: { port: '{{ labels.port }}' } }",
+                "systemd.start: {}",
+            ],
+        ),
         ("act-port-only", "memory: { available_min: 1MB }", &["process.signal: { port_holder: { port: '{{ labels.port }}' } }"]),
         ("act-zombies", "process.count: { of: zombies, max: 0 }", &["process.signal: { zombie_parents: {} }"]),
-        ("act-in-vain", up, &[
-            "systemd.reload: { unit: other.service }",
-            "systemd.reload: { unit: foreign.service }",
-            "systemd.kill: { unit: stranger.service, whom: main }",
-            "systemd.kill: { unit: missing.service, signal: SIGKILL }",
-            "systemd.set_property: { unit: missing.service, cpu_quota: 50% }",
-            "systemd.drop_in: { unit: missing.service, name: mode, environment: { A: b } }",
-            "systemd.drop_in: { name: theirs, environment: { A: b } }",
-            "systemd.remove_drop_in: { name: theirs }",
-            "process.signal: { port_holder: { port: 8999 } }",
-            "process.signal: { zombie_parents: { unit: other.service } }",
-            "gather: { container: nowhere }",
-        ]),
+        (
+            "act-in-vain",
+            up,
+            &[
+                "systemd.reload: { unit: other.service }",
+                "systemd.reload: { unit: foreign.service }",
+                "systemd.kill: { unit: stranger.service, whom: main }",
+                "systemd.kill: { unit: missing.service, signal: SIGKILL }",
+                "systemd.set_property: { unit: missing.service, cpu_quota: 50% }",
+                "systemd.drop_in: { unit: missing.service, name: mode, environment: { A: b } }",
+                "systemd.drop_in: { name: theirs, environment: { A: b } }",
+                "systemd.remove_drop_in: { name: theirs }",
+                "process.signal: { port_holder: { port: 8999 } }",
+                "process.signal: { zombie_parents: { unit: other.service } }",
+                "gather: { container: nowhere }",
+            ],
+        ),
     ];
     for (name, probes, steps) in books {
         let mut list = String::new();
@@ -370,7 +405,8 @@ async fn attempt(host: &Host, playbook: &str, target: &str, labels: &[&str]) -> 
     let events = wait_for(&format!("the attempt of {playbook}"), REPAIR, async || {
         let lines = run(host, &["heald", "export"]).await?;
         let events: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<std::result::Result<_, _>>()?;
-        let own: Vec<Value> = events.into_iter().filter(|line| line["incident"] == id).map(|line| line["event"].clone()).collect();
+        let own: Vec<Value> =
+            events.into_iter().filter(|line| line["incident"] == id).map(|line| line["event"].clone()).collect();
         let over = |event: &&Value| matches!(event["kind"].as_str(), Some("attempt_ended" | "escalated"));
         match own.iter().find(over) {
             Some(_) => Ok(own),
@@ -378,7 +414,9 @@ async fn attempt(host: &Host, playbook: &str, target: &str, labels: &[&str]) -> 
         }
     })
     .await?;
-    if let Some(why) = events.iter().find(|event| event["kind"] == "escalated" && events.iter().all(|e| e["kind"] != "attempt_started")) {
+    if let Some(why) =
+        events.iter().find(|event| event["kind"] == "escalated" && events.iter().all(|e| e["kind"] != "attempt_started"))
+    {
         return Err(Error::new(why.to_string()));
     }
     let started = events.iter().filter(|event| event["kind"] == "step_started");

@@ -40,9 +40,10 @@ pub(super) fn kin(holder: &Holder, home: &Home, programs: &[PathBuf]) -> Kin {
     let Some(program) = holder.program.as_deref() else {
         return Kin::Foreign("heald may not see what it runs".to_owned());
     };
-    let same = programs.iter().zip(&home.commands).any(|(known, (_, arguments))| {
-        known == undeleted(program) && !arguments.is_empty() && *arguments == holder.command
-    });
+    let same = programs
+        .iter()
+        .zip(&home.commands)
+        .any(|(known, (_, arguments))| known == undeleted(program) && !arguments.is_empty() && *arguments == holder.command);
     match same {
         true => Kin::Stale,
         false => Kin::Foreign(format!("it runs {}, not what {} runs", program.display(), home.id)),

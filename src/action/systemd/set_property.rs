@@ -151,7 +151,9 @@ impl Limits {
             words.push(format!("{name} {}", shown.as_deref().unwrap_or(INFINITY)));
             facts.insert(name.to_owned(), number);
         }
-        Acted::new(ActOutcome::Done, format!("{} until the next boot", words.join(", "))).with(unit.evidence()).knowing(facts.into())
+        Acted::new(ActOutcome::Done, format!("{} until the next boot", words.join(", ")))
+            .with(unit.evidence())
+            .knowing(facts.into())
     }
 }
 

@@ -110,8 +110,21 @@ pub fn home(root: &str, slice: &str, unit: &str) -> Option<String> {
 /// `cg_escape` of systemd (src/basic/cgroup-util.c), as far as a service's name can need it.
 fn escaped(unit: &str) -> String {
     const CONTROLLERS: [&str; 15] = [
-        "cpu", "cpuacct", "cpuset", "io", "blkio", "memory", "devices", "pids", "bpf-firewall", "bpf-devices", "freezer",
-        "hugetlb", "misc", "rdma", "cgroup",
+        "cpu",
+        "cpuacct",
+        "cpuset",
+        "io",
+        "blkio",
+        "memory",
+        "devices",
+        "pids",
+        "bpf-firewall",
+        "bpf-devices",
+        "freezer",
+        "hugetlb",
+        "misc",
+        "rdma",
+        "cgroup",
     ];
     let first = unit.split('.').next().unwrap_or_default();
     let taken = unit.starts_with(['_', '.']) || CONTROLLERS.contains(&first);

@@ -121,9 +121,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_is_not_a_listener() {
-        let listener = std::net::TcpListener::bind("[::1]:0").unwrap();
+        // Where there is IPv6, its table counts too.
+        let bind = std::net::TcpListener::bind;
+        let listener = bind("[::1]:0").or_else(|_| bind("127.0.0.1:0")).unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         assert_eq!(holders(client.local_addr().unwrap().port()).await.unwrap(), Port::Free);
-        assert!(matches!(holders(listener.local_addr().unwrap().port()).await.unwrap(), Port::Held(_)), "IPv6 counts too");
+        assert!(matches!(holders(listener.local_addr().unwrap().port()).await.unwrap(), Port::Held(_)));
     }
 }

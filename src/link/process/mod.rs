@@ -58,9 +58,7 @@ fn group_of(pid: i32) -> Group {
 }
 
 /// Reading thousands of small files is nothing for the threads that answer others.
-async fn blocking<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, LinkError> + Send + 'static,
-) -> Result<T, LinkError> {
+async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T, LinkError> + Send + 'static) -> Result<T, LinkError> {
     let broken_off = |_| LinkError::NotSent("reading /proc broke off".to_owned());
     tokio::task::spawn_blocking(read).await.map_err(broken_off)?
 }

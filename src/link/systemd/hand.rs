@@ -60,8 +60,8 @@ impl Systemd {
         if deadly {
             self.remember(unit, true);
         }
-        let sent = self
-            .send(unit, "the signal", deadline, |line| async move {
+        let sent =
+            self.send(unit, "the signal", deadline, |line| async move {
                 line.manager.kill_unit(unit, whom.word(), signal.as_raw()).await
             })
             .await;
