@@ -22,7 +22,10 @@ mod command;
 mod dns;
 mod docker;
 mod files;
+mod gather;
 mod http;
+mod journal;
+mod process;
 mod progress;
 mod sqlite;
 mod firewall;
@@ -150,7 +153,18 @@ kinds! {
     systemd::Restart,
     systemd::Start,
     systemd::Stop,
+    systemd::Reload,
     systemd::ResetFailed,
+    systemd::Kill,
+    systemd::SetProperty,
+    systemd::DropIn,
+    systemd::RemoveDropIn,
+    journal::Vacuum,
+    gather::Gather,
+    process::ListTop,
+    process::FindPortHolder,
+    process::Signal,
+    process::DropCaches,
     docker::Restart,
     docker::Start,
     docker::Stop,
@@ -273,13 +287,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn step(text: &str) -> Result<Step, String> {
+    pub(super) fn step(text: &str) -> Result<Step, String> {
         let map: serde_json::Map<String, Value> = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
         let (kind, args) = map.into_iter().next().unwrap();
         read(&kind, args).map_err(|error| error.to_string())?
     }
 
-    fn planned(step: Step, object: Option<Target>) -> PlannedStep {
+    pub(super) fn planned(step: Step, object: Option<Target>) -> PlannedStep {
         PlannedStep::new(&step, step.args.clone(), object)
     }
 

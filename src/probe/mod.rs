@@ -23,9 +23,11 @@ mod docker;
 mod file;
 mod docker_more;
 mod http;
+mod memory;
 mod poll;
 mod promql;
 mod redis;
+mod process;
 mod seen;
 mod sqlite;
 mod supervisor;
@@ -125,6 +127,9 @@ macro_rules! kinds {
 
 kinds! {
     systemd::Params,
+    systemd::NotRestarting,
+    memory::Memory,
+    process::Count,
     docker::Params,
     docker_more::Healthy,
     docker_more::NotOomKilled,
@@ -258,13 +263,13 @@ mod tests {
     use crate::link::Allowed;
     use std::sync::Arc;
 
-    fn check(text: &str) -> Result<Check, String> {
+    pub(super) fn check(text: &str) -> Result<Check, String> {
         let map: serde_json::Map<String, serde_json::Value> = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
         let (kind, args) = map.into_iter().next().unwrap();
         read(&kind, args).map_err(|error| error.to_string())?
     }
 
-    fn probe(text: &str, object: Option<Target>) -> Result<Probe, String> {
+    pub(super) fn probe(text: &str, object: Option<Target>) -> Result<Probe, String> {
         let Check { kind, args, .. } = check(text)?;
         Probe::parse(&PlannedProbe { kind, args, object })
     }
