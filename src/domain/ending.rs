@@ -87,6 +87,24 @@ impl AttemptOutcome {
 }
 
 impl Escalation {
+    pub const ALL: [Self; 15] = [
+        Self::NotHealed,
+        Self::BudgetRefused,
+        Self::Refused,
+        Self::Impossible,
+        Self::UnknownOutcome,
+        Self::RollbackFailed,
+        Self::Worse,
+        Self::ResolvedButBad,
+        Self::NoTarget,
+        Self::RunbookOnly,
+        Self::Policy,
+        Self::Chronic,
+        Self::NotApproved,
+        Self::Quarantined,
+        Self::Removed,
+    ];
+
     pub fn label(self) -> &'static str {
         match self {
             Self::NotHealed => "not_healed",
