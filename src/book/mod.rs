@@ -10,10 +10,13 @@ mod front;
 mod limits;
 mod load;
 mod markdown;
+mod options;
 mod sections;
+mod steps;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod vars;
 mod whole;
 
 pub use crate::yaml::Problem;
