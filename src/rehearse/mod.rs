@@ -28,5 +28,4 @@ mod tests;
 mod world;
 
 pub use junit::junit;
-pub use play::Compile;
-pub use report::{FileReport, TestReport, run, text};
+pub use report::{FileReport, TestReport, find, run, text};

@@ -15,7 +15,7 @@ pub const RANGE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs
 const UNTIL: Duration = Duration::from_secs(600);
 /// 2026-01-01T00:00:00Z, a Thursday.
 const START: Time = Time(1_767_225_600_000);
-const ENDING: &str = ".test.yml";
+pub const ENDING: &str = ".test.yml";
 
 const VERBS: [(&str, Verb); 9] = [
     ("approve", Verb::Approve),

@@ -25,7 +25,7 @@ const STATES: [(&str, StateWord); 13] = [
     ("host_busy", StateWord::HostBusy),
 ];
 
-const OUTCOMES: [(&str, ActOutcome); 11] = [
+const OUTCOMES: [(&str, ActOutcome); 12] = [
     ("failed", ActOutcome::Failed),
     ("not_sent", ActOutcome::NotSent),
     ("unknown", ActOutcome::Unknown),
@@ -37,6 +37,7 @@ const OUTCOMES: [(&str, ActOutcome); 11] = [
     ("replaced", ActOutcome::Impossible(Impossible::Replaced)),
     ("paused", ActOutcome::Impossible(Impossible::Paused)),
     ("bad_parameters", ActOutcome::Impossible(Impossible::BadParameters)),
+    ("refused", ActOutcome::Impossible(Impossible::Refused)),
 ];
 
 const CALLS_MAX: u32 = 10_000;
@@ -64,7 +65,7 @@ pub fn read(fields: &mut Fields<'_>) -> WorldScript {
 }
 
 fn step(fields: &mut Fields<'_>) -> Option<StepScript> {
-    let step = named(fields, "step", action::Raw::KINDS)?;
+    let step = named(fields, "step", action::KINDS)?;
     let mut script = StepScript::plain(step);
     let written: Vec<&str> = ["fails", "hangs", "outcome"].into_iter().filter(|key| fields.has(key)).collect();
     if written.len() > 1 && !(written == ["fails", "outcome"]) {
@@ -92,7 +93,7 @@ fn step(fields: &mut Fields<'_>) -> Option<StepScript> {
 }
 
 fn probe(fields: &mut Fields<'_>) -> Option<ProbeScript> {
-    let name = named(fields, "probe", probe::Raw::KINDS)?;
+    let name = named(fields, "probe", probe::KINDS)?;
     let always = match (fields.has("passes"), fields.has("fails")) {
         (true, false) => Some(flag(fields, "passes")),
         (false, true) => Some(!flag(fields, "fails")),
