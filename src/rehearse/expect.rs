@@ -25,6 +25,8 @@ pub struct Expect {
     /// Of all incidents together.
     pub attempts: Option<u32>,
     pub incidents: Option<u32>,
+    /// The highest that was called; 0: nobody was.
+    pub level: Option<u32>,
     /// In the timeline, in any order.
     pub timeline: Vec<String>,
 }
@@ -101,6 +103,7 @@ pub fn read(mut fields: Fields<'_>) -> Expect {
         playbooks: texts_of(&mut fields, "playbook"),
         attempts: fields.number("attempts", 0..=COUNT_MAX),
         incidents: fields.number("incidents", 0..=COUNT_MAX),
+        level: fields.number("level", 0..=100),
         timeline: texts_of(&mut fields, "timeline"),
     };
     fields.end();

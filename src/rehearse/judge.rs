@@ -37,6 +37,8 @@ pub fn judge(expect: &Expect, story: &Story) -> Vec<Difference> {
     let attempts: u32 = story.incidents.iter().map(|one| one.attempts).sum();
     push("attempts", number(expect.attempts, attempts));
     push("incidents", number(expect.incidents, u32::try_from(story.incidents.len()).unwrap_or(u32::MAX)));
+    let level = story.escalations.iter().map(|called| called.level).max();
+    push("level", number(expect.level, level.unwrap_or_default()));
     let lines: Vec<String> = expect
         .timeline
         .iter()

@@ -126,7 +126,7 @@ impl Stage {
                 }
                 return acted;
             }
-            _ => Acted::new(ActOutcome::Done, says("done")),
+            _ => Acted::new(ActOutcome::Done, says("carried out")),
         };
         if step.risk != Risk::Read {
             self.touch(step, script, call.number, targets, now);
@@ -280,6 +280,7 @@ impl Thing {
     }
 }
 
-fn keeps_state(target: &Target) -> bool {
+/// Its manager knows whether it runs.
+pub fn keeps_state(target: &Target) -> bool {
     matches!(target.kind(), TargetKind::Unit | TargetKind::Container)
 }

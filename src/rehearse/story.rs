@@ -2,6 +2,7 @@
 
 use crate::domain::event::IncidentEvent as E;
 use crate::domain::guard::Guard;
+use crate::domain::house::HouseEvent;
 use crate::domain::id::IncidentId;
 use crate::domain::incident::{Escalation, Outcome};
 use crate::domain::notice::Notice;
@@ -107,6 +108,8 @@ impl Story {
                     story.event(at, event, marks.entry(*id).or_default());
                     story.line(at, &event.text(), start);
                 }
+                // It is the test that begins and ends.
+                Record::House(HouseEvent::Began { .. } | HouseEvent::Ended) => {}
                 Record::House(event) => story.line(at, &event.text(), start),
             }
         }

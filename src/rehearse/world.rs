@@ -1,14 +1,14 @@
 //! The stage as the loop's [`World`]: nothing takes time but what the test says.
 
 use super::look;
-use super::stage::Stage;
+use super::stage::{Stage, keeps_state};
 use crate::action::Action;
 use crate::domain::alert::{Alert, ListedAlert};
 use crate::domain::look::{AlertQuery, AlertSight, Evidence, LookHow, Observation, ProbeVerdict};
 use crate::domain::notice::{Delivery, Notice, Post};
 use crate::domain::outcome::Acted;
 use crate::domain::plan::{PlannedProbe, PlannedStep};
-use crate::domain::target::AllowList;
+use crate::domain::target::{AllowList, Target};
 use crate::domain::time::Time;
 use crate::probe::Probe;
 use crate::run::clock::Clock;
@@ -159,6 +159,10 @@ impl World for Rehearsal {
         let acted = self.stage().end(&call, &step, &targets, self.clock.now());
         self.changed.send_modify(|version| *version += 1);
         acted
+    }
+
+    async fn logs(&self, target: Target, _: u32) -> Option<Result<String, String>> {
+        keeps_state(&target).then(|| Ok("(a rehearsal has no logs)".to_owned()))
     }
 
     async fn tell(&self, post: Post) -> Delivery {
