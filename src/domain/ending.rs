@@ -89,13 +89,14 @@ impl AttemptOutcome {
 }
 
 impl Escalation {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotHealed,
         Self::BudgetRefused,
         Self::Refused,
         Self::Impossible,
         Self::UnknownOutcome,
         Self::RollbackFailed,
+        Self::AfterwardsFailed,
         Self::Worse,
         Self::ResolvedButBad,
         Self::NoTarget,
