@@ -1,6 +1,6 @@
 //! What a test expects, and how it is written.
 
-use super::read::{RANGE, entries, texts_of};
+use super::read::{RANGE, entries, present, texts_of};
 use crate::domain::guard::Guard;
 use crate::domain::notice::NoticeKind;
 use crate::domain::time::Span;
@@ -115,7 +115,7 @@ pub fn read(mut fields: Fields<'_>) -> Expect {
 
 fn list<T>(fields: &mut Fields<'_>, key: &'static str, read: impl Fn(&File<'_>, &Node) -> Option<T>) -> Option<Vec<T>> {
     let file = fields.file();
-    if !fields.has(key) {
+    if !present(fields, key) {
         return None;
     }
     Some(entries(fields, key).iter().filter_map(|node| read(file, node)).collect())
@@ -177,7 +177,7 @@ fn word(fields: &mut Fields<'_>, key: &'static str, known: &[&'static str]) -> O
 
 fn words(fields: &mut Fields<'_>, key: &'static str, known: &[&'static str]) -> Vec<String> {
     let file = fields.file();
-    if !fields.has(key) {
+    if !present(fields, key) {
         return Vec::new();
     }
     entries(fields, key).iter().filter_map(|node| one_of(file, node, known)).collect()

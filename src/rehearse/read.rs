@@ -172,6 +172,11 @@ fn person(file: &File<'_>, node: &Node) -> Option<Person> {
     verb.map(|_| person)
 }
 
+/// Whether the key is there; either way it is one of those that are known.
+pub fn present(fields: &mut Fields<'_>, key: &'static str) -> bool {
+    fields.has(key) || fields.node(key).is_some()
+}
+
 /// The entries of a list; one thing stands for a list of one.
 pub fn entries<'a>(fields: &mut Fields<'a>, key: &'static str) -> Vec<&'a Node> {
     match fields.node(key) {
@@ -182,7 +187,7 @@ pub fn entries<'a>(fields: &mut Fields<'a>, key: &'static str) -> Vec<&'a Node> 
 }
 
 pub fn texts_of(fields: &mut Fields<'_>, key: &'static str) -> Vec<String> {
-    if !fields.has(key) {
+    if !present(fields, key) {
         return Vec::new();
     }
     fields.texts(key).unwrap_or_default().into_iter().map(|(_, text)| text).collect()

@@ -1,6 +1,6 @@
 //! `world:` — what comes of steps, what probes say, how targets are.
 
-use super::read::{RANGE, entries};
+use super::read::{RANGE, entries, present};
 use super::script::{Calls, ProbeScript, StateWord, StepScript, TargetScript, WorldScript, Wrong};
 use crate::action;
 use crate::domain::outcome::{ActOutcome, Impossible};
@@ -67,7 +67,7 @@ pub fn read(fields: &mut Fields<'_>) -> WorldScript {
 fn step(fields: &mut Fields<'_>) -> Option<StepScript> {
     let step = named(fields, "step", action::KINDS)?;
     let mut script = StepScript::plain(step);
-    let written: Vec<&str> = ["fails", "hangs", "outcome"].into_iter().filter(|key| fields.has(key)).collect();
+    let written: Vec<&str> = ["fails", "hangs", "outcome"].into_iter().filter(|key| present(fields, key)).collect();
     if written.len() > 1 && !(written == ["fails", "outcome"]) {
         fields.file().refuse(fields.at(), format!("{} exclude each other", written.join(" and ")));
     }
@@ -82,7 +82,7 @@ fn step(fields: &mut Fields<'_>) -> Option<StepScript> {
     if fields.has("fails") {
         script.wrong = calls(fields, "fails", Calls::First).unwrap_or(Calls::All);
     }
-    if fields.has("mends") {
+    if present(fields, "mends") {
         script.mends = calls(fields, "mends", Calls::From).unwrap_or(Calls::All);
     }
     script.breaks = flag(fields, "breaks");
@@ -94,7 +94,7 @@ fn step(fields: &mut Fields<'_>) -> Option<StepScript> {
 
 fn probe(fields: &mut Fields<'_>) -> Option<ProbeScript> {
     let name = named(fields, "probe", probe::KINDS)?;
-    let always = match (fields.has("passes"), fields.has("fails")) {
+    let always = match (present(fields, "passes"), present(fields, "fails")) {
         (true, false) => Some(flag(fields, "passes")),
         (false, true) => Some(!flag(fields, "fails")),
         (true, true) => {
@@ -121,7 +121,7 @@ fn probe(fields: &mut Fields<'_>) -> Option<ProbeScript> {
 
 fn target(fields: &mut Fields<'_>) -> Option<TargetScript> {
     let file = fields.file();
-    let needs = match fields.has("needs_down") {
+    let needs = match present(fields, "needs_down") {
         true => fields.texts("needs_down").unwrap_or_default(),
         false => Vec::new(),
     };

@@ -178,6 +178,91 @@ fn probes_follow_their_script() {
     }
 }
 
+const CAREFUL: &str = r#"---
+playbook: careful
+match: ['alertname="WebDown"']
+target: { container: "{{ labels.target }}" }
+mode: auto
+---
+# The web shop is down, and a restart is not always the cure
+
+## Auto-recovery
+
+```yaml
+- try: ask why, and restart it where that helps
+  do:
+    - http: { get: "http://127.0.0.1:8080/status" }
+      register: status
+      retry: { attempts: 3, base: 2s, jitter: 0 }
+    - docker.restart: {}
+      when: steps.status.stuck
+- try: begin anew
+  do:
+    - docker.stop: {}
+    - docker.start: {}
+```
+
+## Verify
+
+```yaml
+within: 30s
+stable: 3s
+all:
+  - docker.running: {}
+```
+
+## Afterwards
+
+```yaml
+- http: { post: "http://127.0.0.1:8080/open" }
+```
+
+## Manual fix
+
+Look.
+"#;
+
+#[test]
+fn retries_conditions_results_and_what_comes_afterwards_are_seen() {
+    let desk = Desk::new();
+    fs::write(desk.dir.path().join("restart-web.md"), CAREFUL).unwrap();
+    for rest in [
+        "    alerts: [{ labels: { alertname: WebDown, target: shop }, resolves: 1m }]
+    until: 20m
+    world: [{ step: http get http://127.0.0.1:8080/status, fails: 2, answers: { stuck: true } }]
+    expect:
+      actions:
+        - { at: 0s, do: http get http://127.0.0.1:8080/status }
+        - { at: 2s, do: http get http://127.0.0.1:8080/status }
+        - { at: 6s, do: http get http://127.0.0.1:8080/status }
+        - { at: 6s, do: docker.restart shop }
+        - 'afterwards: http post http://127.0.0.1:8080/open'
+      attempts: 1
+      closed_as: healed
+",
+        "    alerts: [{ labels: { alertname: WebDown, target: shop } }]
+    world: [{ step: http, answers: { stuck: false } }]
+    expect:
+      actions:
+        - http get http://127.0.0.1:8080/status
+        - docker.stop shop
+        - docker.start shop
+      timeline: ['step 2 skipped', 'begin anew']
+      outcome: healed
+",
+        // The clean-up fails: people are told.
+        "    alerts: [{ labels: { alertname: WebDown, target: shop }, resolves: 1m }]
+    until: 20m
+    world:
+      - { step: http get http://127.0.0.1:8080/status, answers: { stuck: true } }
+      - { step: http post http://127.0.0.1:8080/open, fails: always }
+    expect: { escalations: [{ reason: afterwards_failed }], outcome: escalated }
+",
+    ] {
+        assert_eq!(desk.text(&format!("tests:\n  - name: it\n{rest}"), false), SUCCESS, "{rest}");
+    }
+}
+
 #[test]
 fn people_and_their_wishes_are_heeded() {
     let desk = Desk::new();
@@ -244,8 +329,8 @@ tests:
         "5:76 one of `step`, `probe`, `target` and `alertmanager` is needed",
         "6:28 \"dance\" is none of",
         "7:24 \"heald\" is none of healed,",
-        "7:53 \"budgets\" is none of",
-        "7:66 unknown key `actionz`; did you mean `actions`?",
+        "7:51 \"budgets\" is none of",
+        "7:63 unknown key `actionz`; did you mean `actions`?",
     ];
     assert_eq!(found.len(), wanted.len(), "{found:#?}");
     for (found, wanted) in found.iter().zip(wanted) {
