@@ -60,10 +60,7 @@ pub fn plain() -> Policy {
     Policy { escalation, ..Policy::default() }
 }
 
-fn escalation(
-    fields: &mut Fields<'_>,
-    intervals: &BTreeMap<String, Intervals>,
-) -> EscalationPolicy {
+fn escalation(fields: &mut Fields<'_>, intervals: &BTreeMap<String, Intervals>) -> EscalationPolicy {
     let named = fields.texts("channels").unwrap_or_else(|| vec![(0, CHANNEL.to_owned())]);
     let channels: Vec<_> = named.into_iter().map(|(_, name)| (name, Audience::Chat)).collect();
     escalation::read_for(fields.fields("escalation"), &channels, intervals)

@@ -73,19 +73,8 @@ const COUNT_MAX: u32 = 10_000;
 
 /// In the order of a life.
 pub const OUTCOMES: [&str; 6] = ["healed", "escalated", "closed", "observed", "open", "none"];
-const STATES: [&str; 11] = [
-    "assessing",
-    "watching",
-    "held",
-    "observed",
-    "acting",
-    "verifying",
-    "healed",
-    "resolved_bad",
-    "escalated",
-    "closed",
-    "none",
-];
+const STATES: [&str; 11] =
+    ["assessing", "watching", "held", "observed", "acting", "verifying", "healed", "resolved_bad", "escalated", "closed", "none"];
 
 pub fn read(mut fields: Fields<'_>) -> Expect {
     let file = fields.file();

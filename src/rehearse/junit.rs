@@ -6,9 +6,10 @@ use std::time::Duration;
 
 /// One `testsuite` for each file, one `testcase` for each test. A file that can't be read is a case that is an error.
 pub fn junit(reports: &[FileReport]) -> String {
-    let (tests, failures, errors, took) = reports.iter().map(count).fold((0, 0, 0, Duration::ZERO), |sum, one| {
-        (sum.0 + one.0, sum.1 + one.1, sum.2 + one.2, sum.3 + one.3)
-    });
+    let (tests, failures, errors, took) = reports
+        .iter()
+        .map(count)
+        .fold((0, 0, 0, Duration::ZERO), |sum, one| (sum.0 + one.0, sum.1 + one.1, sum.2 + one.2, sum.3 + one.3));
     let mut page = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(
         page,
@@ -112,7 +113,11 @@ mod tests {
         let hostile = "a <b> & \"c\" 'd' \u{1b}[2J \u{0} ]]> ü";
         let problem = crate::yaml::Problem::of_file(std::path::Path::new("y.test.yml"), "no <YAML>");
         let reports = [
-            FileReport { file: "x&.test.yml".into(), problems: Vec::new(), tests: vec![test("good", &[]), test(hostile, &["- <x>"])] },
+            FileReport {
+                file: "x&.test.yml".into(),
+                problems: Vec::new(),
+                tests: vec![test("good", &[]), test(hostile, &["- <x>"])],
+            },
             FileReport { file: "y.test.yml".into(), problems: vec![problem], tests: Vec::new() },
         ];
         let page = junit(&reports);

@@ -31,9 +31,10 @@ pub async fn order(handle: &Handle, person: &Person) -> Answer {
         (Err(why), Some(expected)) if why.contains(expected.as_str()) => {
             Answer { line: format!("{by} orders {word}, refused: {why}"), wrong: None }
         }
-        (Err(why), _) => {
-            Answer { line: format!("{by} orders {word}, refused: {why}"), wrong: Some(format!("{word} by {by} was refused: {why}")) }
-        }
+        (Err(why), _) => Answer {
+            line: format!("{by} orders {word}, refused: {why}"),
+            wrong: Some(format!("{word} by {by} was refused: {why}")),
+        },
     }
 }
 

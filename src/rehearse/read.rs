@@ -1,6 +1,6 @@
 //! A test file: YAML, with every mistake at its place.
 
-use super::script::{Person, ScriptedAlert, Script, Test, Verb};
+use super::script::{Person, Script, ScriptedAlert, Test, Verb};
 use super::{expect, read_world};
 use crate::config::{Pieces, pieces};
 use crate::domain::alert::Labels;

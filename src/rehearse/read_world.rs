@@ -151,10 +151,7 @@ fn other(file: &File<'_>, at: usize, name: &str) -> Option<Target> {
 
 fn alertmanager(fields: &mut Fields<'_>) -> Option<(Duration, Duration)> {
     fields.word("alertmanager", &[("down", ())]);
-    Some((
-        fields.span("from", RANGE).unwrap_or_default(),
-        fields.span("until", RANGE).unwrap_or(*RANGE.end()),
-    ))
+    Some((fields.span("from", RANGE).unwrap_or_default(), fields.span("until", RANGE).unwrap_or(*RANGE.end())))
 }
 
 /// A kind that there is, alone or followed by what it is about.

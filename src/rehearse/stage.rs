@@ -106,8 +106,7 @@ impl Stage {
     pub fn begin(&mut self, step: &PlannedStep) -> Call {
         let (kind, text) = (step.kind, step.text());
         let scripts = &self.script.steps;
-        let found =
-            scripts.iter().position(|one| one.step == text).or_else(|| scripts.iter().position(|one| one.step == kind));
+        let found = scripts.iter().position(|one| one.step == text).or_else(|| scripts.iter().position(|one| one.step == kind));
         let Some(index) = found else { return Call { script: None, number: 1 } };
         self.calls[index] += 1;
         Call { script: scripts.get(index).cloned(), number: self.calls[index] }

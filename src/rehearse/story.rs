@@ -148,12 +148,7 @@ impl Story {
                 if let Some(guard) = guard_of(*reason) {
                     self.refusals.push(Refused { at, guard, reason: text.clone() });
                 }
-                self.escalations.push(Called {
-                    at,
-                    level: marks.level.max(1),
-                    reason: Some(reason.label()),
-                    text: text.clone(),
-                });
+                self.escalations.push(Called { at, level: marks.level.max(1), reason: Some(reason.label()), text: text.clone() });
             }
             E::Climbed { level } => {
                 marks.level = u32::from(*level);
@@ -206,8 +201,7 @@ fn guard_of(reason: Escalation) -> Option<Option<&'static str>> {
 
 /// Moments in a text, counted from the test's beginning: `watched until 5m`.
 fn relative(text: &str, start: Time) -> String {
-    static STAMP: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").ok());
+    static STAMP: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z").ok());
     let Some(stamp) = STAMP.as_ref() else { return text.to_owned() };
     let from_start = |found: &Captures<'_>| {
         let written = found.get(0).map_or("", |found| found.as_str());

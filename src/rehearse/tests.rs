@@ -72,9 +72,7 @@ impl Desk {
 
     /// One test of the shop being down.
     fn one(&self, rest: &str) -> String {
-        let yaml = format!(
-            "tests:\n  - name: it\n    alerts: [{{ labels: {{ alertname: WebDown, target: shop }} }}]\n{rest}\n"
-        );
+        let yaml = format!("tests:\n  - name: it\n    alerts: [{{ labels: {{ alertname: WebDown, target: shop }} }}]\n{rest}\n");
         self.text(&yaml, false)
     }
 }

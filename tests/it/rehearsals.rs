@@ -16,8 +16,6 @@ fn every_shipped_playbook_does_what_its_test_says() {
     let files = rehearse::find(&[shipped()]).unwrap();
     let reports = rehearse::run(&files, None);
     assert!(reports.iter().all(rehearse::FileReport::passed), "{}", rehearse::text(&reports, false));
-    let tests: usize = reports.iter().map(|report| report.tests.len()).sum();
-    assert!(tests >= 2 * 85, "only {tests} tests were played");
     assert!(began.elapsed() < Duration::from_secs(60), "they are to be run after every change: {:?}", began.elapsed());
 }
 
@@ -37,6 +35,22 @@ fn no_shipped_playbook_is_without_a_test() {
         }
     }
     assert_eq!(tests.len(), books.len(), "a test without its playbook");
+}
+
+#[test]
+fn every_shipped_alert_is_played() {
+    let books = book::load(&[shipped()], &BTreeMap::new(), &BTreeMap::new()).unwrap();
+    for (path, alert, labels) in crate::shipped::rules() {
+        // It always fires, and is listened for; an incident of it would be a mistake of the configuration.
+        if alert == "Watchdog" {
+            continue;
+        }
+        let (edition, _) = books.iter().find(|(_, book)| *book.id.0 == *labels["playbook"]).unwrap();
+        let test = edition.source.path.with_extension("test.yml");
+        let text = fs::read_to_string(&test).unwrap();
+        let played = text.contains(&format!("alertname: {alert},"));
+        assert!(played, "{}: {alert} of {} is not in it", test.display(), path.display());
+    }
 }
 
 #[test]
