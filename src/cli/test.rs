@@ -8,8 +8,8 @@ use regex::Regex;
 use std::fs;
 use std::path::PathBuf;
 
-#[derive(Debug, clap::Args)]
 /// Run tests of playbooks.
+#[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
     what: What,

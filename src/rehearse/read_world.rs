@@ -68,7 +68,7 @@ fn step(fields: &mut Fields<'_>) -> Option<StepScript> {
     let step = named(fields, "step", action::KINDS)?;
     let mut script = StepScript::plain(step);
     let written: Vec<&str> = ["fails", "hangs", "outcome"].into_iter().filter(|key| present(fields, key)).collect();
-    if written.len() > 1 && !(written == ["fails", "outcome"]) {
+    if written.len() > 1 && written != ["fails", "outcome"] {
         fields.file().refuse(fields.at(), format!("{} exclude each other", written.join(" and ")));
     }
     if fields.has("hangs") {

@@ -240,7 +240,7 @@ impl Thing {
         self.good_since.is_some_and(|since| since <= now)
     }
 
-    /// Only units and containers have a manager that keeps a state; of others the file may speak.
+    /// Only units, containers and programs have a manager that keeps a state; of others the file may speak.
     pub fn state(&self, target: &Target, now: Time, start: Time) -> TargetState {
         let managed = keeps_state(target);
         let Some((word, detail)) = &self.word else {
@@ -281,5 +281,5 @@ impl Thing {
 
 /// Its manager knows whether it runs.
 pub fn keeps_state(target: &Target) -> bool {
-    matches!(target.kind(), TargetKind::Unit | TargetKind::Container)
+    matches!(target.kind(), TargetKind::Unit | TargetKind::Container | TargetKind::Program)
 }

@@ -149,6 +149,9 @@ fn steps_fail_hang_and_can_be_impossible() {
          escalations: [{ reason: impossible }] }",
         "    world: [{ step: docker.restart, hangs: always }]\n    until: 20m\n    expect: { attempts: 1, outcome: escalated, \
          actions: [docker.restart shop], escalations: [{ reason: unknown_outcome }] }",
+        // It was up, and is not any more: what was done is taken back.
+        "    world: [{ target: shop, state: running }, { step: docker.restart, breaks: true }]\n    expect: { outcome: escalated, \
+         escalations: [{ reason: worse }], actions: [docker.restart shop, 'rollback: docker.stop shop'] }",
         "    world: [{ step: docker.restart shop, takes: 20s }]\n    expect: { timeline: ['20000 ms'], outcome: healed }",
     ] {
         assert_eq!(desk.one(rest), SUCCESS, "{rest}");
