@@ -19,7 +19,7 @@ pub fn judge(expect: &Expect, story: &Story) -> Vec<Difference> {
     let mut push = |what: &'static str, lines: Option<Vec<String>>| {
         found.extend(lines.filter(|lines| !lines.is_empty()).map(|lines| Difference { what, lines }));
     };
-    push("people", (!story.wrong.is_empty()).then(|| story.wrong.clone()));
+    push("script", (!story.wrong.is_empty()).then(|| story.wrong.clone()));
     push("actions", list(expect.actions.as_deref(), &story.actions, true, acted));
     push("refusals", list(expect.refusals.as_deref(), &story.refusals, false, refused));
     push("escalations", list(expect.escalations.as_deref(), &story.escalations, false, called));

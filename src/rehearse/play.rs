@@ -120,6 +120,7 @@ async fn live(test: &Test, books: &Books, dir: &Path) -> Result<Story, String> {
     told.views = handle.incidents().await.map_err(|error| error.to_string())?;
     told.unmatched = handle.status().await.map_err(|error| error.to_string())?.unmatched;
     told.notices = world.notices();
+    told.wrong.extend(world.unmet());
     let end = clock.now();
     stop.send_replace(true);
     match tokio::time::timeout(PATIENCE, driver).await {

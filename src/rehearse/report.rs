@@ -167,6 +167,7 @@ impl TestReport {
         for Difference { what, lines: found } in &self.differences {
             lines.push(match *what {
                 "actions" | "refusals" | "escalations" | "messages" => format!("{what}: (- expected, + not expected)"),
+                "script" => "what the test scripts did not happen:".to_owned(),
                 other => format!("{other}:"),
             });
             lines.extend(found.iter().map(|line| format!("    {line}")));

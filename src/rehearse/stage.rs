@@ -10,7 +10,7 @@ use crate::domain::plan::PlannedStep;
 use crate::domain::playbook::Risk;
 use crate::domain::target::{Target, TargetKind};
 use crate::domain::time::{Span, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Stage {
     things: BTreeMap<Target, Thing>,
     /// Of each scripted step: how often it was called.
     calls: Vec<u32>,
+    /// Scripted probes that were asked, by number.
+    asked: BTreeSet<usize>,
 }
 
 /// A target as it is now.
@@ -58,7 +60,7 @@ const BEFORE: Duration = Duration::from_secs(86_400);
 impl Stage {
     pub fn new(script: WorldScript, start: Time) -> Self {
         let calls = vec![0; script.steps.len()];
-        Self { start, script, things: BTreeMap::new(), calls }
+        Self { start, script, things: BTreeMap::new(), calls, asked: BTreeSet::new() }
     }
 
     /// When something changes by itself.
@@ -98,9 +100,27 @@ impl Stage {
     }
 
     /// The most exact word on a probe.
-    pub fn probe(&self, kind: &str, text: &str) -> Option<ProbeScript> {
+    pub fn probe(&mut self, kind: &str, text: &str) -> Option<ProbeScript> {
         let scripts = &self.script.probes;
-        scripts.iter().find(|one| one.probe == text).or_else(|| scripts.iter().find(|one| one.probe == kind)).cloned()
+        let exact = scripts.iter().position(|one| one.probe == text);
+        let index = exact.or_else(|| scripts.iter().position(|one| one.probe == kind))?;
+        self.asked.insert(index);
+        scripts.get(index).cloned()
+    }
+
+    /// What the file says of something that heald never met: mostly a slip of the pen.
+    pub fn unmet(&self) -> Vec<String> {
+        let script = &self.script;
+        let steps = script.steps.iter().zip(&self.calls).filter(|(_, calls)| **calls == 0);
+        let steps = steps.map(|(one, _)| format!("the step {} was never taken", one.step));
+        let probes = script.probes.iter().enumerate().filter(|(index, _)| !self.asked.contains(index));
+        let probes = probes.map(|(_, one)| format!("the probe {} was never asked", one.probe));
+        let met = |one: &&TargetScript| self.things.keys().any(|target| names(&one.target, target));
+        let targets = script.targets.iter().filter(|one| !met(one));
+        let targets = targets.map(|one| format!("the target {} was never looked at", one.target));
+        let mut unmet: Vec<String> = steps.chain(probes).chain(targets).collect();
+        unmet.dedup();
+        unmet
     }
 
     pub fn begin(&mut self, step: &PlannedStep) -> Call {

@@ -282,7 +282,7 @@ fn people_and_their_wishes_are_heeded() {
         let answer = desk.one(rest);
         if rest.contains("do: approve, refused") {
             // It is, but with other words: an answer that the test did not script is a difference.
-            assert!(answer.contains("    people:\n        approve by operator was refused: "), "{answer}");
+            assert!(answer.contains("    what the test scripts did not happen:\n        approve by operator was refused: "), "{answer}");
         } else {
             assert_eq!(answer, SUCCESS, "{rest}");
         }
@@ -373,6 +373,23 @@ tests:
     assert!(!run(&files, None)[0].passed());
     let empty = tempfile::tempdir().unwrap();
     assert!(find(&[empty.path().to_owned()]).unwrap_err().contains("no test file is here"));
+}
+
+#[test]
+fn a_script_that_nothing_asks_for_is_a_slip() {
+    let world = "    world: [{ step: docker.restart shopp, fails: 1 }, { probe: tcp, fails: true }, { target: shoop, state: failed }]";
+    assert_eq!(
+        Desk::new().one(&format!("{world}\n    expect: {{ outcome: healed }}")),
+        "\
+Unit Testing:  restart-web.test.yml
+  FAILED: it
+    what the test scripts did not happen:
+        the step docker.restart shopp was never taken
+        the probe tcp was never asked
+        the target shoop was never looked at
+
+"
+    );
 }
 
 #[test]

@@ -41,6 +41,11 @@ impl Rehearsal {
         self.notices.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What the test says of something that heald never met.
+    pub fn unmet(&self) -> Vec<String> {
+        self.stage().unmet()
+    }
+
     fn stage(&self) -> MutexGuard<'_, Stage> {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
