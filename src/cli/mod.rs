@@ -1,5 +1,5 @@
-//! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `simulate`, `notify` and
-//! what reads the journal work by themselves, the others only ask the daemon.
+//! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `simulate`, `test`, `notify`
+//! and what reads the journal work by themselves, the others only ask the daemon.
 
 mod ack;
 mod approve;
@@ -30,6 +30,7 @@ mod simulate;
 mod status;
 mod store;
 mod target;
+mod test;
 mod timeline;
 
 use clap::{Parser, Subcommand};
@@ -70,6 +71,7 @@ enum Command {
     Replay(replay::Args),
     Review(review::Args),
     Simulate(simulate::Args),
+    Test(test::Args),
     Notify(notify::Args),
 }
 
@@ -143,6 +145,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Replay(args) => replay::run(args),
         Command::Review(args) => review::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
+        Command::Test(args) => test::run(args).await,
         Command::Notify(args) => notify::run(args).await,
     }
 }

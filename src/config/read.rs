@@ -334,7 +334,7 @@ pub(super) fn url(fields: &mut Fields<'_>) -> Option<String> {
     None
 }
 
-fn overrides(fields: &mut Fields<'_>) -> BTreeMap<String, Override> {
+pub(super) fn overrides(fields: &mut Fields<'_>) -> BTreeMap<String, Override> {
     let Some(fields) = fields.fields("overrides") else { return BTreeMap::new() };
     let read = fields.entries().iter().filter_map(|(key, node)| Some((key.name.clone(), Override::read(fields.file(), node)?)));
     read.collect()

@@ -22,6 +22,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("review", &["domain"]),
     ("run", &["domain", "review", "store", "telemetry"]),
     ("real_world", &["domain", "run", "book", "link", "action", "probe", "notify", "telemetry"]),
+    ("rehearse", &["domain", "run", "store", "book", "action", "probe", "config", "telemetry", "yaml"]),
     ("simulate", &["domain", "run", "store", "telemetry", "yaml"]),
     ("ingest", &["domain", "run", "telemetry"]),
     ("console", &["domain", "run", "store", "telemetry"]),
