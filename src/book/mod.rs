@@ -6,19 +6,25 @@
 //! has only parts that make sense together. Nothing here runs, asks or connects.
 
 mod compile;
+mod cycles;
+mod fed;
 mod front;
+mod idle;
 mod limits;
 mod load;
 mod markdown;
+mod place;
+mod rules;
 mod sections;
 mod templates;
 #[cfg(test)]
 mod tests;
 mod whole;
 
-pub use crate::yaml::Problem;
+pub use crate::yaml::{Problem, Severity};
 pub use compile::{Edition, Source};
 pub use front::read_selector;
 pub use limits::{Cooldown, LimitsPatch, Override, parse_budget, read_budgets};
-pub use load::{OVERRIDES, load};
-pub use whole::check;
+pub use load::{Loaded, OVERRIDES, load, load_all};
+pub use rules::{AlertRule, rules};
+pub use whole::{check, warnings};

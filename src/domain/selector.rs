@@ -52,6 +52,17 @@ impl Selector {
         self.0.iter().filter(|matcher| !matcher.holds(labels.get(&matcher.name).map_or("", String::as_str)))
     }
 
+    /// The matchers that can't hold for an alert of which only these labels are known: what is not among them may
+    /// have any value.
+    pub fn contradicted_by(&self, known: &Labels) -> impl Iterator<Item = &Matcher> {
+        self.0.iter().filter(|matcher| known.get(&matcher.name).is_some_and(|value| !matcher.holds(value)))
+    }
+
+    /// Whether one of the matchers is about this label.
+    pub fn asks_for(&self, name: &str) -> bool {
+        self.0.iter().any(|matcher| matcher.name == name)
+    }
+
     /// A label set that both certainly match, or None where that can't be shown: where they exclude each other, and
     /// where a regular expression would have to be solved. Labels are independent of each other, so one is found for
     /// each by trying the values that the matchers name, none at all, and one that nobody names.

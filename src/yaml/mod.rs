@@ -14,4 +14,4 @@ mod problem;
 pub use de::Wrong;
 pub use fields::{Fields, number, read, span, text, unsupported};
 pub use node::{Chunk, Key, Kind, Node, parse};
-pub use problem::{File, Problem, nearest, quote};
+pub use problem::{File, Problem, Severity, nearest, quote};
