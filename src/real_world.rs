@@ -1,6 +1,6 @@
 //! The World as it is: systemd, Docker and HTTP services of this host, and the channels to people.
 
-use crate::action::Action;
+use crate::action::{Action, Progress};
 use crate::domain::alert::ListedAlert;
 use crate::domain::decide::SilenceOrder;
 use crate::domain::look::{AlertSight, Observation, ProbeResult, ProbeVerdict, TargetState};
@@ -70,7 +70,7 @@ impl World for RealWorld {
     }
 
     async fn act(&self, order: ActOrder) -> Acted {
-        let ActOrder { step, permit } = order;
+        let ActOrder { step, permit, progress } = order;
         // The permit names whom it allows to touch; a step that touches somebody else is a fault of ours.
         if let Some(object) = &step.object
             && step.risk != crate::domain::playbook::Risk::Read
@@ -80,7 +80,7 @@ impl World for RealWorld {
             return Acted::new(ActOutcome::Impossible(Impossible::BadParameters), why);
         }
         match Action::parse(&step) {
-            Ok(action) => action.run(&self.tools, Instant::now() + step.deadline).await,
+            Ok(action) => action.run(&self.tools, Instant::now() + step.deadline, &Progress::new(progress)).await,
             Err(why) => Acted::new(ActOutcome::Impossible(Impossible::BadParameters), why),
         }
     }

@@ -1,37 +1,60 @@
 //! `docker.restart`, `docker.start`, `docker.stop`.
 
-use super::{Form, args_of, as_args, object, object_of};
+use super::{Act, Call, Form, StepKind, object, object_of};
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::PlannedStep;
 use crate::domain::playbook::Risk;
 use crate::domain::target::TargetKind;
 use crate::domain::time::Span;
+use crate::link::LinkError;
 use crate::link::docker::{ContainerState, Status, Verb};
-use crate::link::{LinkError, Tools};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use tokio::time::Instant;
 
-#[derive(Debug, Serialize, Deserialize)]
+/// Restarts a container, as `docker restart` does.
+///
+/// A paused container is a person's and stays paused; one that the engine restarts already is left to it.
+///
+/// ```yaml
+/// - docker.restart: { grace: 30s }
+/// ```
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Plain {
+pub struct Restart {
+    /// Another container than the playbook's target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    container: Option<String>,
+    /// How long it may take to end by itself before it is killed: whole seconds, 0s to 10m; 10s where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grace: Option<Span>,
+}
+
+/// Starts a container, as `docker start` does. One that runs already is left alone.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
     /// Another container than the playbook's target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     container: Option<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// Stops a container, as `docker stop` does. Its restart policy does not bring it back.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Graceful {
+pub struct Stop {
+    /// Another container than the playbook's target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     container: Option<String>,
-    /// How long the container may take to end by itself; in whole seconds, as the engine takes it.
+    /// How long it may take to end by itself before it is killed: whole seconds, 0s to 10m; 10s where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     grace: Option<Span>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Docker {
+struct Docker {
     verb: Verb,
     container: String,
 }
@@ -44,62 +67,74 @@ const WORK_MAX: Duration = Duration::from_secs(60);
 /// A call that was given up may still move the container for so long after its grace.
 const MARGIN: Duration = Duration::from_secs(2);
 
-pub(super) fn restart(params: &Graceful) -> Result<Form, String> {
-    let grace = params.grace()?;
-    Ok(Form { risk: Risk::Seen, ..form("docker.restart", as_args(params)?, params.container.as_ref(), grace)? })
+fn form(container: Option<&String>, risk: Risk, grace: Duration) -> Result<Form, String> {
+    let form = Form::new(object(TargetKind::Container, container)?, risk, grace + WORK_MAX);
+    Ok(Form { in_flight: grace + MARGIN, ..form })
 }
 
-pub(super) fn stop(params: &Graceful) -> Result<Form, String> {
-    let grace = params.grace()?;
-    Ok(Form { reversible: true, ..form("docker.stop", as_args(params)?, params.container.as_ref(), grace)? })
+fn ready(verb: Verb, step: &PlannedStep) -> Result<Box<dyn Act>, String> {
+    Ok(Box::new(Docker { verb, container: object_of(step, TargetKind::Container)? }))
 }
 
-pub(super) fn start(params: &Plain) -> Result<Form, String> {
-    let form = form("docker.start", as_args(params)?, params.container.as_ref(), Duration::ZERO)?;
-    Ok(Form { risk: Risk::Seen, reversible: true, ..form })
+fn grace_of(grace: Option<Span>) -> Result<Duration, String> {
+    match grace {
+        None => Ok(GRACE),
+        Some(Span(grace)) if grace > GRACE_MAX => Err(format!("grace {} is out of range: 0s to 10m", Span(grace))),
+        Some(Span(grace)) if grace.subsec_nanos() > 0 => Err(format!("grace {} must be whole seconds", Span(grace))),
+        Some(Span(grace)) => Ok(grace),
+    }
 }
 
-fn form(kind: &'static str, args: serde_json::Value, container: Option<&String>, grace: Duration) -> Result<Form, String> {
-    Ok(Form {
-        kind,
-        args,
-        object: object(TargetKind::Container, container)?,
-        risk: Risk::Idempotent,
-        reversible: false,
-        in_flight: grace + MARGIN,
-        deadline: grace + WORK_MAX,
-    })
+// === impl StepKind for Restart ===
+
+impl StepKind for Restart {
+    const KIND: &'static str = "docker.restart";
+    const OBJECT: Option<TargetKind> = Some(TargetKind::Container);
+
+    fn form(&self) -> Result<Form, String> {
+        form(self.container.as_ref(), Risk::Seen, grace_of(self.grace)?)
+    }
+
+    fn ready(self, step: &PlannedStep) -> Result<Box<dyn Act>, String> {
+        ready(Verb::Restart { grace: grace_of(self.grace)? }, step)
+    }
 }
 
-// === impl Graceful ===
+// === impl StepKind for Start ===
 
-impl Graceful {
-    fn grace(&self) -> Result<Duration, String> {
-        match self.grace {
-            None => Ok(GRACE),
-            Some(Span(grace)) if grace > GRACE_MAX => Err(format!("grace {} is out of range: 0s to 10m", Span(grace))),
-            Some(Span(grace)) if grace.subsec_nanos() > 0 => Err(format!("grace {} must be whole seconds", Span(grace))),
-            Some(Span(grace)) => Ok(grace),
-        }
+impl StepKind for Start {
+    const KIND: &'static str = "docker.start";
+    const OBJECT: Option<TargetKind> = Some(TargetKind::Container);
+
+    fn form(&self) -> Result<Form, String> {
+        form(self.container.as_ref(), Risk::Seen, Duration::ZERO)
+    }
+
+    fn ready(self, step: &PlannedStep) -> Result<Box<dyn Act>, String> {
+        ready(Verb::Start, step)
+    }
+}
+
+// === impl StepKind for Stop ===
+
+impl StepKind for Stop {
+    const KIND: &'static str = "docker.stop";
+    const OBJECT: Option<TargetKind> = Some(TargetKind::Container);
+
+    fn form(&self) -> Result<Form, String> {
+        form(self.container.as_ref(), Risk::Idempotent, grace_of(self.grace)?)
+    }
+
+    fn ready(self, step: &PlannedStep) -> Result<Box<dyn Act>, String> {
+        ready(Verb::Stop { grace: grace_of(self.grace)? }, step)
     }
 }
 
 // === impl Docker ===
 
 impl Docker {
-    pub(super) fn parse(step: &PlannedStep) -> Result<Self, String> {
-        let verb = match step.kind {
-            "docker.restart" => Verb::Restart { grace: args_of::<Graceful>(step)?.grace()? },
-            "docker.stop" => Verb::Stop { grace: args_of::<Graceful>(step)?.grace()? },
-            _ => {
-                args_of::<Plain>(step)?;
-                Verb::Start
-            }
-        };
-        Ok(Self { verb, container: object_of(step, TargetKind::Container)? })
-    }
-
-    pub(super) async fn run(&self, tools: &Tools, deadline: Instant) -> Acted {
+    async fn act(&self, call: &Call<'_>) -> Acted {
+        let (tools, deadline) = (call.tools, call.deadline);
         let name = self.container.as_str();
         let before = match tools.docker.container(name).await {
             Ok(container) => container,
@@ -142,5 +177,13 @@ impl Docker {
                 acted
             }
         }
+    }
+}
+
+// === impl Act for Docker ===
+
+impl Act for Docker {
+    fn run<'a>(&'a self, call: &'a Call<'a>) -> BoxFuture<'a, Acted> {
+        self.act(call).boxed()
     }
 }

@@ -1,54 +1,77 @@
 //! `http`: one call to a service. The status decides; whether it helped, the probes say.
 
-use super::{Form, args_of, as_args};
+use super::{Act, Call, Form, StepKind};
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::PlannedStep;
 use crate::domain::playbook::{Risk, StepObject};
 use crate::domain::target::AllowList;
-use crate::link::Tools;
-use crate::link::http::{Call, CallError, RawCall};
+use crate::link::http::{Call as HttpCall, CallError, RawCall};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::timeout_at;
+
+/// One call to a service whose URL the allow-list names. Redirects are not followed and no proxy is used.
+///
+/// After a crash of heald GET, HEAD, PUT and DELETE may be sent again, POST and PATCH never (RFC 9110, 9.2); `once: false`
+/// says otherwise.
+///
+/// ```yaml
+/// - http: { post: "http://127.0.0.1:11434/api/generate", json: { model: qwen3, keep_alive: 0 } }
+///   optional: true
+/// ```
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Params(RawCall);
 
 #[derive(Clone, Debug)]
-pub struct Http {
+struct Http {
     /// Boxed: a call is far larger than any other kind.
-    call: Box<Call>,
+    call: Box<HttpCall>,
 }
 
-pub(super) fn form(raw: &RawCall) -> Result<Form, String> {
-    raw.check()?;
-    let (method, _) = raw.method()?;
-    Ok(Form {
-        kind: "http",
-        args: as_args(raw)?,
-        object: StepObject::Nothing,
-        // By HTTP's own rules (RFC 9110, 9.2); a service may break them, but then its author knows.
-        risk: match method.as_str() {
+// === impl StepKind for Params ===
+
+impl StepKind for Params {
+    const KIND: &'static str = "http";
+
+    fn form(&self) -> Result<Form, String> {
+        let Self(raw) = self;
+        raw.check()?;
+        let (method, _) = raw.method()?;
+        let risk = match method.as_str() {
             "GET" | "HEAD" => Risk::Read,
             "PUT" | "DELETE" => Risk::Idempotent,
             _ => Risk::Once,
-        },
-        reversible: false,
-        in_flight: Duration::ZERO,
-        deadline: raw.timeout() + Duration::from_secs(1),
-    })
+        };
+        let form = Form::new(StepObject::Nothing, risk, raw.timeout() + Duration::from_secs(1));
+        Ok(if method == "DELETE" { form.for_good() } else { form })
+    }
+
+    fn ready(self, _: &PlannedStep) -> Result<Box<dyn Act>, String> {
+        Ok(Box::new(Http { call: Box::new(self.0.parse()?) }))
+    }
+}
+
+// === impl Act for Http ===
+
+impl Act for Http {
+    fn admit(&self, allow: &AllowList) -> Result<(), String> {
+        self.call.admit(allow)
+    }
+
+    fn run<'a>(&'a self, call: &'a Call<'a>) -> BoxFuture<'a, Acted> {
+        self.act(call).boxed()
+    }
 }
 
 // === impl Http ===
 
 impl Http {
-    pub(super) fn parse(step: &PlannedStep) -> Result<Self, String> {
-        let call = args_of::<RawCall>(step)?.parse().map_err(|why| format!("http: {why}"))?;
-        Ok(Self { call: Box::new(call) })
-    }
-
-    pub(super) fn admit(&self, allow: &AllowList) -> Result<(), String> {
-        self.call.admit(allow)
-    }
-
-    pub(super) async fn run(&self, tools: &Tools, deadline: Instant) -> Acted {
-        match tokio::time::timeout_at(deadline, self.call.send(&tools.http, &tools.allow.now())).await {
+    async fn act(&self, call: &Call<'_>) -> Acted {
+        match timeout_at(call.deadline, self.call.send(&call.tools.http, &call.tools.allow.now())).await {
             Ok(Ok(answer)) if answer.expected => Acted::new(ActOutcome::Done, format!("answered {}", answer.status)),
             Ok(Ok(answer)) => Acted::new(ActOutcome::Failed, format!("answered {}", answer.status)),
             Ok(Err(error)) => {

@@ -1,110 +1,190 @@
-//! ACT: the kinds of steps, one file each. Only this module knows what a kind means.
+//! ACT: the kinds of steps, one file each, and one line each in [`kinds!`]. Only this module knows what a kind means.
 //!
-//! `book/` reads [`Raw`] from a file and keeps a [`Step`]; after the labels are filled in,
-//! [`Action::parse`] checks the parameters once more against their types, and [`Action::run`] acts.
+//! `book/` reads parameters from a file by [`read`] and keeps a [`Step`]; after the labels are filled in,
+//! [`Action::parse`] checks them once more against their types, and [`Action::run`] acts.
 
 use crate::domain::outcome::Acted;
 use crate::domain::plan::PlannedStep;
-use crate::domain::playbook::{Risk, Stake, Step, StepObject, TargetTemplate};
+use crate::domain::playbook::{Risk, Stake, Step, StepObject, StepOptions, TargetTemplate};
 use crate::domain::target::{AllowList, Target, TargetKind};
 use crate::domain::template::is_template;
 use crate::link::Tools;
-use crate::link::http::RawCall;
-use serde::Deserialize;
+use futures_util::future::BoxFuture;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{DeserializeOwned, Deserializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt::Debug;
 use std::time::Duration;
 use tokio::time::Instant;
 
 mod docker;
 mod http;
+mod progress;
 mod systemd;
 mod wait;
 
-/// One step as a playbook file writes it: `- docker.restart: {}`.
+pub use progress::Progress;
+
+/// One kind of step. Its parameters are a struct whose doc comment is the kind's reference page.
 ///
-/// Text may hold templates; durations may not, because the limits of a step are fixed when it is read.
-#[derive(Debug, Deserialize)]
-pub enum Raw {
-    #[serde(rename = "systemd.restart")]
-    SystemdRestart(systemd::Params),
-    #[serde(rename = "systemd.start")]
-    SystemdStart(systemd::Params),
-    #[serde(rename = "systemd.stop")]
-    SystemdStop(systemd::Params),
-    #[serde(rename = "systemd.reset_failed")]
-    SystemdResetFailed(systemd::Params),
-    #[serde(rename = "docker.restart")]
-    DockerRestart(docker::Graceful),
-    #[serde(rename = "docker.start")]
-    DockerStart(docker::Plain),
-    #[serde(rename = "docker.stop")]
-    DockerStop(docker::Graceful),
-    #[serde(rename = "http")]
-    Http(RawCall),
-    #[serde(rename = "wait")]
-    Wait(wait::Params),
-}
+/// Text may hold templates; durations and numbers may not, unless all that they speak of is `vars`, because the limits of
+/// a step are fixed when it is read.
+pub(crate) trait StepKind: Serialize + DeserializeOwned + JsonSchema + Sized {
+    /// `docker.restart`
+    const KIND: &'static str;
+    /// What it works on where the step names no other object.
+    const OBJECT: Option<TargetKind> = None;
 
-/// A rendered step with typed parameters.
-#[derive(Clone, Debug)]
-pub enum Action {
-    Systemd(systemd::Systemd),
-    Docker(docker::Docker),
-    Http(http::Http),
-    Wait(Duration),
-}
-
-/// Beside the parameters: what the guards may know.
-struct Form {
-    kind: &'static str,
-    args: Value,
-    object: StepObject,
-    risk: Risk,
-    reversible: bool,
-    in_flight: Duration,
-    deadline: Duration,
-}
-
-// === impl Raw ===
-
-impl Raw {
-    pub const KINDS: &[&str] = &[
-        "systemd.restart",
-        "systemd.start",
-        "systemd.stop",
-        "systemd.reset_failed",
-        "docker.restart",
-        "docker.start",
-        "docker.stop",
-        "http",
-        "wait",
-    ];
-
+    /// What the guards may know.
+    ///
     /// # Errors
-    /// What in the parameters does not fit, as far as it shows before the templates are filled in.
-    pub fn into_step(self) -> Result<Step, String> {
-        let form = match self {
-            Self::SystemdRestart(params) => systemd::form(systemd::Verb::Restart, &params)?,
-            Self::SystemdStart(params) => systemd::form(systemd::Verb::Start, &params)?,
-            Self::SystemdStop(params) => systemd::form(systemd::Verb::Stop, &params)?,
-            Self::SystemdResetFailed(params) => systemd::form(systemd::Verb::ResetFailed, &params)?,
-            Self::DockerRestart(params) => docker::restart(&params)?,
-            Self::DockerStart(params) => docker::start(&params)?,
-            Self::DockerStop(params) => docker::stop(&params)?,
-            Self::Http(call) => http::form(&call)?,
-            Self::Wait(params) => wait::form(&params)?,
-        };
-        let Form { kind, args, object, risk, reversible, in_flight, deadline } = form;
-        Ok(Step { kind, args, stake: Stake { object, risk, reversible, in_flight, deadline } })
+    /// What does not fit, as far as it shows before the templates are filled in.
+    fn form(&self) -> Result<Form, String>;
+
+    /// With the templates filled in.
+    ///
+    /// # Errors
+    /// What does not fit, and what would.
+    fn ready(self, step: &PlannedStep) -> Result<Box<dyn Act>, String>;
+
+    /// A step that is due when the incident closes: what this one keeps only until it has proved itself.
+    fn at_closing(&self) -> Option<(&'static str, Value)> {
+        None
     }
 }
 
-/// The kind of target that a kind of step needs, for a step that names no other object.
-pub fn object_kind(kind: &str) -> Option<TargetKind> {
-    match kind.split_once('.') {
-        Some(("systemd", _)) => Some(TargetKind::Unit),
-        Some(("docker", _)) => Some(TargetKind::Container),
-        _ => None,
+/// A rendered step with typed parameters.
+pub(crate) trait Act: Debug + Send + Sync {
+    /// # Errors
+    /// What the allow-list does not name. Its objects were judged when the plan was bound.
+    fn admit(&self, _: &AllowList) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Ends at the deadline at the latest. Dropping it takes nothing back.
+    fn run<'a>(&'a self, call: &'a Call<'a>) -> BoxFuture<'a, Acted>;
+}
+
+/// What a running step works with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call<'a> {
+    pub tools: &'a Tools,
+    pub deadline: Instant,
+    pub progress: &'a Progress,
+}
+
+/// What the guards may know of a step; see [`Stake`].
+#[derive(Debug)]
+pub(crate) struct Form {
+    pub object: StepObject,
+    pub risk: Risk,
+    /// Nothing is gone for good after it.
+    pub reversible: bool,
+    pub in_flight: Duration,
+    pub deadline: Duration,
+}
+
+/// One rendered step, ready to run.
+#[derive(Debug)]
+pub struct Action(Box<dyn Act>);
+
+macro_rules! kinds {
+    ($($params:ty),+ $(,)?) => {
+        /// All kinds, in the order of the reference.
+        pub const KINDS: &[&str] = &[$(<$params as StepKind>::KIND),+];
+
+        /// Reads the parameters of one step. `kind` is one of [`KINDS`].
+        ///
+        /// # Errors
+        /// The outer one has a place in the file; the inner one is about the parameters together.
+        pub fn read<'de, D: Deserializer<'de>>(kind: &str, input: D) -> Result<Result<Step, String>, D::Error> {
+            $(if kind == <$params as StepKind>::KIND {
+                return Ok(step(&<$params>::deserialize(input)?));
+            })+
+            Ok(Err(unknown(kind)))
+        }
+
+        /// The kind of target that a kind of step needs, for a step that names no other object.
+        pub fn object_kind(kind: &str) -> Option<TargetKind> {
+            $(if kind == <$params as StepKind>::KIND {
+                return <$params as StepKind>::OBJECT;
+            })+
+            None
+        }
+
+        /// The parameters of all kinds, with their doc comments.
+        pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+            vec![$((<$params as StepKind>::KIND, <$params>::json_schema(generator))),+]
+        }
+
+        fn closing(kind: &str, args: &Value) -> Option<(&'static str, Value)> {
+            $(if kind == <$params as StepKind>::KIND {
+                return <$params>::deserialize(args).ok()?.at_closing();
+            })+
+            None
+        }
+
+        fn ready(step: &PlannedStep) -> Result<Box<dyn Act>, String> {
+            $(if step.kind == <$params as StepKind>::KIND {
+                let params = <$params>::deserialize(&step.args).map_err(|error| format!("{}: {error}", step.kind))?;
+                return params.ready(step).map_err(|why| match why.starts_with(step.kind) {
+                    true => why,
+                    false => format!("{}: {why}", step.kind),
+                });
+            })+
+            Err(unknown(step.kind))
+        }
+    };
+}
+
+kinds! {
+    systemd::Restart,
+    systemd::Start,
+    systemd::Stop,
+    systemd::ResetFailed,
+    docker::Restart,
+    docker::Start,
+    docker::Stop,
+    http::Params,
+    wait::Params,
+}
+
+fn unknown(kind: &str) -> String {
+    format!("{kind} is no kind of step; known are {}", KINDS.join(", "))
+}
+
+fn step<P: StepKind>(params: &P) -> Result<Step, String> {
+    let Form { object, risk, reversible, in_flight, deadline } = params.form()?;
+    let args = serde_json::to_value(params).map_err(|error| error.to_string())?;
+    let stake = Stake { object, risk, reversible, in_flight, deadline };
+    Ok(Step { kind: P::KIND, args, stake, options: StepOptions::default() })
+}
+
+/// The step that is due when the incident closes, on the same object.
+pub fn at_closing(step: &Step) -> Option<Step> {
+    let (kind, args) = closing(step.kind, &step.args)?;
+    let mut later = read(kind, args).ok()?.ok()?;
+    later.stake.object.clone_from(&step.stake.object);
+    Some(later)
+}
+
+// === impl Form ===
+
+impl Form {
+    /// Calls at once and is over with the answer.
+    pub fn new(object: StepObject, risk: Risk, deadline: Duration) -> Self {
+        Self { object, risk, reversible: true, in_flight: Duration::ZERO, deadline }
+    }
+
+    /// Changes nothing: no budget, no lock.
+    pub fn reads(deadline: Duration) -> Self {
+        Self::new(StepObject::Nothing, Risk::Read, deadline)
+    }
+
+    /// Something is gone that no rollback brings back.
+    pub fn for_good(self) -> Self {
+        Self { reversible: false, ..self }
     }
 }
 
@@ -114,41 +194,23 @@ impl Action {
     /// # Errors
     /// What does not fit, and what would.
     pub fn parse(step: &PlannedStep) -> Result<Self, String> {
-        let action = match step.kind {
-            "systemd.restart" => Self::Systemd(systemd::Systemd::parse(systemd::Verb::Restart, step)?),
-            "systemd.start" => Self::Systemd(systemd::Systemd::parse(systemd::Verb::Start, step)?),
-            "systemd.stop" => Self::Systemd(systemd::Systemd::parse(systemd::Verb::Stop, step)?),
-            "systemd.reset_failed" => Self::Systemd(systemd::Systemd::parse(systemd::Verb::ResetFailed, step)?),
-            "docker.restart" | "docker.start" | "docker.stop" => Self::Docker(docker::Docker::parse(step)?),
-            "http" => Self::Http(http::Http::parse(step)?),
-            "wait" => Self::Wait(wait::parse(step)?),
-            other => return Err(format!("{other} is no kind of step; known are {}", Raw::KINDS.join(", "))),
-        };
-        Ok(action)
+        ready(step).map(Self)
     }
 
     /// # Errors
-    /// What the allow-list does not name. Units and containers were judged when the plan was bound.
+    /// What the allow-list does not name. Objects were judged when the plan was bound.
     pub fn admit(&self, allow: &AllowList) -> Result<(), String> {
-        match self {
-            Self::Http(http) => http.admit(allow),
-            Self::Systemd(_) | Self::Docker(_) | Self::Wait(_) => Ok(()),
-        }
+        self.0.admit(allow)
     }
 
     /// Ends at the deadline at the latest. Dropping it takes nothing back.
-    pub async fn run(&self, tools: &Tools, deadline: Instant) -> Acted {
-        match self {
-            Self::Systemd(systemd) => systemd.run(tools, deadline).await,
-            Self::Docker(docker) => docker.run(tools, deadline).await,
-            Self::Http(http) => http.run(tools, deadline).await,
-            Self::Wait(length) => wait::run(*length, deadline).await,
-        }
+    pub async fn run(&self, tools: &Tools, deadline: Instant, progress: &Progress) -> Acted {
+        self.0.run(&Call { tools, deadline, progress }).await
     }
 }
 
 /// The object of a step from its optional name in the file.
-fn object(kind: TargetKind, name: Option<&String>) -> Result<StepObject, String> {
+pub(crate) fn object(kind: TargetKind, name: Option<&String>) -> Result<StepObject, String> {
     let Some(name) = name else { return Ok(StepObject::Default) };
     if !is_template(name) {
         Target::new(kind, name)?;
@@ -157,7 +219,7 @@ fn object(kind: TargetKind, name: Option<&String>) -> Result<StepObject, String>
 }
 
 /// The object of a rendered step, which must be of the kind that the step works on.
-fn object_of(step: &PlannedStep, wanted: TargetKind) -> Result<String, String> {
+pub(crate) fn object_of(step: &PlannedStep, wanted: TargetKind) -> Result<String, String> {
     match &step.object {
         Some(target) if target.kind() == wanted => Ok(target.name().to_owned()),
         Some(target) => {
@@ -168,26 +230,19 @@ fn object_of(step: &PlannedStep, wanted: TargetKind) -> Result<String, String> {
     }
 }
 
-fn args_of<T: serde::de::DeserializeOwned>(step: &PlannedStep) -> Result<T, String> {
-    serde_json::from_value(step.args.clone()).map_err(|error| format!("{}: {error}", step.kind))
-}
-
-fn as_args<T: serde::Serialize>(params: &T) -> Result<Value, String> {
-    serde_json::to_value(params).map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
 
     fn step(text: &str) -> Result<Step, String> {
-        serde_saphyr::from_str::<Raw>(text).map_err(|error| error.to_string())?.into_step()
+        let map: serde_json::Map<String, Value> = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        let (kind, args) = map.into_iter().next().unwrap();
+        read(&kind, args).map_err(|error| error.to_string())?
     }
 
     fn planned(step: Step, object: Option<Target>) -> PlannedStep {
-        let Stake { risk, in_flight, deadline, .. } = step.stake;
-        PlannedStep { kind: step.kind, args: step.args, object, risk, in_flight, deadline }
+        PlannedStep::new(&step, step.args.clone(), object)
     }
 
     #[test]
@@ -209,7 +264,7 @@ mod tests {
             ("wait: { for: 5s }", None, Risk::Read, 10),
         ] {
             let step = step(text).unwrap_or_else(|error| panic!("{text}: {error}"));
-            assert!(Raw::KINDS.contains(&step.kind), "{text}");
+            assert!(KINDS.contains(&step.kind), "{text}");
             assert_eq!((step.stake.risk, step.stake.deadline.as_secs()), (risk, deadline_s), "{text}");
             Action::parse(&planned(step, object.cloned())).unwrap_or_else(|error| panic!("{text}: {error}"));
         }

@@ -2,27 +2,67 @@
 //!
 //! "Job done" is systemd's word, not proof: a service that dies after 0.2 s was `done` too.
 
-use super::{Form, args_of, as_args, object, object_of};
+use super::{Act, Call, Form, StepKind, object, object_of};
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::PlannedStep;
 use crate::domain::playbook::Risk;
 use crate::domain::target::TargetKind;
+use crate::link::LinkError;
 use crate::link::systemd::{JobResult, UnitState, Verb as JobVerb};
-use crate::link::{LinkError, Tools};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use tokio::time::Instant;
 
-#[derive(Debug, Serialize, Deserialize)]
+/// Restarts a unit, as `systemctl restart` does, and waits for systemd's job.
+///
+/// The job is sent in mode `fail`: a job of somebody else's is never replaced. What is masked, missing, or at its start
+/// limit is not tried. A done job proves nothing; the probes decide.
+///
+/// ```yaml
+/// - systemd.restart: {}
+/// - systemd.restart: { unit: web.service }
+/// ```
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Params {
+pub struct Restart {
+    /// Another unit than the playbook's target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
+}
+
+/// Starts a unit, as `systemctl start` does, and waits for systemd's job. As `systemd.restart` otherwise.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// Another unit than the playbook's target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
+}
+
+/// Stops a unit, as `systemctl stop` does, and waits for systemd's job.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// Another unit than the playbook's target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
+}
+
+/// Resets a unit's failed state and its start counter, as `systemctl reset-failed` does.
+///
+/// It takes away systemd's own brake on a unit that fails again and again: heald's budget is then the only one.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetFailed {
     /// Another unit than the playbook's target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unit: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
+enum Verb {
     Restart,
     Start,
     Stop,
@@ -30,7 +70,7 @@ pub enum Verb {
 }
 
 #[derive(Clone, Debug)]
-pub struct Systemd {
+struct Systemd {
     verb: Verb,
     unit: String,
 }
@@ -38,31 +78,34 @@ pub struct Systemd {
 /// systemd's own limit for a start or a stop is 90 s.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-pub(super) fn form(verb: Verb, params: &Params) -> Result<Form, String> {
-    Ok(Form {
-        kind: verb.kind(),
-        args: as_args(params)?,
-        object: object(TargetKind::Unit, params.unit.as_ref())?,
-        risk: match verb {
-            Verb::Restart | Verb::Start => Risk::Seen,
-            Verb::Stop | Verb::ResetFailed => Risk::Idempotent,
-        },
-        reversible: matches!(verb, Verb::Start | Verb::Stop),
-        // A pending job shows on the unit.
-        in_flight: Duration::ZERO,
-        deadline: DEADLINE,
-    })
+macro_rules! verb {
+    ($params:ident, $kind:literal, $risk:ident) => {
+        impl StepKind for $params {
+            const KIND: &'static str = $kind;
+            const OBJECT: Option<TargetKind> = Some(TargetKind::Unit);
+
+            // A pending job shows on the unit: nothing is in flight unseen.
+            fn form(&self) -> Result<Form, String> {
+                Ok(Form::new(object(TargetKind::Unit, self.unit.as_ref())?, Risk::$risk, DEADLINE))
+            }
+
+            fn ready(self, step: &PlannedStep) -> Result<Box<dyn Act>, String> {
+                Ok(Box::new(Systemd { verb: Verb::$params, unit: object_of(step, TargetKind::Unit)? }))
+            }
+        }
+    };
 }
+
+verb!(Restart, "systemd.restart", Seen);
+verb!(Start, "systemd.start", Seen);
+verb!(Stop, "systemd.stop", Idempotent);
+verb!(ResetFailed, "systemd.reset_failed", Idempotent);
 
 // === impl Systemd ===
 
 impl Systemd {
-    pub(super) fn parse(verb: Verb, step: &PlannedStep) -> Result<Self, String> {
-        args_of::<Params>(step)?;
-        Ok(Self { verb, unit: object_of(step, TargetKind::Unit)? })
-    }
-
-    pub(super) async fn run(&self, tools: &Tools, deadline: Instant) -> Acted {
+    async fn act(&self, call: &Call<'_>) -> Acted {
+        let (tools, deadline) = (call.tools, call.deadline);
         let before = match tools.systemd.unit(&self.unit).await {
             Ok(unit) => unit,
             Err(error) => return error.into_acted(),
@@ -131,16 +174,11 @@ fn judge(result: &JobResult, after: Option<&UnitState>) -> Acted {
     }
 }
 
-// === impl Verb ===
+// === impl Act for Systemd ===
 
-impl Verb {
-    fn kind(self) -> &'static str {
-        match self {
-            Self::Restart => "systemd.restart",
-            Self::Start => "systemd.start",
-            Self::Stop => "systemd.stop",
-            Self::ResetFailed => "systemd.reset_failed",
-        }
+impl Act for Systemd {
+    fn run<'a>(&'a self, call: &'a Call<'a>) -> BoxFuture<'a, Acted> {
+        self.act(call).boxed()
     }
 }
 

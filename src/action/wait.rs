@@ -1,15 +1,21 @@
 //! `wait: 5s` between two steps.
 
-use super::{Form, args_of, as_args};
+use super::{Act, Call, Form, StepKind};
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::PlannedStep;
-use crate::domain::playbook::{Risk, StepObject};
 use crate::domain::time::Span;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use tokio::time::Instant;
 
-#[derive(Clone, Copy, Debug, Serialize)]
+/// Waits between two steps: 1ms to 10m. The attempt keeps its locks meanwhile.
+///
+/// ```yaml
+/// - wait: 5s
+/// ```
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Params {
     length: Span,
@@ -54,27 +60,34 @@ impl<'de> Deserialize<'de> for Params {
     }
 }
 
-pub(super) fn form(params: &Params) -> Result<Form, String> {
-    let length = params.length()?;
-    Ok(Form {
-        kind: "wait",
-        args: as_args(params)?,
-        object: StepObject::Nothing,
-        risk: Risk::Read,
-        reversible: true,
-        in_flight: Duration::ZERO,
-        deadline: length + Duration::from_secs(5),
-    })
+#[derive(Debug)]
+struct Wait(Duration);
+
+// === impl StepKind for Params ===
+
+impl StepKind for Params {
+    const KIND: &'static str = "wait";
+
+    fn form(&self) -> Result<Form, String> {
+        Ok(Form::reads(self.length()? + Duration::from_secs(5)))
+    }
+
+    fn ready(self, _: &PlannedStep) -> Result<Box<dyn Act>, String> {
+        Ok(Box::new(Wait(self.length()?)))
+    }
 }
 
-pub(super) fn parse(step: &PlannedStep) -> Result<Duration, String> {
-    args_of::<Params>(step)?.length()
-}
+// === impl Act for Wait ===
 
-pub(super) async fn run(length: Duration, deadline: Instant) -> Acted {
-    let end = Instant::now() + length;
-    tokio::time::sleep_until(end.min(deadline)).await;
-    Acted::new(ActOutcome::Done, format!("waited {}", Span(length)))
+impl Act for Wait {
+    fn run<'a>(&'a self, call: &'a Call<'a>) -> BoxFuture<'a, Acted> {
+        let end = tokio::time::Instant::now() + self.0;
+        async move {
+            tokio::time::sleep_until(end.min(call.deadline)).await;
+            Acted::new(ActOutcome::Done, format!("waited {}", Span(self.0)))
+        }
+        .boxed()
+    }
 }
 
 // === impl Params ===

@@ -4,7 +4,9 @@ use super::front::Front;
 use super::limits::{ModeWord, Override};
 use super::markdown::{Heading, Page};
 use super::sections::Sections;
+use super::steps::Steps;
 use super::templates::check_prose;
+use crate::action;
 use crate::domain::id::Revision;
 use crate::domain::playbook::{Limits, Mode, Playbook};
 use crate::domain::target::TargetKind;
@@ -93,19 +95,28 @@ impl Edition {
         }
         self.changes.limits.apply(&mut limits);
 
-        let sections = Sections { file, page: &page, target: front.as_ref().map(|front| front.target.kind) };
+        let mut vars = front.as_ref().map(|front| front.vars.clone()).unwrap_or_default();
+        vars.extend(self.vars.clone());
+        vars.extend(self.changes.vars.clone());
+        let sections = Sections { file, page: &page, target: front.as_ref().map(|front| front.target.kind), vars: &vars };
         let rungs = sections.rungs(limits.attempts);
         let verify = sections.verify();
-        let rollback = sections.rollback();
+        let rollback = sections.plain(Heading::Rollback);
+        let mut afterwards = sections.plain(Heading::Afterwards);
         check(file, &page, front.as_ref());
 
         let front = front?;
         // A mode in the configuration replaces the file's, earned or not.
         let changed = self.changes.mode.map(|ceiling| ModeWord { ceiling, earns: self.changes.earns });
         let mode = changed.or(front.mode);
-        let mut vars = front.vars;
-        vars.extend(self.vars.clone());
-        vars.extend(self.changes.vars.clone());
+        let ceiling = mode.map_or(Mode::Observe, |mode| mode.ceiling);
+        let steps = Steps { file, page: &page, rungs: &rungs, rollback: &rollback, afterwards: &afterwards };
+        steps.check(front.accepted || ceiling == Mode::Approve);
+        for step in rungs.iter().flat_map(|rung| &rung.steps).filter_map(action::at_closing) {
+            if !afterwards.iter().any(|other| other.kind == step.kind && other.stake.object == step.stake.object) {
+                afterwards.push(step);
+            }
+        }
         Some(Playbook {
             id: front.id,
             revision: self.revision(),
@@ -113,7 +124,7 @@ impl Edition {
             covers: front.covers,
             selectors: vec![front.selector],
             target: front.target,
-            mode: mode.map_or(Mode::Observe, |mode| mode.ceiling),
+            mode: ceiling,
             limits,
             act_on: front.act_on,
             after_care: self.changes.after_care.map(|span| span.0).or(front.after_care).unwrap_or(AFTER_CARE_DEFAULT),
@@ -129,6 +140,9 @@ impl Edition {
             rungs,
             verify,
             rollback,
+            afterwards,
+            owner: front.owner,
+            causes: front.causes,
             manual_fix: page.prose(Heading::ManualFix, file),
             debug_prompt: page.prose(Heading::DebugPrompt, file),
         })
@@ -137,22 +151,21 @@ impl Edition {
 
 /// What no section can see alone.
 fn check(file: &File<'_>, page: &Page, front: Option<&Front>) {
-    if let Some(part) = page.parts.get(&Heading::Afterwards) {
-        file.refuse(part.at, unsupported("Afterwards"));
-    }
     if let Some(part) = page.parts.get(&Heading::AutoRecovery) {
         if !page.parts.contains_key(&Heading::Verify) {
             let help = "add a section `## Verify` with the probes that pass when all is well";
             file.refuse_with_help(part.at, "Auto-recovery without Verify: nothing would prove the repair", help);
         }
         if let Some(front) = front
-            && !matches!(front.target.kind, TargetKind::Unit | TargetKind::Container | TargetKind::Url)
+            && matches!(front.target.kind, TargetKind::Compose | TargetKind::Process | TargetKind::Volume)
         {
             let kind = front.target.kind.label();
             file.refuse(front.target_at, unsupported(&format!("target: {kind}")));
         }
     } else if let Some(part) = page.parts.get(&Heading::Rollback) {
         file.refuse(part.at, "Rollback without Auto-recovery: there is nothing to roll back");
+    } else if let Some(part) = page.parts.get(&Heading::Afterwards) {
+        file.refuse(part.at, "Afterwards without Auto-recovery: nothing was done that could be put in order");
     }
     if let Some(part) = page.parts.get(&Heading::DebugPrompt) {
         check_prose(file, part.body.clone());

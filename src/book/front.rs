@@ -33,6 +33,10 @@ pub struct Front {
     pub priority: i32,
     pub windows: Windows,
     pub vars: BTreeMap<String, Value>,
+    pub owner: Option<String>,
+    pub causes: Vec<String>,
+    /// For all its rungs.
+    pub accepted: bool,
 }
 
 const ID_MAX: usize = 64;
@@ -62,7 +66,10 @@ impl Front {
         let priority = read_priority(&mut fields);
         let windows =
             Windows { mute: names(&mut fields, "mute_time_intervals"), active: names(&mut fields, "active_time_intervals") };
-        fields.unsupported(&["owner", "trust"]);
+        let owner = fields.text("owner");
+        let causes = names(&mut fields, "causes");
+        let accepted = fields.word("irreversible", &[("accepted", true)]).unwrap_or_default();
+        fields.unsupported(&["trust"]);
         fields.forbidden("earn", "`earn` is a mode", "write `mode: earn`; how much is enough says `guards: { trust: … }`");
         fields.end();
         let (target, target_at) = target?;
@@ -84,6 +91,9 @@ impl Front {
             priority,
             windows,
             vars,
+            owner,
+            causes,
+            accepted,
         })
     }
 }

@@ -13,12 +13,15 @@ mod idle;
 mod limits;
 mod load;
 mod markdown;
+mod options;
 mod place;
 mod rules;
 mod sections;
+mod steps;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod vars;
 mod whole;
 
 pub use crate::yaml::{Problem, Severity};

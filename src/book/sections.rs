@@ -1,17 +1,17 @@
 //! The executable sections: a list of rungs, a verification, a rollback.
 
 use super::markdown::{Heading, Page};
+use super::options::{self, OPTIONS, Options};
 use super::templates::{NAMES, check_text};
+use super::vars;
 use crate::action;
 use crate::domain::playbook::{Check, Rung, Step, StepObject, Verify};
 use crate::domain::target::TargetKind;
 use crate::probe;
-use crate::yaml::{Fields, File, Key, Kind, Node, parse, quote, unsupported};
-use serde::Deserialize;
+use crate::yaml::{Fields, File, Kind, Node, Wrong, nearest, parse, quote};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// What a step may carry one day. Ignored, each would be a broken promise.
-const STEP_OPTIONS: [&str; 7] = ["when", "optional", "timeout", "retry", "once", "on_failure", "register"];
 
 const TIMES_MAX: u32 = 100;
 const WITHIN_DEFAULT: Duration = Duration::from_secs(30);
@@ -25,6 +25,8 @@ pub struct Sections<'a> {
     pub page: &'a Page,
     /// Unknown when the front matter is wrong; then only what needs it is left unchecked.
     pub target: Option<TargetKind>,
+    /// Those that are known when the file is read.
+    pub vars: &'a BTreeMap<String, Value>,
 }
 
 // === impl Sections ===
@@ -37,13 +39,15 @@ impl Sections<'_> {
             return Vec::new();
         };
         let rung_like = |item: &Node| match &item.kind {
-            Kind::Map(entries) => entries.iter().any(|(key, _)| ["try", "do", "times"].contains(&key.name.as_str())),
+            Kind::Map(entries) => {
+                entries.iter().any(|(key, _)| ["try", "do", "times", "irreversible"].contains(&key.name.as_str()))
+            }
             _ => false,
         };
         let rungs = items.iter().filter(|item| rung_like(item)).count();
         if rungs == 0 {
             let steps = self.steps(items);
-            return vec![Rung { title: title_of(&steps), steps, times: attempts }];
+            return vec![Rung { title: title_of(&steps), steps, times: attempts, accepted: false }];
         }
         if let Some(stray) = items.iter().find(|item| !rung_like(item)) {
             let help = "a plain list of steps is one rung; with `try:`, every step stands under a `do:`";
@@ -53,8 +57,9 @@ impl Sections<'_> {
         items.iter().filter(|item| rung_like(item)).filter_map(|item| self.rung(item, times)).collect()
     }
 
-    pub fn rollback(&self) -> Vec<Step> {
-        let Some(tree) = self.yaml(Heading::Rollback) else { return Vec::new() };
+    /// Rollback, or Afterwards.
+    pub fn plain(&self, heading: Heading) -> Vec<Step> {
+        let Some(tree) = self.yaml(heading) else { return Vec::new() };
         let items = self.list(&tree, "leave the section out");
         items.map_or_else(Vec::new, |items| self.steps(items))
     }
@@ -92,11 +97,14 @@ impl Sections<'_> {
         if !fields.has("do") {
             fields.missing("do", "name the steps: `do: [{ systemd.restart: {} }]`");
         }
-        fields.unsupported(&STEP_OPTIONS);
+        for option in OPTIONS {
+            fields.forbidden(option, &format!("`{option}` belongs to a step"), "write it beside the step's kind, below `do:`");
+        }
+        let accepted = fields.word("irreversible", &[("accepted", true)]).unwrap_or_default();
         fields.end();
         let list = list?;
         let steps = self.steps(self.list(list, "remove the rung, or name its steps")?);
-        Some(Rung { title: title.unwrap_or_else(|| title_of(&steps)), steps, times })
+        Some(Rung { title: title.unwrap_or_else(|| title_of(&steps)), steps, times, accepted })
     }
 
     fn steps(&self, items: &[Node]) -> Vec<Step> {
@@ -104,55 +112,77 @@ impl Sections<'_> {
     }
 
     fn step(&self, item: &Node) -> Option<Step> {
-        let (at, raw) = self.kind::<action::Raw>(item, "step")?;
-        let step = raw.into_step().map_err(|why| self.file.refuse(at, why)).ok()?;
+        let before = self.file.count();
+        let Kind::Map(entries) = &item.kind else { return self.kindless(item, "step", action::KINDS) };
+        let (beside, named) = options::split(self.file, entries);
+        let options = Options::read(self.file, &item.with(Kind::Map(beside)));
+        let (at, kind, params) = self.kind(item, &named, "step", action::KINDS)?;
+        let step = action::read(kind, &params).map_err(|wrong| self.wrong(at, wrong)).ok()?;
+        let step = step.map_err(|why| self.file.refuse(at, why)).ok()?;
         self.fits(at, step.kind, &step.stake.object, action::object_kind);
-        Some(step)
+        let step = options?.apply(step);
+        (self.file.count() == before).then_some(step)
     }
 
     fn probe(&self, item: &Node) -> Option<Check> {
-        let (at, raw) = self.kind::<probe::Raw>(item, "probe")?;
-        let check = raw.into_check().map_err(|why| self.file.refuse(at, why)).ok()?;
+        let before = self.file.count();
+        let Kind::Map(entries) = &item.kind else { return self.kindless(item, "probe", probe::KINDS) };
+        let (at, kind, params) = self.kind(item, entries, "probe", probe::KINDS)?;
+        let check = probe::read(kind, &params).map_err(|wrong| self.wrong(at, wrong)).ok()?;
+        let check = check.map_err(|why| self.file.refuse(at, why)).ok()?;
         self.fits(at, check.kind, &check.object, probe::object_kind);
-        Some(check)
+        (self.file.count() == before).then_some(check)
     }
 
-    /// Reads `kind: parameters`, with or without options beside it.
-    fn kind<T: for<'de> Deserialize<'de>>(&self, item: &Node, noun: &str) -> Option<(usize, T)> {
-        let before = self.file.count();
-        item.texts(&mut |at, text| check_text(self.file, at, text, &NAMES));
-        let is_option = |key: &Key| STEP_OPTIONS.contains(&key.name.as_str());
-        let mut at = item.at;
-        let mut named = Vec::new();
-        if let Kind::Map(entries) = &item.kind {
-            for (key, _) in entries.iter().filter(|(key, _)| is_option(key)) {
-                self.file.refuse(key.at, unsupported(&key.name));
+    fn wrong(&self, at: usize, wrong: Wrong) {
+        self.file.refuse(wrong.at.unwrap_or(at), wrong.what);
+    }
+
+    /// A word alone, or no map at all.
+    fn kindless<T>(&self, item: &Node, noun: &str, kinds: &[&str]) -> Option<T> {
+        match &item.kind {
+            Kind::Text(word) if kinds.contains(&word.as_str()) => {
+                self.file.refuse_with_help(item.at, format!("`{word}` has no parameters"), format!("write `{word}: {{}}`"));
             }
-            named.extend(entries.iter().filter(|(key, _)| !is_option(key)).cloned());
-            at = named.first().map_or(item.at, |(key, _)| key.at);
-            if let [_, (second, _), ..] = named.as_slice() {
+            Kind::Text(word) => self.unknown(item.at, word, noun, kinds),
+            _ => self.file.refuse(item.at, format!("{} where a {noun} is expected", item.noun())),
+        }
+        None
+    }
+
+    fn unknown(&self, at: usize, word: &str, noun: &str, kinds: &[&str]) {
+        let hint = nearest(word, kinds)
+            .map_or_else(|| format!("known are {}", kinds.join(", ")), |near| format!("did you mean `{near}`?"));
+        self.file.refuse(at, format!("unknown {noun} `{}`; {hint}", crate::domain::target::cut(word)));
+    }
+
+    /// The one `kind: parameters` of an entry, with the variables filled in.
+    fn kind<'n>(
+        &self,
+        item: &Node,
+        named: &'n [(crate::yaml::Key, Node)],
+        noun: &str,
+        kinds: &[&str],
+    ) -> Option<(usize, &'n str, Node)> {
+        let (key, node) = match named {
+            [only] => (&only.0, &only.1),
+            [] => {
+                self.file.refuse(item.at, format!("this {noun} has no kind"));
+                return None;
+            }
+            [_, (second, _), ..] => {
                 let help = format!("begin each {noun} with a hyphen; parameters are indented below their {noun}");
                 self.file.refuse_with_help(second.at, format!("a second key {} in one {noun}", quote(&second.name)), help);
                 return None;
             }
-            if named.is_empty() {
-                self.file.refuse(item.at, format!("this {noun} has no kind"));
-                return None;
-            }
+        };
+        if !kinds.contains(&key.name.as_str()) {
+            self.unknown(key.at, &key.name, noun, kinds);
+            return None;
         }
-        let alone = if named.is_empty() { item.clone() } else { item.with(Kind::Map(named)) };
-        match T::deserialize(&alone) {
-            Ok(raw) => (self.file.count() == before).then_some((at, raw)),
-            Err(wrong) => {
-                let what = match wrong.unknown.as_deref() {
-                    Some(key) if STEP_OPTIONS.contains(&key) => unsupported(key),
-                    Some(_) if wrong.at == Some(at) => wrong.what.replacen("unknown word", &format!("unknown {noun}"), 1),
-                    _ => wrong.what,
-                };
-                self.file.refuse(wrong.at.unwrap_or(at), what);
-                None
-            }
-        }
+        let params = vars::fill(self.file, node, self.vars);
+        params.texts(&mut |at, text| check_text(self.file, at, text, &NAMES));
+        Some((key.at, key.name.as_str(), params))
     }
 
     /// `docker.restart` can't act on a unit: said now, not when the alert comes.

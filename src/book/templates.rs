@@ -7,7 +7,7 @@ use minijinja::Environment;
 use std::ops::Range;
 
 /// What a step or probe may speak of; in `target:` itself, the target is not known yet.
-pub const NAMES: [&str; 4] = ["labels", "annotations", "vars", "target"];
+pub const NAMES: [&str; 5] = ["labels", "annotations", "vars", "target", "steps"];
 
 thread_local! {
     static ENGINE: Environment<'static> = Environment::new();
@@ -37,6 +37,41 @@ fn unknown(text: &str, names: &[&str]) -> Option<String> {
         undeclared.sort();
         undeclared.into_iter().find(|name| !names.contains(&name.as_str()) && !engine.globals().any(|(global, _)| global == name))
     })
+}
+
+/// Everything that a template asks for; `None`: it is none.
+pub fn names_in(text: &str) -> Option<Vec<String>> {
+    ENGINE.with(|engine| {
+        let template = engine.template_from_str(text).ok()?;
+        let mut names: Vec<String> = template.undeclared_variables(false).into_iter().collect();
+        names.sort();
+        Some(names)
+    })
+}
+
+/// What a `when:` says.
+pub fn check_expression(file: &File<'_>, at: usize, text: &str) {
+    if template::is_template(text) {
+        let help = "write `when: labels.tier == 'gold'`";
+        return file.refuse_with_help(at, "`when` is an expression by itself, without {{ }}", help);
+    }
+    let used = ENGINE.with(|engine| {
+        let compiled = engine.compile_expression(text).map_err(|error| error.to_string())?;
+        let mut names: Vec<String> = compiled.undeclared_variables(false).into_iter().collect();
+        names.sort();
+        Ok::<_, String>(
+            names.into_iter().find(|name| !NAMES.contains(&name.as_str()) && !engine.globals().any(|(global, _)| global == name)),
+        )
+    });
+    match used {
+        Ok(None) => {}
+        Ok(Some(name)) => {
+            let hint = nearest(&name, &NAMES)
+                .map_or_else(|| format!("known are {}", NAMES.join(", ")), |near| format!("did you mean `{near}`?"));
+            file.refuse(at, format!("when {}: unknown name `{}`; {hint}", quote(text), cut(&name)));
+        }
+        Err(error) => file.refuse(at, format!("when {}: {}", quote(text), split(&error).0)),
+    }
 }
 
 /// A stretch of the file itself, whose lines can be named.

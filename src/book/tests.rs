@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod folders;
+mod warnings;
 mod whole;
 
 /// A sound playbook. A case replaces its front matter's last line, `severity: P1`, or one of the sections.

@@ -12,8 +12,15 @@ pub fn read(mut fields: Fields<'_>) -> AllowList {
         containers: names(&mut fields, "containers", TargetKind::Container),
         urls: names(&mut fields, "urls", TargetKind::Url),
         addresses: addresses(&mut fields),
+        programs: names(&mut fields, "programs", TargetKind::Program),
+        paths: paths(&mut fields, "paths", PROTECTED),
+        databases: paths(&mut fields, "databases", &[]),
+        commands: paths(&mut fields, "commands", &[]),
+        networks: entries(&mut fields, "networks", |name| Target::new(TargetKind::Container, name).map(drop)),
+        hosts: names(&mut fields, "hosts", TargetKind::Host),
+        services: names(&mut fields, "services", TargetKind::Service),
+        macs: entries(&mut fields, "macs", mac),
     };
-    fields.unsupported(&["paths", "commands"]);
     fields.end();
     list
 }
@@ -26,6 +33,40 @@ fn names(fields: &mut Fields<'_>, key: &'static str, kind: TargetKind) -> BTreeS
         }
         Target::new(kind, name).map(|_| ())
     })
+}
+
+/// Folders that no clean-up has any business in as a whole; a folder beneath most of them is fine.
+const PROTECTED: &[&str] = &[
+    "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/root", "/run", "/sbin", "/srv", "/sys",
+    "/usr", "/var", "/var/lib",
+];
+
+fn paths(fields: &mut Fields<'_>, key: &'static str, protected: &[&str]) -> BTreeSet<String> {
+    entries(fields, key, |path| {
+        let refuse = |why: &str| Err(format!("{} is not taken: {why}", quote(path)));
+        if path.contains('*') {
+            return refuse("paths are exact, without wildcards");
+        }
+        if protected.contains(&path) {
+            return refuse("it is too much; name the folder that is meant");
+        }
+        let plain = path.starts_with('/')
+            && !path.ends_with('/')
+            && path.split('/').skip(1).all(|piece| !matches!(piece, "" | "." | ".."));
+        if !plain {
+            return refuse("write an absolute path without `.`, `..` and a slash at its end");
+        }
+        Target::new(TargetKind::Path, path).map(drop)
+    })
+}
+
+fn mac(text: &str) -> Result<(), String> {
+    let pieces: Vec<&str> = text.split(':').collect();
+    let hex = |piece: &&str| piece.len() == 2 && piece.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
+    if pieces.len() == 6 && pieces.iter().all(hex) {
+        return Ok(());
+    }
+    Err(format!("{} is no hardware address: write it in lower case, as in aa:bb:cc:dd:ee:ff", quote(text)))
 }
 
 fn addresses(fields: &mut Fields<'_>) -> BTreeSet<String> {

@@ -34,6 +34,8 @@ pub enum Escalation {
     Impossible,
     UnknownOutcome,
     RollbackFailed,
+    /// Healed, and what was to be put in order then could not be.
+    AfterwardsFailed,
     Worse,
     ResolvedButBad,
     /// No target could be made of the alert, or it is not allowed.
@@ -95,6 +97,7 @@ impl Escalation {
             Self::Impossible => "impossible",
             Self::UnknownOutcome => "unknown_outcome",
             Self::RollbackFailed => "rollback_failed",
+            Self::AfterwardsFailed => "afterwards_failed",
             Self::Worse => "worse",
             Self::ResolvedButBad => "resolved_but_bad",
             Self::NoTarget => "no_target",

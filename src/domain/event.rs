@@ -92,6 +92,40 @@ pub enum IncidentEvent {
         /// It only read or waited: nothing on the target is of its making.
         #[serde(default)]
         quiet: bool,
+        /// Under which name its result is kept for later steps.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        register: Option<String>,
+    },
+    /// Its `when:` does not hold.
+    StepSkipped {
+        attempt: u32,
+        section: Section,
+        step: usize,
+        text: String,
+        why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        register: Option<String>,
+    },
+    /// It failed clearly, and is tried again within the attempt.
+    StepRetried {
+        attempt: u32,
+        section: Section,
+        step: usize,
+        /// The number of the try that is to come; the first is 1.
+        again: u32,
+        until: Time,
+    },
+    /// What a long step says while it runs.
+    StepProgressed {
+        attempt: u32,
+        step: usize,
+        text: String,
+    },
+    /// No step of it has anything to do now.
+    RungSkipped {
+        rung: usize,
+        title: String,
+        why: String,
     },
     /// After a crash: the step's effect was found on the target, or not, without sending it again.
     StepSettled {
@@ -112,6 +146,17 @@ pub enum IncidentEvent {
         text: String,
     },
     RollbackEnded {
+        ok: bool,
+        text: String,
+    },
+    /// The section *Afterwards* begins; then the incident closes with this outcome.
+    AfterwardsStarted {
+        attempt: u32,
+        locks: Vec<Target>,
+        outcome: Outcome,
+        note: String,
+    },
+    AfterwardsEnded {
         ok: bool,
         text: String,
     },

@@ -11,6 +11,7 @@ use super::outbox::Outbox;
 use super::plan::Section;
 use super::playbook::{Playbook, Severity};
 use super::target::Target;
+use super::template::Results;
 use super::time::Time;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,10 @@ pub struct Incident {
     pub giving_up: Option<(Escalation, String)>,
     /// Rollback runs once.
     pub rolled_back: bool,
+    /// *Afterwards* runs once; how the incident ends when it has.
+    pub closing: Option<(Outcome, String)>,
+    /// What its steps registered.
+    pub results: Results,
     /// A person's consent, asked for or given, to the next attempt.
     pub approval: Option<Approval>,
     /// Crashes of heald in a row at which it was running.
@@ -170,8 +175,9 @@ pub enum Phase {
         section: Section,
         step: usize,
         since: Time,
-        /// The step is over, and the target is looked at before the next one.
-        ended: bool,
+        stage: Stage,
+        /// Tries of this step before the one that runs or comes.
+        tries: u32,
     },
     /// The attempt's steps are through; the probes decide. `doubt`: a step's outcome is unknown.
     Verifying {
@@ -196,6 +202,16 @@ pub enum Phase {
     Closed {
         outcome: Outcome,
     },
+}
+
+/// Where a step of an attempt stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Running,
+    /// The target is looked at before the next one.
+    Over,
+    /// It is tried again then.
+    Again(Time),
 }
 
 // === impl AttachedAlert ===
@@ -241,6 +257,8 @@ impl Incident {
             relapsed: false,
             giving_up: None,
             rolled_back: false,
+            closing: None,
+            results: Results::new(),
             approval: None,
             crashes: 0,
             would_act: None,
@@ -278,6 +296,7 @@ impl Incident {
     pub fn is_troubled(&self) -> bool {
         match &self.phase {
             Phase::Held { guard, reason, .. } => *guard != Guard::Window || !is_planned(reason),
+            Phase::Acting { section: Section::Afterwards, .. } => false,
             Phase::Acting { .. } | Phase::Verifying { .. } | Phase::ResolvedBad { .. } | Phase::Escalated { .. } => true,
             Phase::Assessing => self.attempts > 0,
             Phase::Watching { .. } | Phase::Observed | Phase::Healed { .. } | Phase::Closed { .. } => false,
@@ -296,7 +315,7 @@ impl Incident {
     pub fn phase_wake(&self) -> Option<Time> {
         match &self.phase {
             Phase::Watching { until, said: false } | Phase::ResolvedBad { until } => Some(*until),
-            Phase::Held { wake, .. } => Some(*wake),
+            Phase::Held { wake, .. } | Phase::Acting { stage: Stage::Again(wake), .. } => Some(*wake),
             Phase::Healed { since, close_at } => Some(close_at.unwrap_or(if self.told.contains(&NoticeKind::StillFiring) {
                 *since + RESOLVE_WAIT
             } else {

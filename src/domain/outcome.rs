@@ -2,6 +2,7 @@
 
 use super::look::Evidence;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The answer of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +13,13 @@ pub struct Acted {
     /// After the action, where the target has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// What it found or measured, for `register:`; at most [`FACTS_MAX`] bytes of JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<Value>,
 }
+
+/// They are kept in the journal and in memory for as long as the incident is open.
+pub const FACTS_MAX: usize = 8 << 10;
 
 /// What follows differs, so the cases do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -44,13 +51,35 @@ pub enum Impossible {
     Paused,
     /// The rendered parameters don't fit, or the allow-list says no.
     BadParameters,
+    /// The world is not as it must be for it: a port that a stranger holds, a file that is a link.
+    Refused,
 }
 
 // === impl Acted ===
 
 impl Acted {
     pub fn new(outcome: ActOutcome, detail: impl Into<String>) -> Self {
-        Self { outcome, detail: detail.into(), evidence: None }
+        Self { outcome, detail: detail.into(), evidence: None, facts: None }
+    }
+
+    /// With what it found or measured: a JSON object. What is larger than [`FACTS_MAX`] is left out, and says so.
+    pub fn knowing(mut self, facts: Value) -> Self {
+        let size = serde_json::to_string(&facts).map_or(usize::MAX, |text| text.len());
+        self.facts = Some(if size <= FACTS_MAX { facts } else { serde_json::json!({ "too_large": size }) });
+        self
+    }
+
+    /// What later steps and messages may say of it: `{{ steps.NAME.outcome }}`, `.detail`, and its facts.
+    pub fn result(&self) -> Value {
+        let mut result = serde_json::Map::new();
+        match &self.facts {
+            Some(Value::Object(facts)) => result.clone_from(facts),
+            Some(other) => drop(result.insert("value".to_owned(), other.clone())),
+            None => {}
+        }
+        result.insert("outcome".to_owned(), Value::from(self.outcome.label()));
+        result.insert("detail".to_owned(), Value::from(self.detail.as_str()));
+        Value::Object(result)
     }
 
     pub fn with(mut self, evidence: Option<Evidence>) -> Self {
@@ -82,6 +111,7 @@ impl Impossible {
             Self::Replaced => "replaced",
             Self::Paused => "paused",
             Self::BadParameters => "bad_parameters",
+            Self::Refused => "refused",
         }
     }
 }

@@ -27,6 +27,10 @@ pub struct Playbook {
     /// The goal for the time from the webhook to a passed verification.
     pub recovery_time: Option<Duration>,
     pub severity: Option<Severity>,
+    /// Whose it is; people are told.
+    pub owner: Option<String>,
+    /// Alerts that its repairs may raise themselves.
+    pub causes: Vec<String>,
     /// So many incidents of one target in so long: the next repair is people's matter.
     pub escalate_when: Option<EscalateWhen>,
     /// What kind of failure it is about; caps what may be tried.
@@ -44,6 +48,8 @@ pub struct Playbook {
     pub rungs: Vec<Rung>,
     pub verify: Verify,
     pub rollback: Vec<Step>,
+    /// Once, when the incident closes with good probes.
+    pub afterwards: Vec<Step>,
     pub manual_fix: Option<String>,
     pub debug_prompt: Option<String>,
 }
@@ -136,12 +142,14 @@ pub struct Budget {
     pub window: Duration,
 }
 
-/// The wait after the n-th counted attempt: `base * factor^(n-1)`, at most `max`, and up to a tenth longer.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The wait after the n-th counted attempt: `base * factor^(n-1)`, at most `max`, and up to `jitter` longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     pub base: Duration,
     pub factor: u32,
     pub max: Duration,
+    /// In percent, 0 to 100.
+    pub jitter: u8,
 }
 
 /// One thing to try, followed by the verification.
@@ -151,6 +159,8 @@ pub struct Rung {
     pub steps: Vec<Step>,
     /// How often, before the next rung.
     pub times: u32,
+    /// Its author knows that something of it can't be undone.
+    pub accepted: bool,
 }
 
 /// What a guard may know of a step, and its parameters as the file gave them, templates included.
@@ -160,12 +170,46 @@ pub struct Step {
     pub kind: &'static str,
     pub args: Value,
     pub stake: Stake,
+    pub options: StepOptions,
+}
+
+/// What stands beside a step's kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepOptions {
+    /// An expression over labels, annotations, vars, target and steps; false: the step is skipped.
+    pub when: Option<String>,
+    pub on_failure: OnFailure,
+    pub retry: Option<Retry>,
+    /// Under which name its result is kept.
+    pub register: Option<String>,
+}
+
+/// What follows a step that did not do what it was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The rest of the rung is left out, and the probes decide.
+    #[default]
+    Verify,
+    /// As if it had done it. `optional: true` is the same.
+    Continue,
+    /// No further rung: a rollback where there is one, then people.
+    Escalate,
+}
+
+/// The same step again within its attempt. Its outcome must be clear: what may have happened is not repeated, unless it
+/// does no harm twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// With the first: 2 to 10.
+    pub attempts: u32,
+    pub backoff: Backoff,
 }
 
 #[derive(Clone, Debug)]
 pub struct Stake {
     pub object: StepObject,
     pub risk: Risk,
+    /// Nothing is gone for good after it: a rollback, or nothing at all, brings back what was.
     pub reversible: bool,
     /// How long the target may still change after the call, without showing that it will
     /// (Docker has no jobs to ask for; systemd has: zero).
@@ -241,6 +285,16 @@ impl Playbook {
         (0..self.rungs.len()).find(|rung| tries.get(*rung).copied().unwrap_or(0) < self.rungs[*rung].times)
     }
 
+    /// All its steps, in the order in which they may run.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.rungs.iter().flat_map(|rung| &rung.steps).chain(&self.rollback).chain(&self.afterwards)
+    }
+
+    /// The names that its steps register.
+    pub fn registered(&self) -> impl Iterator<Item = &str> {
+        self.steps().filter_map(|step| step.options.register.as_deref())
+    }
+
     /// As people write it: `observe`, `approve`, `auto` or `earn`.
     pub fn mode_label(&self) -> &'static str {
         if self.earns { "earn" } else { self.mode.label() }
@@ -286,7 +340,7 @@ impl Default for Limits {
             attempts: 3,
             within: secs(300),
             budget: vec![Budget { count: 5, window: secs(600) }],
-            cooldown: Backoff { base: secs(10), factor: 2, max: secs(300) },
+            cooldown: Backoff { base: secs(10), factor: 2, max: secs(300), jitter: 10 },
             grace: secs(30),
             settle: secs(10),
         }
@@ -294,6 +348,9 @@ impl Default for Limits {
 }
 
 impl Backoff {
+    /// For calls to other systems: 1 s, 2 s, 4 s … at most 60 s.
+    pub const RETRY: Self = Self { base: Duration::from_secs(1), factor: 2, max: Duration::from_secs(60), jitter: 10 };
+
     /// `salt` spreads incidents that failed together; the same salt gives the same wait.
     pub fn wait(&self, attempts: u32, salt: u64) -> Duration {
         if attempts == 0 {
@@ -303,7 +360,8 @@ impl Backoff {
         let wait = self.base.saturating_mul(factor).min(self.max);
         // Fibonacci hashing; the top bits are the well mixed ones.
         let share = salt.wrapping_add(u64::from(attempts)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
-        let jitter = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) / 10 * share / 1024;
+        let most = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_mul(u64::from(self.jitter)) / 100;
+        let jitter = most.saturating_mul(share) / 1024;
         wait + Duration::from_millis(jitter)
     }
 }

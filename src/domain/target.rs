@@ -37,6 +37,21 @@ pub struct AllowList {
     pub urls: BTreeSet<String>,
     /// `host:port` for tcp probes.
     pub addresses: BTreeSet<String>,
+    /// supervisord's programs: `group:name`, or `name` where both are equal.
+    pub programs: BTreeSet<String>,
+    /// Absolute; each allows what lies beneath it.
+    pub paths: BTreeSet<String>,
+    /// SQLite files, absolute.
+    pub databases: BTreeSet<String>,
+    /// Programs that `command` may run, absolute.
+    pub commands: BTreeSet<String>,
+    /// Docker networks that containers may be attached to.
+    pub networks: BTreeSet<String>,
+    /// Names of hosts and of services, for playbooks whose target is one.
+    pub hosts: BTreeSet<String>,
+    pub services: BTreeSet<String>,
+    /// Hardware addresses that may be woken, as `aa:bb:cc:dd:ee:ff`.
+    pub macs: BTreeSet<String>,
 }
 
 // === impl TargetKind ===
@@ -160,15 +175,37 @@ impl AllowList {
             TargetKind::Unit => self.units.contains(target.name()),
             TargetKind::Container => self.containers.contains(target.name()),
             TargetKind::Url => self.allows_url(target.name()),
-            _ => false,
+            TargetKind::Program => self.programs.contains(target.name()),
+            TargetKind::Path => self.allows_path(target.name()),
+            TargetKind::Database => self.databases.contains(target.name()),
+            TargetKind::Host => self.hosts.contains(target.name()),
+            TargetKind::Service => self.services.contains(target.name()),
+            TargetKind::Compose | TargetKind::Process | TargetKind::Volume => false,
         }
+    }
+
+    /// The path itself or what lies beneath it, as it is written: links are for whoever opens it to refuse.
+    pub fn allows_path(&self, path: &str) -> bool {
+        self.root_of(path).is_some()
+    }
+
+    /// The innermost entry that allows the path.
+    pub fn root_of(&self, path: &str) -> Option<&str> {
+        let plain = path.starts_with('/')
+            && !path.chars().any(char::is_control)
+            && path.split('/').skip(1).all(|piece| !matches!(piece, "." | "..") && (!piece.is_empty() || path.len() == 1));
+        let roots = self.paths.iter().map(String::as_str);
+        let fits = |root: &&str| path.strip_prefix(*root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        roots.filter(|_| plain).filter(fits).max_by_key(|root| root.len())
     }
 
     /// The targets that it names one by one; URLs are prefixes.
     pub fn named(&self) -> impl Iterator<Item = Target> {
         let units = self.units.iter().map(|name| (TargetKind::Unit, name));
         let containers = self.containers.iter().map(|name| (TargetKind::Container, name));
-        units.chain(containers).filter_map(|(kind, name)| Target::new(kind, name).ok())
+        let programs = self.programs.iter().map(|name| (TargetKind::Program, name));
+        let databases = self.databases.iter().map(|name| (TargetKind::Database, name));
+        units.chain(containers).chain(programs).chain(databases).filter_map(|(kind, name)| Target::new(kind, name).ok())
     }
 
     /// A prefix counts only up to a border, so that `http://a` does not allow `http://a.evil`.
@@ -220,6 +257,25 @@ mod tests {
         }
         for name in ["../x", "a/b", "-x", "a b", ""] {
             assert!(Target::new(TargetKind::Container, name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_allowed_by_what_it_lies_beneath() {
+        let allow = AllowList { paths: ["/var/out".to_owned(), "/var/out/deep".to_owned()].into(), ..AllowList::default() };
+        for (path, root) in [
+            ("/var/out", Some("/var/out")),
+            ("/var/out/a/b", Some("/var/out")),
+            ("/var/out/deep/x", Some("/var/out/deep")),
+            ("/var/outer", None),
+            ("/var/out/../etc", None),
+            ("/var/out/./x", None),
+            ("/var/out//x", None),
+            ("/var/out/x\n", None),
+            ("var/out", None),
+            ("/var", None),
+        ] {
+            assert_eq!(allow.root_of(path), root, "{path:?}");
         }
     }
 

@@ -14,7 +14,12 @@ pub struct Context<'a> {
     pub vars: &'a BTreeMap<String, Value>,
     /// The target's name, once it is known.
     pub target: Option<&'a str>,
+    /// The results of earlier steps, by the names that they were registered under.
+    pub steps: &'a Results,
 }
+
+/// What steps with `register:` brought.
+pub type Results = BTreeMap<String, Value>;
 
 /// What *Manual fix* and *Debug prompt* may speak of besides: `{{ logs(20) }}` and `{{ timeline }}`.
 #[derive(Debug, Serialize)]
@@ -103,6 +108,37 @@ pub fn render_value(value: &Value, context: &Context<'_>) -> Result<Value, Strin
     })
 }
 
+/// Whether the expression of a `when:` holds.
+///
+/// # Errors
+/// The engine's one-line reason.
+pub fn holds(expression: &str, context: &Context<'_>) -> Result<bool, String> {
+    ENGINE.with(|engine| {
+        let compiled = engine.compile_expression(expression).map_err(|error| format!("when {expression:?}: {error}"))?;
+        let value =
+            compiled.eval(context).map_err(|error| format!("when {:?}: {}", super::target::cut(expression), error.kind()))?;
+        // An empty label is no label.
+        Ok(value.is_true())
+    })
+}
+
+/// The registered names that a template or, with `expression`, a `when:` speaks of. `None`: it can't be told, so it may be
+/// any.
+pub fn registered_names(text: &str, expression: bool) -> Option<Vec<String>> {
+    if !text.contains("steps") || !expression && !is_template(text) {
+        return Some(Vec::new());
+    }
+    let used = ENGINE.with(|engine| match expression {
+        true => engine.compile_expression(text).ok().map(|compiled| compiled.undeclared_variables(true)),
+        false => engine.template_from_str(text).ok().map(|template| template.undeclared_variables(true)),
+    })?;
+    let steps: Vec<&String> = used.iter().filter(|name| *name == "steps" || name.starts_with("steps.")).collect();
+    steps
+        .into_iter()
+        .map(|name| name.strip_prefix("steps.").map(|rest| rest.split('.').next().unwrap_or(rest).to_owned()))
+        .collect()
+}
+
 /// Whether the text would parse as a template, for `heald check`.
 ///
 /// # Errors
@@ -121,13 +157,19 @@ mod tests {
     fn rendered(text: &str) -> Result<String, String> {
         let labels = Labels::from([("unit".to_owned(), "{{ vars.secret }}".to_owned())]);
         let vars = BTreeMap::from([("secret".to_owned(), Value::from("hidden")), ("n".to_owned(), Value::from(3))]);
-        render(text, &Context { labels: &labels, annotations: &Labels::new(), vars: &vars, target: Some("web.service") })
+        let steps = Results::from([("copy".to_owned(), serde_json::json!({ "path": "/a/{{ x }}" }))]);
+        let annotations = Labels::new();
+        render(
+            text,
+            &Context { labels: &labels, annotations: &annotations, vars: &vars, target: Some("web.service"), steps: &steps },
+        )
     }
 
     #[test]
     fn values_are_put_in_once() {
         assert_eq!(rendered("{{ target }} {{ vars.n }}").unwrap(), "web.service 3");
         assert_eq!(rendered("{{ labels.unit }}").unwrap(), "{{ vars.secret }}", "a label is never a template");
+        assert_eq!(rendered("{{ steps.copy.path }}").unwrap(), "/a/{{ x }}");
         assert_eq!(rendered("${HOME} $(id) %s").unwrap(), "${HOME} $(id) %s");
     }
 
@@ -136,7 +178,9 @@ mod tests {
         let labels = Labels::from([("unit".to_owned(), "web".to_owned())]);
         let vars = BTreeMap::new();
         let helped = |text: &str, gathered| {
-            let context = Context { labels: &labels, annotations: &Labels::new(), vars: &vars, target: Some("web.service") };
+            let (annotations, steps) = (Labels::new(), Results::new());
+            let context =
+                Context { labels: &labels, annotations: &annotations, vars: &vars, target: Some("web.service"), steps: &steps };
             render_help(text, &Help { context, timeline: "12:00 attempt 1", gathered }).unwrap()
         };
         let lines = Some("one\ntwo {{ vars.secret }}\n```");
@@ -144,6 +188,29 @@ mod tests {
         assert_eq!(helped("{{ logs() }}|{{ timeline }}", None), "(no logs are known)|12:00 attempt 1");
         assert!(rendered("{{ logs(2) }}").is_err(), "a step's argument knows none");
         assert!(check("{{ logs(20) }} {{ timeline }}").is_ok());
+    }
+
+    #[test]
+    fn expressions_are_true_or_false_and_name_what_they_need() {
+        let labels = Labels::from([("tier".to_owned(), "gold".to_owned())]);
+        let (annotations, vars) = (Labels::new(), BTreeMap::new());
+        let steps = Results::from([("free".to_owned(), serde_json::json!({ "bytes": 10, "outcome": "failed" }))]);
+        let context =
+            Context { labels: &labels, annotations: &annotations, vars: &vars, target: Some("web.service"), steps: &steps };
+        for (expression, expected) in [
+            ("labels.tier == 'gold'", Ok(true)),
+            ("steps.free.bytes > 100", Ok(false)),
+            ("steps.free.outcome == 'failed' and target == 'web.service'", Ok(true)),
+            ("steps.none is defined", Ok(false)),
+            ("labels.none == 'x'", Err(())),
+            ("labels.tier ==", Err(())),
+        ] {
+            assert_eq!(holds(expression, &context).map_err(drop), expected, "{expression}");
+        }
+        assert_eq!(registered_names("steps.free.bytes > 100", true), Some(vec!["free".to_owned()]));
+        assert_eq!(registered_names("{{ steps.copy.path }}", false), Some(vec!["copy".to_owned()]));
+        assert_eq!(registered_names("{{ labels.steps }}", false), Some(Vec::new()));
+        assert_eq!(registered_names("{{ steps['a b'] }}", false), None, "it can't be told");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use super::event::IncidentEvent;
 use super::guard::Guard;
-use super::incident::{Ack, Approval, AttachedAlert, Climb, Incident, OwnSilence, Phase, TRAIL_MAX};
+use super::incident::{Ack, Approval, AttachedAlert, Climb, Incident, OwnSilence, Phase, Stage, TRAIL_MAX};
 use super::notice::NoticeKind;
 use super::plan::Section;
 use super::time::Time;
@@ -32,6 +32,7 @@ impl Incident {
                 | E::Told { .. }
                 | E::Looked { .. }
                 | E::LateAnswer { .. }
+                | E::StepProgressed { .. }
                 | E::CareScheduled { .. }
                 | E::Gathered { .. }
                 | E::PassedOn { .. }
@@ -53,6 +54,7 @@ impl Incident {
                 | E::Watched { .. }
                 | E::AttemptEnded { .. }
                 | E::RollbackEnded { .. }
+                | E::AfterwardsEnded { .. }
                 | E::Healed { .. }
                 | E::Escalated { .. }
         ) {
@@ -131,29 +133,60 @@ impl Incident {
                     self.first_permit.get_or_insert(at);
                 }
                 self.approval = None;
+                self.closing = None;
                 self.seen_before = Some(seen.clone());
                 self.before = seen.evidence.clone();
-                let section = Section::Rung(*rung);
-                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section, step: 0, since: at, ended: false };
+                self.begin(*attempt, Section::Rung(*rung), at);
             }
             E::RollbackStarted { attempt, reason, text, .. } => {
                 self.rolled_back = true;
                 self.giving_up = Some((*reason, text.clone()));
-                let section = Section::Rollback;
-                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section, step: 0, since: at, ended: false };
+                self.begin(*attempt, Section::Rollback, at);
+            }
+            E::AfterwardsStarted { attempt, outcome, note, .. } => {
+                self.closing = Some((*outcome, note.clone()));
+                self.begin(*attempt, Section::Afterwards, at);
+            }
+            E::AfterwardsEnded { .. } => self.phase = Phase::Assessing,
+            E::RungSkipped { rung, .. } => {
+                if let Some(tries) = self.rung_tries.get_mut(*rung) {
+                    *tries = u32::MAX;
+                }
             }
             E::StepStarted { attempt, section, step, evidence, .. } => {
                 if evidence.is_some() {
                     self.before = evidence.clone();
                 }
                 let (section, step) = (*section, *step);
-                self.phase = Phase::Acting { attempt: self.attempt(*attempt), section, step, since: at, ended: false };
+                let tries = match &self.phase {
+                    Phase::Acting { section: s, step: i, tries, .. } if *s == section && *i == step => *tries,
+                    _ => 0,
+                };
+                let attempt = self.attempt(*attempt);
+                self.phase = Phase::Acting { attempt, section, step, since: at, stage: Stage::Running, tries };
             }
-            E::StepEnded { acted, quiet, section, .. } => {
+            E::StepSkipped { attempt, section, step, why, register, .. } => {
+                if let Some(name) = register {
+                    let result = serde_json::json!({ "outcome": "skipped", "detail": why });
+                    self.results.insert(name.clone(), result);
+                }
+                let (attempt, section, step) = (self.attempt(*attempt), *section, *step);
+                self.phase = Phase::Acting { attempt, section, step, since: at, stage: Stage::Over, tries: 0 };
+            }
+            E::StepRetried { again, until, .. } => {
+                if let Phase::Acting { stage, tries, .. } = &mut self.phase {
+                    (*stage, *tries) = (Stage::Again(*until), again - 1);
+                }
+            }
+            E::StepProgressed { .. } => {}
+            E::StepEnded { acted, quiet, section, register, .. } => {
+                if let Some(name) = register {
+                    self.results.insert(name.clone(), acted.result());
+                }
                 use super::outcome::ActOutcome as O;
                 self.touched |= !quiet && matches!(acted.outcome, O::Done | O::Failed | O::Unknown);
                 // Without a word of its own, what the step may have changed on the target is not known.
-                if acted.evidence.is_some() || !*quiet && *section != Section::Rollback {
+                if acted.evidence.is_some() || !*quiet && matches!(section, Section::Rung(_)) {
                     self.before = acted.evidence.clone();
                 }
                 self.end_step();
@@ -195,6 +228,7 @@ impl Incident {
                 self.touched = false;
                 self.rolled_back = false;
                 self.giving_up = None;
+                self.closing = None;
                 self.approval = None;
                 self.would_act = None;
                 self.told.clear();
@@ -275,8 +309,11 @@ impl Incident {
             E::Held { guard, .. } => !matches!(&self.phase, Phase::Held { guard: same, .. } if same == guard),
             E::AttemptStarted { .. }
             | E::StepEnded { .. }
+            | E::StepProgressed { .. }
+            | E::RungSkipped { .. }
             | E::AttemptEnded { .. }
             | E::RollbackEnded { .. }
+            | E::AfterwardsEnded { .. }
             | E::Healed { .. }
             | E::CareFailed { .. }
             | E::Approved { .. }
@@ -303,9 +340,14 @@ impl Incident {
     }
 
     fn end_step(&mut self) {
-        if let Phase::Acting { ended, .. } = &mut self.phase {
-            *ended = true;
+        if let Phase::Acting { stage, .. } = &mut self.phase {
+            *stage = Stage::Over;
         }
+    }
+
+    fn begin(&mut self, attempt: u32, section: Section, at: Time) {
+        let attempt = self.attempt(attempt);
+        self.phase = Phase::Acting { attempt, section, step: 0, since: at, stage: Stage::Running, tries: 0 };
     }
 
     fn end_hold(&mut self, at: Time) {

@@ -18,6 +18,12 @@ impl E {
             E::WouldAct { .. } => "would_act",
             E::AttemptStarted { .. } => "attempt_started",
             E::RollbackStarted { .. } => "rollback_started",
+            E::StepSkipped { .. } => "step_skipped",
+            E::StepRetried { .. } => "step_retried",
+            E::StepProgressed { .. } => "step_progressed",
+            E::RungSkipped { .. } => "rung_skipped",
+            E::AfterwardsStarted { .. } => "afterwards_started",
+            E::AfterwardsEnded { .. } => "afterwards_ended",
             E::StepStarted { .. } => "step_started",
             E::StepEnded { .. } => "step_ended",
             E::StepSettled { .. } => "step_settled",
@@ -85,7 +91,16 @@ impl E {
             E::StepSettled { section, step, why, .. } => format!("{}step {}: {why}", undo(*section), step + 1),
             E::VerifyStarted { .. } => "verifying".to_owned(),
             E::AttemptEnded { attempt, outcome, text } => format!("attempt {attempt} ended {}: {text}", outcome.label()),
-            E::RollbackEnded { text, .. } => text.clone(),
+            E::RollbackEnded { text, .. } | E::AfterwardsEnded { text, .. } => text.clone(),
+            E::AfterwardsStarted { .. } => "putting in order what the repair left".to_owned(),
+            E::StepSkipped { section, step, text, why, .. } => {
+                format!("{}step {} skipped: {text}; {why}", undo(*section), step + 1)
+            }
+            E::StepRetried { section, step, again, until, .. } => {
+                format!("{}step {} is tried again at {until}, try {again}", undo(*section), step + 1)
+            }
+            E::StepProgressed { step, text, .. } => format!("step {}: {text}", step + 1),
+            E::RungSkipped { rung, title, why } => format!("rung {} ({title}) left out: {why}", rung + 1),
             E::Healed { after_care_until } => format!("healed; watched until {after_care_until} at least"),
             E::CareScheduled { close_at: Some(at) } => format!("all alerts resolved; closes at {at} if it stays good"),
             E::CareScheduled { close_at: None } => "watched on".to_owned(),
@@ -144,6 +159,7 @@ fn undo(section: Section) -> &'static str {
     match section {
         Section::Rung(_) => "",
         Section::Rollback => "rollback ",
+        Section::Afterwards => "afterwards, ",
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::target::{AllowList, cut};
 use crate::domain::template::is_template;
 use crate::domain::time::Span;
 use reqwest::{Method, Url};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 /// `{ post: URL, json: {…}, status: 200, timeout: 10s }`: exactly one method.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawCall {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,7 +44,7 @@ pub struct RawCall {
 }
 
 /// `200` or `[200, 204]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected a status code as in 200, or a list as in [200, 204]")]
 pub enum Statuses {
     One(u16),

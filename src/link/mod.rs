@@ -12,6 +12,7 @@ pub mod clock;
 pub mod docker;
 pub mod http;
 pub mod own;
+mod schema;
 pub mod slack;
 pub mod supervisor;
 pub mod systemd;

@@ -1,4 +1,4 @@
-//! LOOK: the kinds of probes, one file each, and how long to look.
+//! LOOK: the kinds of probes, one file each and one line each in [`kinds!`], and how long to look.
 //!
 //! A probe passes, fails, or could not be asked. The last is never taken for one of the others: an
 //! engine that does not answer says nothing about a container.
@@ -9,10 +9,12 @@ use crate::domain::playbook::{Check, StepObject, TargetTemplate};
 use crate::domain::target::{AllowList, Target, TargetKind};
 use crate::domain::template::is_template;
 use crate::link::Tools;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use seen::Seen;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, Deserializer};
+use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
 
 mod docker;
 mod http;
@@ -21,37 +23,116 @@ mod seen;
 mod systemd;
 mod tcp;
 
-/// One probe as a playbook file writes it: `- docker.running: {}`.
-#[derive(Debug, Deserialize)]
-pub enum Raw {
-    #[serde(rename = "systemd.active")]
-    SystemdActive(systemd::Params),
-    #[serde(rename = "docker.running")]
-    DockerRunning(docker::Params),
-    #[serde(rename = "http")]
-    Http(http::Params),
-    #[serde(rename = "tcp")]
-    Tcp(tcp::Params),
+/// One kind of probe. Its parameters are a struct whose doc comment is the kind's reference page.
+pub(crate) trait ProbeKind: Serialize + DeserializeOwned + JsonSchema + Sized {
+    /// `docker.running`
+    const KIND: &'static str;
+    /// What it looks at where the probe names no other object.
+    const OBJECT: Option<TargetKind> = None;
+
+    /// What it looks at.
+    ///
+    /// # Errors
+    /// What does not fit, as far as it shows before the templates are filled in.
+    fn form(&self) -> Result<StepObject, String>;
+
+    /// With the templates filled in.
+    ///
+    /// # Errors
+    /// What does not fit, and what would.
+    fn ready(self, probe: &PlannedProbe) -> Result<Box<dyn Look>, String>;
 }
 
 /// A rendered probe with typed parameters.
-#[derive(Clone, Debug)]
+pub(crate) trait Look: Debug + Send + Sync {
+    /// # Errors
+    /// What the allow-list does not name. Its object was judged when the probe was bound.
+    fn admit(&self, _: &AllowList) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// What keeps a state that says it all: it is read once per look, for the state and for all probes of it.
+    fn managed(&self) -> Option<&Target> {
+        None
+    }
+
+    /// Asked of nothing that is [`Look::managed`]. It ends within 30 s.
+    fn ask<'a>(&'a self, tools: &'a Tools) -> BoxFuture<'a, Verdict>;
+}
+
+/// One rendered probe, ready to be asked.
+#[derive(Debug)]
 pub struct Probe {
     /// In words, for the timeline.
     text: String,
-    kind: Kind,
+    look: Box<dyn Look>,
 }
 
-#[derive(Clone, Debug)]
-enum Kind {
-    /// A unit or container; read once per look, for its state and for all probes of it.
-    Managed(Target),
-    Http(http::Http),
-    Tcp(tcp::Tcp),
+/// A unit or container whose state is the verdict.
+#[derive(Debug)]
+struct Managed(Target);
+
+macro_rules! kinds {
+    ($($params:ty),+ $(,)?) => {
+        /// All kinds, in the order of the reference.
+        pub const KINDS: &[&str] = &[$(<$params as ProbeKind>::KIND),+];
+
+        /// Reads the parameters of one probe. `kind` is one of [`KINDS`].
+        ///
+        /// # Errors
+        /// The outer one has a place in the file; the inner one is about the parameters together.
+        pub fn read<'de, D: Deserializer<'de>>(kind: &str, input: D) -> Result<Result<Check, String>, D::Error> {
+            $(if kind == <$params as ProbeKind>::KIND {
+                return Ok(check(&<$params>::deserialize(input)?));
+            })+
+            Ok(Err(unknown(kind)))
+        }
+
+        /// The kind of target that a kind of probe needs, for a probe that names no other object.
+        pub fn object_kind(kind: &str) -> Option<TargetKind> {
+            $(if kind == <$params as ProbeKind>::KIND {
+                return <$params as ProbeKind>::OBJECT;
+            })+
+            None
+        }
+
+        /// The parameters of all kinds, with their doc comments.
+        pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+            vec![$((<$params as ProbeKind>::KIND, <$params>::json_schema(generator))),+]
+        }
+
+        fn ready(probe: &PlannedProbe) -> Result<Box<dyn Look>, String> {
+            $(if probe.kind == <$params as ProbeKind>::KIND {
+                let params = <$params>::deserialize(&probe.args).map_err(|error| format!("{}: {error}", probe.kind))?;
+                return params.ready(probe).map_err(|why| match why.starts_with(probe.kind) {
+                    true => why,
+                    false => format!("{}: {why}", probe.kind),
+                });
+            })+
+            Err(unknown(probe.kind))
+        }
+    };
+}
+
+kinds! {
+    systemd::Params,
+    docker::Params,
+    http::Params,
+    tcp::Params,
+}
+
+fn unknown(kind: &str) -> String {
+    format!("{kind} is no kind of probe; known are {}", KINDS.join(", "))
+}
+
+fn check<P: ProbeKind>(params: &P) -> Result<Check, String> {
+    let object = params.form()?;
+    let args = serde_json::to_value(params).map_err(|error| error.to_string())?;
+    Ok(Check { kind: P::KIND, args, object })
 }
 
 /// What a probe saw.
-type Verdict = (ProbeVerdict, String);
+pub(crate) type Verdict = (ProbeVerdict, String);
 
 /// Looks at the target's state and asks the probes, as often as `how` says.
 ///
@@ -64,7 +145,7 @@ pub async fn look(target: Option<&Target>, probes: &[Probe], how: LookHow, tools
 
 /// Everything once, at the same time.
 async fn glance(target: Option<&Target>, probes: &[Probe], tools: &Tools, around: bool) -> Observation {
-    let mut managed: Vec<&Target> = probes.iter().filter_map(Probe::managed).chain(target).collect();
+    let mut managed: Vec<&Target> = probes.iter().filter_map(|probe| probe.look.managed()).chain(target).collect();
     managed.sort();
     managed.dedup();
     let read = join_all(managed.iter().map(|managed| async move {
@@ -74,18 +155,17 @@ async fn glance(target: Option<&Target>, probes: &[Probe], tools: &Tools, around
         }
     }));
     let ask = join_all(probes.iter().map(|probe| async move {
-        match &probe.kind {
-            Kind::Managed(_) => None,
-            Kind::Http(http) => Some(http.ask(tools).await),
-            Kind::Tcp(tcp) => Some(tcp.ask(tools).await),
+        match probe.look.managed() {
+            Some(_) => None,
+            None => Some(probe.look.ask(tools).await),
         }
     }));
     let (read, asked) = tokio::join!(read, ask);
     let seen = |wanted: &Target| managed.iter().position(|target| *target == wanted).and_then(|index| read.get(index));
     let results = probes.iter().zip(asked).map(|(probe, asked)| {
-        let (verdict, detail) = match &probe.kind {
-            Kind::Managed(target) => seen(target).map(Seen::verdict),
-            Kind::Http(_) | Kind::Tcp(_) => asked,
+        let (verdict, detail) = match probe.look.managed() {
+            Some(target) => seen(target).map(Seen::verdict),
+            None => asked,
         }
         .unwrap_or_else(|| (ProbeVerdict::Unknown, "not read".to_owned()));
         ProbeResult { probe: probe.text.clone(), verdict, detail }
@@ -95,71 +175,19 @@ async fn glance(target: Option<&Target>, probes: &[Probe], tools: &Tools, around
     Observation { around: seen.around(), ..Observation::new(results, seen.state(), seen.evidence()) }
 }
 
-// === impl Raw ===
-
-impl Raw {
-    pub const KINDS: &[&str] = &["systemd.active", "docker.running", "http", "tcp"];
-
-    /// # Errors
-    /// What in the parameters does not fit, as far as it shows before the templates are filled in.
-    pub fn into_check(self) -> Result<Check, String> {
-        let (kind, args, object) = match self {
-            Self::SystemdActive(params) => ("systemd.active", as_args(&params)?, object(TargetKind::Unit, params.unit.as_ref())?),
-            Self::DockerRunning(params) => {
-                ("docker.running", as_args(&params)?, object(TargetKind::Container, params.container.as_ref())?)
-            }
-            Self::Http(params) => {
-                params.check()?;
-                ("http", as_args(&params)?, StepObject::Nothing)
-            }
-            Self::Tcp(params) => {
-                params.check()?;
-                ("tcp", as_args(&params)?, StepObject::Nothing)
-            }
-        };
-        Ok(Check { kind, args, object })
-    }
-}
-
-/// The kind of target that a kind of probe needs, for a probe that names no other object.
-pub fn object_kind(kind: &str) -> Option<TargetKind> {
-    match kind {
-        "systemd.active" => Some(TargetKind::Unit),
-        "docker.running" => Some(TargetKind::Container),
-        _ => None,
-    }
-}
-
 // === impl Probe ===
 
 impl Probe {
     /// # Errors
     /// What does not fit, and what would.
     pub fn parse(probe: &PlannedProbe) -> Result<Self, String> {
-        let kind = match probe.kind {
-            "systemd.active" => {
-                args_of::<systemd::Params>(probe)?;
-                Kind::Managed(object_of(probe, TargetKind::Unit)?)
-            }
-            "docker.running" => {
-                args_of::<docker::Params>(probe)?;
-                Kind::Managed(object_of(probe, TargetKind::Container)?)
-            }
-            "http" => Kind::Http(args_of::<http::Params>(probe)?.parse().map_err(|why| format!("http: {why}"))?),
-            "tcp" => Kind::Tcp(args_of::<tcp::Params>(probe)?.parse().map_err(|why| format!("tcp: {why}"))?),
-            other => return Err(format!("{other} is no kind of probe; known are {}", Raw::KINDS.join(", "))),
-        };
-        Ok(Self { text: probe.text(), kind })
+        Ok(Self { text: probe.text(), look: ready(probe)? })
     }
 
     /// # Errors
-    /// What the allow-list does not name. Units and containers were judged when the probe was bound.
+    /// What the allow-list does not name. Objects were judged when the probe was bound.
     pub fn admit(&self, allow: &AllowList) -> Result<(), String> {
-        match &self.kind {
-            Kind::Http(http) => http.admit(allow),
-            Kind::Tcp(tcp) => tcp.admit(allow),
-            Kind::Managed(_) => Ok(()),
-        }
+        self.look.admit(allow)
     }
 
     /// By itself, once.
@@ -171,16 +199,22 @@ impl Probe {
             detail: "not asked".to_owned(),
         })
     }
+}
 
+// === impl Look for Managed ===
+
+impl Look for Managed {
     fn managed(&self) -> Option<&Target> {
-        match &self.kind {
-            Kind::Managed(target) => Some(target),
-            Kind::Http(_) | Kind::Tcp(_) => None,
-        }
+        Some(&self.0)
+    }
+
+    fn ask<'a>(&'a self, tools: &'a Tools) -> BoxFuture<'a, Verdict> {
+        Box::pin(async { Seen::read(&self.0, tools).await.verdict() })
     }
 }
 
-fn object(kind: TargetKind, name: Option<&String>) -> Result<StepObject, String> {
+/// The object of a probe from its optional name in the file.
+pub(crate) fn object(kind: TargetKind, name: Option<&String>) -> Result<StepObject, String> {
     let Some(name) = name else { return Ok(StepObject::Default) };
     if !is_template(name) {
         Target::new(kind, name)?;
@@ -188,21 +222,14 @@ fn object(kind: TargetKind, name: Option<&String>) -> Result<StepObject, String>
     Ok(StepObject::Other(TargetTemplate { kind, name: name.clone() }))
 }
 
-fn object_of(probe: &PlannedProbe, wanted: TargetKind) -> Result<Target, String> {
+/// The object of a rendered probe, which must be of the kind that the probe looks at.
+pub(crate) fn object_of(probe: &PlannedProbe, wanted: TargetKind) -> Result<Target, String> {
     let kind = wanted.label();
     match &probe.object {
         Some(target) if target.kind() == wanted => Ok(target.clone()),
         Some(target) => Err(format!("{} looks at a {kind}, not at {target}: name a {kind} in the probe", probe.kind)),
         None => Err(format!("{} needs a {kind}", probe.kind)),
     }
-}
-
-fn args_of<T: serde::de::DeserializeOwned>(probe: &PlannedProbe) -> Result<T, String> {
-    serde_json::from_value(probe.args.clone()).map_err(|error| format!("{}: {error}", probe.kind))
-}
-
-fn as_args<T: serde::Serialize>(params: &T) -> Result<Value, String> {
-    serde_json::to_value(params).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -212,7 +239,9 @@ mod tests {
     use std::sync::Arc;
 
     fn check(text: &str) -> Result<Check, String> {
-        serde_saphyr::from_str::<Raw>(text).map_err(|error| error.to_string())?.into_check()
+        let map: serde_json::Map<String, serde_json::Value> = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+        let (kind, args) = map.into_iter().next().unwrap();
+        read(&kind, args).map_err(|error| error.to_string())?
     }
 
     fn probe(text: &str, object: Option<Target>) -> Result<Probe, String> {

@@ -1,16 +1,38 @@
 //! `systemd.active`: active, and no job pending that would change it.
 
-use super::Verdict;
+use super::{Look, Managed, ProbeKind, Verdict, object, object_of};
 use crate::domain::look::ProbeVerdict;
+use crate::domain::plan::PlannedProbe;
+use crate::domain::playbook::StepObject;
+use crate::domain::target::TargetKind;
 use crate::link::systemd::UnitState;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Serialize, Deserialize)]
+/// Passes when the unit is active and no job is pending for it.
+///
+/// ```yaml
+/// - systemd.active: {}
+/// ```
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
     /// Another unit than the playbook's target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) unit: Option<String>,
+    unit: Option<String>,
+}
+
+impl ProbeKind for Params {
+    const KIND: &'static str = "systemd.active";
+    const OBJECT: Option<TargetKind> = Some(TargetKind::Unit);
+
+    fn form(&self) -> Result<StepObject, String> {
+        object(TargetKind::Unit, self.unit.as_ref())
+    }
+
+    fn ready(self, probe: &PlannedProbe) -> Result<Box<dyn Look>, String> {
+        Ok(Box::new(Managed(object_of(probe, TargetKind::Unit)?)))
+    }
 }
 
 pub(super) fn judge(unit: &UnitState) -> Verdict {

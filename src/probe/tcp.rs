@@ -1,27 +1,39 @@
 //! `tcp: { address: "127.0.0.1:80" }`: somebody takes the connection. Failures as in `http`.
 
-use super::Verdict;
+use super::{Look, ProbeKind, Verdict};
 use crate::domain::look::ProbeVerdict;
+use crate::domain::plan::PlannedProbe;
+use crate::domain::playbook::StepObject;
 use crate::domain::target::{AllowList, cut};
 use crate::domain::template::is_template;
 use crate::domain::time::Span;
 use crate::link::Tools;
 use crate::link::http::is_out_of_files;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Passes when somebody takes a connection at an address of the allow-list.
+///
+/// ```yaml
+/// - tcp: { address: "127.0.0.1:6379" }
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
+    /// `host:port`, as `targets: addresses:` has it.
     address: String,
+    /// 1ms to 30s; 5s where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timeout: Option<Span>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Tcp {
+struct Tcp {
     address: String,
     timeout: Duration,
 }
@@ -33,7 +45,7 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(30);
 // === impl Params ===
 
 impl Params {
-    pub(super) fn check(&self) -> Result<(), String> {
+    fn check(&self) -> Result<(), String> {
         if !is_template(&self.address) {
             check_address(&self.address)?;
         }
@@ -42,12 +54,6 @@ impl Params {
             return Err(format!("timeout {} is out of range: 1ms to 30s", Span(limit)));
         }
         Ok(())
-    }
-
-    pub(super) fn parse(&self) -> Result<Tcp, String> {
-        self.check()?;
-        check_address(&self.address)?;
-        Ok(Tcp { address: self.address.clone(), timeout: self.limit() })
     }
 
     fn limit(&self) -> Duration {
@@ -62,10 +68,27 @@ fn check_address(text: &str) -> Result<(), String> {
     }
 }
 
-// === impl Tcp ===
+// === impl ProbeKind for Params ===
 
-impl Tcp {
-    pub(super) fn admit(&self, allow: &AllowList) -> Result<(), String> {
+impl ProbeKind for Params {
+    const KIND: &'static str = "tcp";
+
+    fn form(&self) -> Result<StepObject, String> {
+        self.check()?;
+        Ok(StepObject::Nothing)
+    }
+
+    fn ready(self, _: &PlannedProbe) -> Result<Box<dyn Look>, String> {
+        self.check()?;
+        check_address(&self.address)?;
+        Ok(Box::new(Tcp { timeout: self.limit(), address: self.address }))
+    }
+}
+
+// === impl Look for Tcp ===
+
+impl Look for Tcp {
+    fn admit(&self, allow: &AllowList) -> Result<(), String> {
         if allow.addresses.contains(&self.address) {
             return Ok(());
         }
@@ -75,7 +98,15 @@ impl Tcp {
         ))
     }
 
-    pub(super) async fn ask(&self, tools: &Tools) -> Verdict {
+    fn ask<'a>(&'a self, tools: &'a Tools) -> BoxFuture<'a, Verdict> {
+        self.knock(tools).boxed()
+    }
+}
+
+// === impl Tcp ===
+
+impl Tcp {
+    async fn knock(&self, tools: &Tools) -> Verdict {
         if let Err(why) = self.admit(&tools.allow.now()) {
             return (ProbeVerdict::Unknown, why);
         }

@@ -4,6 +4,7 @@ use crate::domain::alert::AlertContext;
 use crate::domain::plan::{self, Binding, PlannedProbe, PlannedStep, Section};
 use crate::domain::playbook::Playbook;
 use crate::domain::target::{AllowList, Target};
+use crate::domain::template::Results;
 use std::sync::Arc;
 
 /// Whether rendered parameters fit, as [`super::world::World::admit`] says.
@@ -29,11 +30,12 @@ pub(super) fn only(books: &[Arc<Playbook>]) -> Result<&Arc<Playbook>, String> {
 pub(super) fn target(book: &Playbook, alert: &AlertContext, admission: &Admission<'_>) -> Result<Target, String> {
     let (labels, annotations) = alert.read();
     let target = plan::target_of(book, &labels, &annotations, admission.allow)?;
-    let binding = Binding { playbook: book, target: Some(&target), alert, allow: admission.allow };
+    let results = Results::new();
+    let binding = Binding { playbook: book, target: Some(&target), alert, allow: admission.allow, results: &results };
     let rungs = (0..book.rungs.len()).map(Section::Rung);
-    let rollback = (!book.rollback.is_empty()).then_some(Section::Rollback);
-    for section in rungs.chain(rollback) {
-        for step in &binding.plan(section)?.steps {
+    for section in rungs.chain([Section::Rollback, Section::Afterwards]) {
+        // What speaks of results is looked at when they are known.
+        for step in binding.plan(section, None)?.steps.iter().filter(|step| step.skip.is_none() && !step.waits) {
             (admission.step)(step)?;
         }
     }

@@ -232,14 +232,15 @@ async fn look<W: World>(world: &W, mut order: LookOrder, labels: Option<Labels>)
 }
 
 fn binding<'a>(book: &'a Playbook, incident: &'a Incident, facts: &Facts<'a>) -> Binding<'a> {
-    Binding { playbook: book, target: incident.target(), alert: &incident.context, allow: facts.allow }
+    let results = &incident.results;
+    Binding { playbook: book, target: incident.target(), alert: &incident.context, allow: facts.allow, results }
 }
 
 /// The next rung's title, and its steps with the labels filled in.
 fn next_plan(book: &Playbook, incident: &Incident, facts: &Facts<'_>) -> Option<(String, Plan)> {
     let rung = book.next_rung(&incident.rung_tries)?;
     let facts = Facts { playbook: book, ..*facts };
-    let plan = binding(book, incident, &facts).plan(Section::Rung(rung)).ok()?;
+    let plan = binding(book, incident, &facts).plan(Section::Rung(rung), Some(0)).ok()?;
     Some((book.rungs[rung].title.clone(), plan))
 }
 

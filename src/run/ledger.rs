@@ -44,7 +44,7 @@ impl Ledger {
                 self.lock(incident, locks, &seen.around.within);
                 Vec::new()
             }
-            E::RollbackStarted { locks, .. } => {
+            E::RollbackStarted { locks, .. } | E::AfterwardsStarted { locks, .. } => {
                 self.lock(incident, locks, &[]);
                 Vec::new()
             }
@@ -58,7 +58,7 @@ impl Ledger {
                 }
                 self.unlock(incident)
             }
-            E::RollbackEnded { .. } | E::Escalated { .. } | E::Closed { .. } => self.unlock(incident),
+            E::RollbackEnded { .. } | E::AfterwardsEnded { .. } | E::Escalated { .. } | E::Closed { .. } => self.unlock(incident),
             _ => Vec::new(),
         }
     }

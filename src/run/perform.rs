@@ -1,6 +1,6 @@
 //! Runs effects outside the loop and brings their answers back. Nothing is decided here.
 
-use super::world::{ActOrder, LookOrder, World};
+use super::world::{ActOrder, LookOrder, Tell, World};
 use crate::domain::decide::{Effect, Signal};
 use crate::domain::guard::Permit;
 use crate::domain::id::IncidentId;
@@ -30,6 +30,8 @@ pub struct Answer {
 enum Token {
     Look(u64),
     Act,
+    /// A word of a step that goes on.
+    Progress,
     Gather,
     Silence,
     Tell(u32, Box<str>),
@@ -144,7 +146,7 @@ impl<W: World> Performer<W> {
                 self.acts.remove(&answer.incident);
                 true
             }
-            Token::Gather => true,
+            Token::Gather | Token::Progress => true,
             Token::Silence => true,
             Token::Tell(number, channel) => {
                 self.tells.remove(&(answer.incident, *number, channel.to_string()));
@@ -218,12 +220,17 @@ impl<W: World> Performer<W> {
         let attempt = permit.attempt();
         let acted = Acted::new(ActOutcome::Unknown, BROKEN);
         let broken = Signal::Acted { attempt, section, step: index, acted, took: BROKEN_PAUSE };
+        let answers = self.answers.clone();
         self.spawn(incident, Token::Act, broken, async move {
             let started = tokio::time::Instant::now();
             let deadline = step.deadline;
             fail::fail_point!("before-act");
             // A call without an answer in time is unknown, never "failed, so again".
-            let acted = match tokio::time::timeout(deadline, world.act(ActOrder { step, permit })).await {
+            let progress: Tell = Arc::new(move |text| {
+                let signal = Signal::Progressed { attempt, step: index, text };
+                drop(answers.send(Answer { incident, signal, token: Token::Progress }));
+            });
+            let acted = match tokio::time::timeout(deadline, world.act(ActOrder { step, permit, progress })).await {
                 Ok(acted) => acted,
                 Err(_) => Acted::new(ActOutcome::Unknown, format!("no answer within {} s", deadline.as_secs())),
             };

@@ -81,8 +81,9 @@ impl<W: World> Driver<W> {
         let approval = incident.approval.as_ref()?;
         let rung = book.next_rung(&incident.rung_tries).map(Section::Rung);
         let allow = self.facts(book).allow;
-        let binding = Binding { playbook: book, target: incident.target(), alert: &incident.context, allow };
-        let plan = rung.and_then(|rung| binding.plan(rung).ok()).filter(|plan| *plan.fingerprint() == *approval.plan);
+        let binding =
+            Binding { playbook: book, target: incident.target(), alert: &incident.context, allow, results: &incident.results };
+        let plan = rung.and_then(|rung| binding.plan(rung, Some(0)).ok()).filter(|plan| *plan.fingerprint() == *approval.plan);
         Some(ApprovalView {
             attempt: approval.attempt,
             text: plan.map(|plan| plan.text()),

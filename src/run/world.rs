@@ -9,6 +9,7 @@ use crate::domain::outcome::Acted;
 use crate::domain::plan::{PlannedProbe, PlannedStep};
 use crate::domain::target::{AllowList, Target};
 use std::future::Future;
+use std::sync::Arc;
 
 pub use crate::domain::look::LookOrder;
 
@@ -65,8 +66,12 @@ pub trait World: Send + Sync + 'static {
     fn admit_probe(&self, probe: &PlannedProbe) -> Result<(), String>;
 }
 
-#[derive(Debug)]
 pub struct ActOrder {
     pub step: PlannedStep,
     pub permit: Permit,
+    /// Where a long step says how far it is.
+    pub progress: Tell,
 }
+
+/// Takes a line for the timeline.
+pub type Tell = Arc<dyn Fn(String) + Send + Sync>;

@@ -232,6 +232,7 @@ impl Scenario {
             containers: names(TargetKind::Container),
             urls: self.services.iter().filter_map(|service| service.url.clone()).collect(),
             addresses: self.services.iter().filter_map(|service| service.address.clone()).collect(),
+            ..AllowList::default()
         }
     }
 }

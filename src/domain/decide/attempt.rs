@@ -1,14 +1,13 @@
 //! From a bad look to a verified repair: guards, steps, verification, rollback.
 
-use super::{Draft, Effect, WATCH};
-use crate::domain::guard::{self, Ask, Guard, Proposal, Refusal, Then};
+use super::{Draft, WATCH};
+use crate::domain::guard::{self, Ask, Guard, Proposal};
 use crate::domain::id::AttemptId;
-use crate::domain::incident::{AttemptOutcome, Escalation, IncidentEvent, Phase, Trouble};
+use crate::domain::incident::{AttemptOutcome, Escalation, IncidentEvent, Trouble};
 use crate::domain::look::{LookHow, Observation, TargetState};
 use crate::domain::notice::NoticeKind;
-use crate::domain::outcome::{ActOutcome, Acted};
-use crate::domain::plan::{Plan, Section};
-use crate::domain::playbook::{ActOn, Risk};
+use crate::domain::plan::Section;
+use crate::domain::playbook::ActOn;
 use crate::domain::time::{Span, Time};
 use std::time::Duration;
 
@@ -58,6 +57,12 @@ impl Draft<'_> {
             Ok(plan) => plan,
             Err(why) => return self.escalate(Escalation::Impossible, why),
         };
+        if plan.is_idle() {
+            let title = self.facts.playbook.rungs[rung].title.clone();
+            let why = plan.steps.iter().find_map(|step| step.skip.clone()).unwrap_or_default();
+            self.event(IncidentEvent::RungSkipped { rung, title, why });
+            return self.propose(seen);
+        }
         let number = self.incident.attempts + 1;
         let attempt = self.incident.attempt(number);
         let proposal = Proposal { ask: Ask::Attempt, incident: &self.incident, attempt, plan: &plan, seen: &seen };
@@ -78,60 +83,6 @@ impl Draft<'_> {
         self.start_step(&plan, attempt, 0, permit);
     }
 
-    fn start_step(&mut self, plan: &Plan, attempt: AttemptId, index: usize, permit: guard::Permit) {
-        let Some(step) = plan.steps.get(index) else {
-            return self.steps_done(attempt, plan.section, None);
-        };
-        self.event(IncidentEvent::StepStarted {
-            attempt: attempt.number,
-            section: plan.section,
-            step: index,
-            text: step.text(),
-            evidence: self.evidence.clone(),
-        });
-        self.effect(Effect::StopLooking);
-        self.effect(Effect::Act { step: step.clone(), section: plan.section, index, permit });
-    }
-
-    pub(super) fn acted(&mut self, attempt: AttemptId, section: Section, step: usize, acted: Acted, took: Duration) {
-        let current = matches!(self.incident.phase, Phase::Acting { attempt: a, section: s, step: i, ended: false, .. } if a == attempt && s == section && i == step);
-        if !current {
-            let text = format!("{}: {}", acted.outcome.label(), acted.detail);
-            return self.event(IncidentEvent::LateAnswer { attempt: attempt.number, step, text });
-        }
-        let outcome = acted.outcome;
-        let detail = acted.detail.clone();
-        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let plan = self.plan(section).ok();
-        let done = plan.as_ref().and_then(|plan| plan.steps.get(step));
-        let quiet = done.is_some_and(|step| step.risk == Risk::Read);
-        // What it says of another object is nothing to compare this target with.
-        let own = done.is_some_and(|step| step.object.as_ref() == self.incident.target());
-        let acted = if own { acted } else { Acted { evidence: None, ..acted } };
-        self.event(IncidentEvent::StepEnded { attempt: attempt.number, section, step, acted, took_ms, quiet });
-        if section == Section::Rollback && outcome != ActOutcome::Done {
-            return self.rollback_ended(false, format!("the rollback failed: {detail}"));
-        }
-        match outcome {
-            ActOutcome::Done => self.next_step(attempt, section, step + 1),
-            ActOutcome::Failed => self.steps_done(attempt, section, Some(Trouble::StepFailed)),
-            ActOutcome::Unknown => self.steps_done(attempt, section, Some(Trouble::StepUnknown)),
-            ActOutcome::Conflict => self.interrupt(attempt, format!("somebody else is at it: {detail}"), CONFLICT_WAIT),
-            ActOutcome::NotSent => {
-                self.tell_once(NoticeKind::OutOfSight, &detail);
-                self.interrupt(attempt, format!("nothing was sent: {detail}"), CONFLICT_WAIT);
-            }
-            ActOutcome::Impossible(why) => {
-                self.event(IncidentEvent::AttemptEnded {
-                    attempt: attempt.number,
-                    outcome: AttemptOutcome::NotHealed,
-                    text: detail.clone(),
-                });
-                self.give_up(Escalation::Impossible, format!("{}: {detail}", why.label()));
-            }
-        }
-    }
-
     pub(super) fn interrupt(&mut self, attempt: AttemptId, text: String, wait: Duration) {
         self.event(IncidentEvent::AttemptEnded {
             attempt: attempt.number,
@@ -143,10 +94,10 @@ impl Draft<'_> {
 
     /// The rest can't be bound any more (a name left the allow-list): what holds locks ends before people are called.
     pub(super) fn abandon(&mut self, attempt: AttemptId, section: Section, why: String) {
-        if section == Section::Rollback {
-            return self.rollback_ended(false, why);
+        match section {
+            Section::Rung(_) => self.give_back(attempt, why),
+            Section::Rollback | Section::Afterwards => self.section_ended(section, false, why),
         }
-        self.give_back(attempt, why);
     }
 
     /// Ends the attempt, and with it its locks, without a word of the probes.
@@ -155,59 +106,11 @@ impl Draft<'_> {
         self.escalate(Escalation::Impossible, why);
     }
 
-    /// The step after one that took effect; none left, or no cause left: the probes decide.
-    pub(super) fn next_step(&mut self, attempt: AttemptId, section: Section, index: usize) {
-        let plan = match self.plan(section) {
-            Ok(plan) => plan,
-            Err(why) => return self.abandon(attempt, section, why),
-        };
-        let rest_is_needed = section == Section::Rollback || self.incident.has_cause();
-        if index >= plan.steps.len() || !rest_is_needed {
-            return self.steps_done(attempt, section, None);
-        }
-        match section {
-            Section::Rung(_) => self.look_between(),
-            Section::Rollback => self.resume_at(attempt, &plan, index, &unseen()),
-        }
-    }
-
-    /// The look between two steps came back.
-    pub(super) fn go_on(&mut self, attempt: AttemptId, section: Section, index: usize, seen: Observation) {
-        match self.plan(section) {
-            Err(why) => self.abandon(attempt, section, why),
-            Ok(plan) if index >= plan.steps.len() || section != Section::Rollback && !self.incident.has_cause() => {
-                self.steps_done(attempt, section, None);
-            }
-            Ok(plan) => self.resume_at(attempt, &plan, index, &seen),
-        }
-    }
-
-    fn judge_step(&self, attempt: AttemptId, plan: &Plan, seen: &Observation) -> Result<guard::Permit, Refusal> {
-        let ask = if plan.section == Section::Rollback { Ask::Rollback } else { Ask::Step };
-        let proposal = Proposal { ask, incident: &self.incident, attempt, plan, seen };
-        guard::judge(&proposal, self.facts, self.now).result
-    }
-
-    /// Judges one step of a running attempt and starts it.
-    pub(super) fn resume_at(&mut self, attempt: AttemptId, plan: &Plan, index: usize, seen: &Observation) {
-        match self.judge_step(attempt, plan, seen) {
-            Ok(permit) => self.start_step(plan, attempt, index, permit),
-            Err(refusal) if plan.section == Section::Rollback => {
-                self.rollback_ended(false, format!("the rollback was refused: {}", refusal.reason))
-            }
-            Err(refusal) if refusal.then == Then::Look => self.look(LookHow::Once),
-            Err(refusal) if refusal.then == Then::Resolved => {
-                self.not_listed();
-                self.steps_done(attempt, plan.section, None);
-            }
-            // What ran so far may have helped: the rest is left out and the probes decide.
-            Err(_) => self.steps_done(attempt, plan.section, Some(Trouble::StepFailed)),
-        }
-    }
-
     pub(super) fn steps_done(&mut self, attempt: AttemptId, section: Section, trouble: Option<Trouble>) {
-        if section == Section::Rollback {
-            return self.rollback_ended(true, "rolled back".to_owned());
+        match section {
+            Section::Rung(_) => {}
+            Section::Rollback => return self.section_ended(section, true, "rolled back".to_owned()),
+            Section::Afterwards => return self.section_ended(section, true, "put in order afterwards".to_owned()),
         }
         self.event(IncidentEvent::VerifyStarted { attempt: attempt.number, trouble });
         self.look_to_verify(trouble);
@@ -313,7 +216,15 @@ impl Draft<'_> {
         }
     }
 
-    pub(super) fn rollback_ended(&mut self, ok: bool, text: String) {
+    /// Rollback or *Afterwards* is over: what follows is a person's matter, or the end.
+    pub(super) fn section_ended(&mut self, section: Section, ok: bool, text: String) {
+        match section {
+            Section::Afterwards => self.afterwards_ended(ok, text),
+            Section::Rung(_) | Section::Rollback => self.rollback_ended(ok, text),
+        }
+    }
+
+    fn rollback_ended(&mut self, ok: bool, text: String) {
         let (reason, why) = self.incident.giving_up.clone().unwrap_or((Escalation::NotHealed, String::new()));
         self.event(IncidentEvent::RollbackEnded { ok, text: text.clone() });
         if ok {
@@ -325,7 +236,7 @@ impl Draft<'_> {
 }
 
 /// A rollback asks for no look: kill switch and lock are all that matters.
-fn unseen() -> Observation {
+pub(super) fn unseen() -> Observation {
     Observation::new(Vec::new(), TargetState::Stateless, None)
 }
 

@@ -70,7 +70,7 @@ impl Draft<'_> {
         }
     }
 
-    fn look_until(&mut self, within: Duration) {
+    pub(super) fn look_until(&mut self, within: Duration) {
         self.look(LookHow::UntilPass { within, stable: Duration::ZERO });
     }
 
@@ -100,7 +100,7 @@ impl Draft<'_> {
         }
         if seen.passed() {
             self.event(IncidentEvent::Looked { seen, passed: true });
-            return self.end(Outcome::Escalated, "resolved, and all probes pass again");
+            return self.close_well(Outcome::Escalated, "resolved, and all probes pass again");
         }
         self.look_until(RELOOK_MAX);
     }

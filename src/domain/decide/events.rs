@@ -4,7 +4,7 @@ use super::{Draft, WATCH};
 use crate::domain::alert::Remediate;
 use crate::domain::guard;
 use crate::domain::id::Fingerprint;
-use crate::domain::incident::{Escalation, IncidentEvent, Outcome, Phase, RESOLVE_WAIT, Subject};
+use crate::domain::incident::{Escalation, IncidentEvent, Outcome, Phase, RESOLVE_WAIT, Stage, Subject};
 use crate::domain::look::LookHow;
 use crate::domain::notice::NoticeKind;
 use crate::domain::playbook::Severity;
@@ -101,6 +101,7 @@ impl Draft<'_> {
         match self.incident.phase.clone() {
             Phase::Held { .. } => self.look(LookHow::Once),
             Phase::ResolvedBad { .. } => self.look(LookHow::Once),
+            Phase::Acting { attempt, section, step, stage: Stage::Again(_), .. } => self.retry_step(attempt, section, step),
             // The look that the resolve asked for is under way.
             Phase::Watching { .. } if !self.incident.has_cause() => {}
             Phase::Watching { until, .. } => {
@@ -111,10 +112,10 @@ impl Draft<'_> {
                 );
             }
             Phase::Healed { close_at: Some(_), .. } => {
-                self.end(Outcome::Healed, "repaired, verified, resolved, and good through its after-care");
+                self.close_well(Outcome::Healed, "repaired, verified, resolved, and good through its after-care");
             }
             Phase::Healed { since, close_at: None } if self.now >= since + RESOLVE_WAIT => {
-                self.end(Outcome::ResolveNeverSeen, "repaired and good; no resolve was seen within 24 h");
+                self.close_well(Outcome::ResolveNeverSeen, "repaired and good; no resolve was seen within 24 h");
             }
             Phase::Healed { since, .. } => {
                 let age = Span(self.now.since(since));
@@ -152,7 +153,9 @@ impl Draft<'_> {
             Phase::Escalated { reason: Escalation::Quarantined, .. } if !self.incident.is_firing() => {
                 self.resolved_after_escalation()
             }
-            Phase::Acting { ended: true, .. } => self.look_between(),
+            Phase::Acting { stage: Stage::Over, .. } => self.look_between(),
+            // Its deadline is on disk.
+            Phase::Acting { stage: Stage::Again(_), .. } => {}
             Phase::Assessing | Phase::Held { .. } | Phase::Acting { .. } => self.look(LookHow::Once),
             // Its last alert resolved just before: that look waits for nothing.
             Phase::Watching { .. } if !self.incident.has_cause() => self.look(LookHow::Once),

@@ -3,12 +3,12 @@
 //! `events.rs` handles what comes from outside (alerts, people, time, a restart),
 //! `attempt.rs` the way from a bad look to a verified repair, `refusal.rs` what follows
 //! a guard's no, `consent.rs` the question to a person,
-//! `care.rs` what follows it, `tell.rs` whom to tell of it, `climb.rs` the escalation clock, `recovery.rs` a step that a restart of heald cut short.
+//! `steps.rs` one step after the other, `care.rs` what follows a repair, `closing.rs` the section *Afterwards*, `tell.rs` whom to tell of it, `climb.rs` the escalation clock, `recovery.rs` a step that a restart of heald cut short.
 
 use super::alert::Remediate;
 use super::guard::{Facts, Guard, Permit};
 use super::id::{AttemptId, Fingerprint};
-use super::incident::{Escalation, Incident, IncidentEvent, Outcome, Phase};
+use super::incident::{Escalation, Incident, IncidentEvent, Outcome, Phase, Stage};
 use super::look::{AlertQuery, Evidence, LookHow, LookOrder, Observation};
 use super::notice::{Delivery, Notice, NoticeKind, Post};
 use super::outcome::Acted;
@@ -22,12 +22,14 @@ use std::time::Duration;
 mod attempt;
 mod care;
 mod climb;
+mod closing;
 mod consent;
 mod events;
 mod gather;
 mod hush;
 mod recovery;
 mod refusal;
+mod steps;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -60,6 +62,12 @@ pub enum Signal {
         step: usize,
         acted: Acted,
         took: Duration,
+    },
+    /// A word of the step that runs.
+    Progressed {
+        attempt: AttemptId,
+        step: usize,
+        text: String,
     },
     /// One channel's answer to one [`Effect::Tell`].
     Told {
@@ -199,6 +207,7 @@ impl Draft<'_> {
             Signal::Resolved { fingerprint } => self.resolved(fingerprint),
             Signal::Looked(seen) => self.looked(seen),
             Signal::Acted { attempt, section, step, acted, took } => self.acted(attempt, section, step, acted, took),
+            Signal::Progressed { attempt, step, text } => self.progressed(attempt, step, text),
             Signal::Told { number, delivery } => self.told(number, delivery),
             Signal::Ack { by, for_ } => self.acknowledge(by, for_),
             Signal::Silence { by, for_ } => self.silence(by, for_),
@@ -222,7 +231,8 @@ impl Draft<'_> {
         match self.incident.phase.clone() {
             Phase::Assessing | Phase::Held { .. } => self.consider(seen),
             Phase::Watching { .. } | Phase::Observed | Phase::ResolvedBad { .. } => self.watched(seen),
-            Phase::Acting { attempt, section, step, ended: true, .. } => self.go_on(attempt, section, step + 1, seen),
+            Phase::Acting { attempt, section, step, stage: Stage::Over, .. } => self.go_on(attempt, section, step + 1, seen),
+            Phase::Acting { attempt, section, step, stage: Stage::Again(_), .. } => self.go_on(attempt, section, step, seen),
             Phase::Acting { attempt, section, step, since, .. } => self.settle(attempt, section, step, since, seen),
             Phase::Verifying { attempt, trouble, since } => self.verified(attempt, trouble, since, seen),
             Phase::Healed { .. } => self.cared(seen),
@@ -288,11 +298,17 @@ impl Draft<'_> {
             target: self.incident.target(),
             alert: &self.incident.context,
             allow: self.facts.allow,
+            results: &self.incident.results,
         }
     }
 
+    /// As things stand: what the steps that are over registered is known.
     fn plan(&self, section: Section) -> Result<Plan, String> {
-        self.binding().plan(section)
+        let done = match self.incident.phase {
+            Phase::Acting { section: running, step, stage, .. } if running == section => step + usize::from(stage == Stage::Over),
+            _ => 0,
+        };
+        self.binding().plan(section, Some(done))
     }
 
     fn escalate(&mut self, reason: Escalation, text: String) {
@@ -315,7 +331,7 @@ impl Draft<'_> {
     }
 
     fn end(&mut self, outcome: Outcome, note: impl Into<String>) {
-        let escalated = matches!(self.incident.phase, Phase::Escalated { .. });
+        let escalated = matches!(self.incident.phase, Phase::Escalated { .. }) || outcome == Outcome::Escalated;
         let note = note.into();
         // Due before it is closed: a closed incident that owes nobody a word is forgotten at once.
         if escalated {

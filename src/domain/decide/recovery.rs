@@ -21,6 +21,9 @@ impl Draft<'_> {
             Phase::Acting { section: Section::Rollback, .. } => {
                 self.event(IncidentEvent::RollbackEnded { ok: false, text: text.clone() })
             }
+            Phase::Acting { section: Section::Afterwards, .. } => {
+                self.event(IncidentEvent::AfterwardsEnded { ok: false, text: text.clone() });
+            }
             Phase::Acting { attempt, .. } | Phase::Verifying { attempt, .. } => {
                 let outcome = AttemptOutcome::Unknown;
                 self.event(IncidentEvent::AttemptEnded { attempt: attempt.number, outcome, text: text.clone() });
@@ -63,8 +66,8 @@ impl Draft<'_> {
             Risk::Once => {
                 self.event(settled(None, "heald was restarted; whether it took effect is unknown, and it is never repeated"));
                 let text = format!("{} was interrupted by a restart of heald", step.text());
-                if section == Section::Rollback {
-                    return self.rollback_ended(false, text);
+                if !matches!(section, Section::Rung(_)) {
+                    return self.section_ended(section, false, text);
                 }
                 self.event(IncidentEvent::AttemptEnded {
                     attempt: attempt.number,
@@ -105,7 +108,8 @@ impl Draft<'_> {
 
     fn send_again(&mut self, attempt: AttemptId, plan: &Plan, index: usize, seen: &Observation) {
         let stopped = matches!(seen.state, TargetState::StoppedByPerson { .. } | TargetState::Masked);
-        if stopped && plan.section != Section::Rollback && index > 0 && self.incident.touched {
+        let repairs = matches!(plan.section, Section::Rung(_));
+        if stopped && repairs && index > 0 && self.incident.touched {
             // What heald stopped itself must not stay down unseen as if a person had wished it.
             let text = format!("{}, or by step {index} of this attempt before heald was restarted", seen.state.text());
             self.event(IncidentEvent::AttemptEnded {
@@ -115,10 +119,10 @@ impl Draft<'_> {
             });
             return self.give_up(Escalation::UnknownOutcome, text);
         }
-        if stopped && plan.section != Section::Rollback {
+        if stopped && repairs {
             return self.interrupt(attempt, format!("{} meanwhile: left alone", seen.state.text()), CONFLICT_WAIT);
         }
-        if self.incident.has_cause() || plan.section == Section::Rollback {
+        if self.incident.has_cause() || !repairs {
             self.resume_at(attempt, plan, index, seen);
         } else {
             self.steps_done(attempt, plan.section, None);

@@ -184,6 +184,7 @@ impl Draft<'_> {
             annotations: &annotations,
             vars: &playbook.vars,
             target: Some(incident.target().map_or(alertname, Target::name)),
+            steps: &incident.results,
         };
         let timeline = incident.timeline();
         let help = template::Help { context, timeline: &timeline, gathered: incident.logs.as_deref() };

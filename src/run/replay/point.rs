@@ -88,7 +88,9 @@ fn gave_up(reason: Escalation, before: &[&E]) -> bool {
         R::NotApproved | R::Quarantined => before.last().is_some_and(|last| matches!(last, E::Looked { .. })),
         R::Impossible => !before.iter().any(|event| matches!(event, E::StepEnded { .. })) && !ended(AttemptOutcome::Unknown),
         R::RollbackFailed => !ended(AttemptOutcome::Worse) && !ended(AttemptOutcome::Unknown),
-        R::UnknownOutcome | R::Worse | R::ResolvedButBad | R::NoTarget | R::RunbookOnly | R::Removed => false,
+        R::AfterwardsFailed | R::UnknownOutcome | R::Worse | R::ResolvedButBad | R::NoTarget | R::RunbookOnly | R::Removed => {
+            false
+        }
     }
 }
 
