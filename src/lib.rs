@@ -16,6 +16,7 @@ pub mod probe;
 pub mod real_world;
 pub mod review;
 pub mod run;
+pub mod schema;
 pub mod simulate;
 pub mod starter;
 pub mod store;

@@ -20,6 +20,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("starter", &["domain", "link", "inventory", "yaml"]),
     ("book", &["domain", "action", "probe", "yaml"]),
     ("review", &["domain"]),
+    ("schema", &["domain", "action", "probe"]),
     ("run", &["domain", "review", "store", "telemetry"]),
     ("real_world", &["domain", "run", "book", "link", "action", "probe", "notify", "telemetry"]),
     ("simulate", &["domain", "run", "store", "telemetry", "yaml"]),

@@ -48,8 +48,8 @@ fn conditions_that_never_hold_are_named() {
     assert_eq!(
         found(ladder("", steps), None),
         [
-            "x.md:13:9: warning: this step can never run: `when: 1 == 2` holds never",
-            "x.md:17:9: warning: this step can never run: `when: false` holds never"
+            "x.md:14:9: warning: this step can never run: `when: 1 == 2` holds never",
+            "x.md:18:9: warning: this step can never run: `when: false` holds never"
         ]
     );
 }
