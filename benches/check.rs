@@ -23,7 +23,8 @@ fn main() {
         let folder = folder();
         let mut rules = String::from("groups:\n  - name: bench\n    rules:\n");
         for number in 0..alerts {
-            write!(rules, "      - alert: Alert{number}\n        expr: up == 0\n        labels: {{ severity: P1 }}\n").expect("text");
+            write!(rules, "      - alert: Alert{number}\n        expr: up == 0\n        labels: {{ severity: P1 }}\n")
+                .expect("text");
         }
         write(&folder.path().join("rules.yml"), &rules);
         for number in 0..PLAYBOOKS {

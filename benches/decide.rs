@@ -200,8 +200,9 @@ impl Open {
         let book = Arc::clone(matching[0]);
         let target = plan::target_of(&book, &alert.labels, &alert.annotations, &self.allow).expect("a target");
         let context = alert.context();
-        let binding = Binding { playbook: &book, target: Some(&target), alert: &context, allow: &self.allow };
-        black_box((binding.plan(Section::Rung(0)).expect("a plan"), binding.probes().expect("probes")));
+        let binding =
+            Binding { playbook: &book, target: Some(&target), alert: &context, allow: &self.allow, results: &Default::default() };
+        black_box((binding.plan(Section::Rung(0), Some(0)).expect("a plan"), binding.probes().expect("probes")));
         let subject = Subject::Target(target.clone());
         assert!(self.state.open_for(&book.id, &subject).is_none());
         let id = IncidentId(number as u64 + 1);

@@ -59,10 +59,13 @@ pub fn survey(dirs: &[PathBuf], settings: Option<&Settings>, rules: Option<&[Ale
     let warnings = crate::book::warnings(&loaded, rules);
     let mut problems = std::mem::take(&mut loaded.problems);
     problems.extend(warnings);
-    (loaded.ids.len(), match settings {
-        Some(settings) => named(settings, problems),
-        None => problems,
-    })
+    (
+        loaded.ids.len(),
+        match settings {
+            Some(settings) => named(settings, problems),
+            None => problems,
+        },
+    )
 }
 
 /// A playbook's text as the store keeps it.

@@ -4,6 +4,7 @@
 use super::compile::Edition;
 use super::markdown::{Heading, Page};
 use crate::domain::playbook::Playbook;
+use crate::domain::template;
 use crate::yaml::{File, Kind, Node, Problem, parse, quote};
 use minijinja::Environment;
 
@@ -86,6 +87,7 @@ fn never(file: &File<'_>, node: &Node) -> Option<Problem> {
 
 /// `None` where it depends on something, or can't be worked out.
 fn constant(text: &str) -> Option<bool> {
+    template::is_expression(text).ok()?;
     let mut engine = Environment::new();
     engine.set_fuel(Some(1_000));
     let expression = engine.compile_expression(text).ok()?;
@@ -109,6 +111,7 @@ mod tests {
             ("labels.x == 'y'", None),
             ("false and labels.x", None),
             ("(((", None),
+            ("}} x", None),
             ("range(99999999)|list", None),
         ] {
             assert_eq!(constant(text), expected, "{text}");

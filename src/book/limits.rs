@@ -229,7 +229,7 @@ mod tests {
         };
         patch.apply(&mut limits);
         let base = Duration::from_secs(600);
-        assert_eq!(limits.cooldown, Backoff { base, factor: 2, max: base });
+        assert_eq!(limits.cooldown, Backoff { base, factor: 2, max: base, jitter: 10 });
         assert_eq!(limits, Limits { attempts: 7, cooldown: limits.cooldown, ..Limits::default() });
     }
 }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod folders;
+mod options;
 mod warnings;
 mod whole;
 
@@ -62,7 +63,7 @@ fn front_matter_is_strict() {
     for (new, expected) in [
         (
             "retries: 3\n",
-            "x.md:5:1: unknown key `retries`; known are playbook, covers, match, target, mode, limits, act_on, after_care, recovery_time, severity, escalate_when, vars, class, after, priority, mute_time_intervals, active_time_intervals",
+            "x.md:5:1: unknown key `retries`; known are playbook, covers, match, target, mode, limits, act_on, after_care, recovery_time, severity, escalate_when, vars, class, after, priority, mute_time_intervals, active_time_intervals, owner, causes, irreversible",
         ),
         ("limts: {}\n", "x.md:5:1: unknown key `limts`; did you mean `limits`?"),
         ("limits: { atempts: 3 }\n", "x.md:5:11: unknown key `atempts`; did you mean `attempts`?"),
@@ -99,7 +100,6 @@ fn front_matter_is_strict() {
         ("priority: high\n", "x.md:5:11: `priority` is a whole number from -1000 to 1000"),
         ("priority: 1.5\n", "x.md:5:11: `priority` is a whole number from -1000 to 1000"),
         ("priority: 1001\n", "x.md:5:11: `priority` is a whole number from -1000 to 1000"),
-        ("owner: me\n", "x.md:5:1: `owner` is not supported by this version"),
         ("earn: 10\n", "x.md:5:1: `earn` is a mode"),
         ("severity: P4\n", "x.md:5:11: \"P4\" is none of P0, P1, P2, P3, critical, warning, info; did you mean `P0`?"),
         ("recovery_time: 0s\n", "x.md:5:16: 0s is out of range: from 1s to 366d"),
@@ -173,8 +173,32 @@ fn executable_sections_are_checked_at_their_place() {
         ("- systemd.restrat: {}", "x.md:12:3: unknown step `systemd.restrat`; did you mean `systemd.restart`?"),
         ("- docker.restart: {}", "x.md:12:3: `docker.restart` needs a container, and the target is a unit"),
         ("- systemd.restart: { force: 1 }", "x.md:12:22: unknown key `force`; known are unit"),
-        ("- systemd.restart: {}\n  optional: true", "x.md:13:3: `optional` is not supported by this version"),
-        ("- http: { get: x, retry: 3 }", "x.md:12:19: `retry` is not supported by this version"),
+        ("- systemd.restart: {}\n  optional: sure", "x.md:13:13: a text where true or false is expected"),
+        ("- systemd.restart: {}\n  optinal: true", "x.md:13:3: a second key \"optinal\" in one step"),
+        ("- systemd.restart: {}\n  retry: 1", "x.md:13:10: 1 is out of range: a whole number from 2 to 10"),
+        ("- systemd.restart: {}\n  retry: { base: 5s, max: 1s }", "x.md:13:10: `max` is shorter than `base`"),
+        ("- systemd.restart: {}\n  timeout: 2h", "x.md:13:12: 2h is out of range: from 1s to 1h"),
+        ("- systemd.restart: {}\n  on_failure: stop", "x.md:13:15: \"stop\" is none of verify, continue, escalate"),
+        (
+            "- systemd.restart: {}\n  register: A b",
+            "x.md:13:13: \"A b\" is no name for a result: lower-case letters, digits and _, at most 32 of them",
+        ),
+        (
+            "- systemd.restart: {}\n  when: label.x == 'y'",
+            "x.md:13:9: when \"label.x == 'y'\": unknown name `label`; did you mean `labels`?",
+        ),
+        ("- systemd.restart: {}\n  when: '{{ labels.x }}'", "x.md:13:9: `when` is an expression by itself, without {{ }}"),
+        (
+            "- systemd.restart: {}\n  when: steps.size.bytes > 1",
+            "x.md:9:1: systemd.restart: no step before it registers \"size\"",
+        ),
+        (
+            "- systemd.restart: { optional: true }\n  optional: true",
+            "x.md:12:22: `optional` is given twice: beside the step and inside it",
+        ),
+        ("- systemd.restart", "x.md:12:3: `systemd.restart` has no parameters"),
+        ("- http: { delete: 'http://h/' }", "x.md:9:1: rung \"http\": what http does can't be undone, and there is no Rollback"),
+        ("- try: x\n  when: labels.x\n  do: [wait: 1s]", "x.md:13:3: `when` belongs to a step"),
         ("- http: { get: x, jsn: 3 }", "x.md:12:19: unknown key `jsn`; did you mean `json`?"),
         ("- http: {}", "x.md:12:3: it names no URL: give one of get, head, post, put, patch, delete"),
         (
@@ -230,7 +254,8 @@ fn sections_must_make_sense_together() {
     let verify = &SOUND[SOUND.find("## Verify").unwrap()..];
     check(verify, "", &["x.md:9:1: Auto-recovery without Verify: nothing would prove the repair"]);
     check(verify, "## Verify\n", &["x.md:15:1: section `Verify` has no block that begins with ```yaml"]);
-    check("## Verify", "## Afterwards\n\n## Verify", &["x.md:15:1: `Afterwards` is not supported by this version"]);
+    let none = "x.md:15:1: section `Afterwards` has no block that begins with ```yaml";
+    check("## Verify", "## Afterwards\n\n## Verify", &[none]);
     check(
         "## Verify",
         "```yaml\n- wait: 1s\n```\n\n## Verify",
@@ -244,11 +269,11 @@ fn sections_must_make_sense_together() {
     check("## Auto-recovery", "## Rollback", &["x.md:9:1: Rollback without Auto-recovery: there is nothing to roll back"]);
     check(
         "unit: \"{{ labels.target }}\"",
-        "path: \"{{ labels.target }}\"",
+        "volume: \"{{ labels.target }}\"",
         &[
-            "x.md:4:11: `target: path` is not supported by this version",
-            "x.md:12:3: `systemd.restart` needs a unit, and the target is a path",
-            "x.md:20:5: `systemd.active` needs a unit, and the target is a path",
+            "x.md:4:11: `target: volume` is not supported by this version",
+            "x.md:12:3: `systemd.restart` needs a unit, and the target is a volume",
+            "x.md:20:5: `systemd.active` needs a unit, and the target is a volume",
         ],
     );
     check(

@@ -50,10 +50,16 @@ fn parse(text: &str) -> Result<Vec<Sample>, String> {
     };
     match alerts.len() {
         0 => return Err("no alert is in it".to_owned()),
-        count if count > ALERTS_MAX => return Err(format!("{count} alerts are in it; at most {ALERTS_MAX} are explained at once")),
+        count if count > ALERTS_MAX => {
+            return Err(format!("{count} alerts are in it; at most {ALERTS_MAX} are explained at once"));
+        }
         _ => {}
     }
-    alerts.into_iter().enumerate().map(|(index, alert)| sample(alert).map_err(|why| format!("alert {}: {why}", index + 1))).collect()
+    alerts
+        .into_iter()
+        .enumerate()
+        .map(|(index, alert)| sample(alert).map_err(|why| format!("alert {}: {why}", index + 1)))
+        .collect()
 }
 
 fn sample(alert: &Value) -> Result<Sample, String> {
@@ -80,7 +86,8 @@ mod tests {
 
     #[test]
     fn every_usual_form_is_read() {
-        let alert = r#"{"labels": {"alertname": "Down"}, "annotations": {"summary": "it is down"}, "status": {"state": "active"}}"#;
+        let alert =
+            r#"{"labels": {"alertname": "Down"}, "annotations": {"summary": "it is down"}, "status": {"state": "active"}}"#;
         let pair = |name: &str, value: &str| Labels::from([(name.to_owned(), value.to_owned())]);
         let expected = Sample { labels: pair("alertname", "Down"), annotations: pair("summary", "it is down") };
         for text in [

@@ -1,9 +1,9 @@
 //! `heald explain`: what heald would do about an alert, and every guard's verdict of today. Nothing is done.
 
 use super::client::{Daemon, Place};
-use super::{Failure, alert_json};
 use super::incidents::id;
 use super::print::{Output, clean, out, table};
+use super::{Failure, alert_json};
 use crate::domain::alert::Labels;
 use crate::domain::id::IncidentId;
 use crate::run::handle::Question;

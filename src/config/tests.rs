@@ -103,7 +103,19 @@ fn mistakes_are_named_with_their_place() {
             "targets: { addresses: [redis] }",
             "heald.yaml:1:24: \"redis\" is no address: write host:port, as in 127.0.0.1:6379 or [::1]:6379",
         ),
-        ("targets: { paths: [/x] }", "heald.yaml:1:12: `paths` is not supported by this version"),
+        ("targets: { paths: [/etc] }", "heald.yaml:1:20: \"/etc\" is not taken: it is too much; name the folder that is meant"),
+        (
+            "targets: { paths: [/var/out/../x] }",
+            "heald.yaml:1:20: \"/var/out/../x\" is not taken: write an absolute path without `.`, `..` and a slash at its end",
+        ),
+        (
+            "targets: { commands: ['/usr/bin/*'] }",
+            "heald.yaml:1:23: \"/usr/bin/*\" is not taken: paths are exact, without wildcards",
+        ),
+        (
+            "targets: { macs: ['AA:BB:CC:DD:EE:FF'] }",
+            "heald.yaml:1:19: \"AA:BB:CC:DD:EE:FF\" is no hardware address: write it in lower case, as in aa:bb:cc:dd:ee:ff",
+        ),
         ("targets: { unit: [a.service] }", "heald.yaml:1:12: unknown key `unit`; did you mean `units`?"),
         (
             "systemd: { bus: /run/bus }",

@@ -17,6 +17,7 @@ pub mod guard;
 pub mod house;
 pub mod id;
 pub mod incident;
+pub mod library;
 pub mod logs;
 pub mod look;
 pub mod notice;

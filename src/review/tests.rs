@@ -83,7 +83,7 @@ impl Tale {
                 secs,
                 E::StepStarted { attempt, section, step: 0, text: "systemd.restart web.service".to_owned(), evidence: None },
             )
-            .at(secs + 2.0, E::StepEnded { attempt, section, step: 0, acted, took_ms: 1_874, quiet: false })
+            .at(secs + 2.0, E::StepEnded { attempt, section, step: 0, acted, took_ms: 1_874, quiet: false, register: None })
             .at(secs + 2.0, E::VerifyStarted { attempt, trouble: None })
     }
 

@@ -13,7 +13,7 @@ use crate::domain::guard::{self, Ask, Facts, Guard, Pace, Proposal, Verdict};
 use crate::domain::id::{Fingerprint, IncidentId, PlaybookId};
 use crate::domain::incident::{BY_HAND, Incident, IncidentEvent, Phase, Subject};
 use crate::domain::look::{AlertQuery, AlertSight, LookHow, LookOrder, Observation};
-use crate::domain::plan::{Binding, Plan, Section};
+use crate::domain::plan::{Binding, Plan, Section, target_of};
 use crate::domain::playbook::Playbook;
 use crate::domain::target::cut;
 use crate::domain::time::Time;
@@ -103,7 +103,10 @@ impl<W: World> Driver<W> {
         };
         let (Some(book), Some(incident)) = (&case.book, &case.incident) else { return Ok(told) };
         let facts = Facts { pace: &Unasked, ..self.facts(book) };
-        (told.lists, told.verify) = self.ladder(book, &binding(book, incident, &facts));
+        // Where a step does not fit there is no target, and the question is which step.
+        let alone = incident.context.read();
+        let target = incident.target().cloned().or_else(|| target_of(book, &alone.0, &alone.1, facts.allow).ok());
+        (told.lists, told.verify) = self.ladder(book, &Binding { target: target.as_ref(), ..binding(book, incident, &facts) });
         let Some(Seen { seen, notes }) = seen else {
             told.then = match case.known {
                 true => told.then.into_iter().chain(show::next(incident, None).map(|next| next.why)).collect(),

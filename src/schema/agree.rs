@@ -34,7 +34,10 @@ impl<'s> Agreement<'s> {
             let known = keys(self.at(pointer));
             let known: BTreeSet<&str> = known.iter().map(String::as_str).collect();
             let read: BTreeSet<&str> = asked.iter().copied().collect();
-            let lists = [("is read and not in the schema", read.difference(&known)), ("is in the schema and not read", known.difference(&read))];
+            let lists = [
+                ("is read and not in the schema", read.difference(&known)),
+                ("is in the schema and not read", known.difference(&read)),
+            ];
             for (what, names) in lists {
                 for name in names.filter(|name| !left_out.contains(name)) {
                     self.wrong.insert(format!("{pointer}: `{name}` {what}"));
@@ -99,7 +102,9 @@ impl<'s> Agreement<'s> {
         let mut found = choices.flat_map(|(key, list)| (0..list.len()).map(move |index| format!("{key}/{index}")));
         let fits = |inner: &Node, pointer: &str| match (&inner.kind, self.at(&format!("{pointer}/items"))) {
             // Rungs or steps: by their first entry's keys.
-            (Kind::List(items), Value::Object(_)) => items.first().is_none_or(|first| self.knows(first, format!("{pointer}/items"))),
+            (Kind::List(items), Value::Object(_)) => {
+                items.first().is_none_or(|first| self.knows(first, format!("{pointer}/items")))
+            }
             _ => true,
         };
         found.find_map(|choice| {

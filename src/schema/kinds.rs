@@ -92,7 +92,8 @@ fn templated(schema: &mut Value) {
 
 /// The description stays where editors look for it.
 fn or_template(mut schema: Value) -> Value {
-    let plain = schema.get("type") == Some(&json!("string")) && ["pattern", "enum", "const"].iter().all(|key| schema.get(key).is_none());
+    let plain =
+        schema.get("type") == Some(&json!("string")) && ["pattern", "enum", "const"].iter().all(|key| schema.get(key).is_none());
     let Some(map) = schema.as_object_mut().filter(|_| !plain) else { return schema };
     let description = map.remove("description");
     let default = map.remove("default");

@@ -4,12 +4,12 @@
 //! are nothing but shapes; tests there hold them against the keys that the readers ask for. Nothing is decided by a
 //! schema: what heald takes and refuses, `heald check` says.
 
+#[cfg(test)]
+pub(crate) mod agree;
 mod config;
 mod kinds;
 mod playbook;
 mod reference;
-#[cfg(test)]
-pub(crate) mod agree;
 mod words;
 
 pub use reference::pages;

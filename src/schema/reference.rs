@@ -135,7 +135,8 @@ fn references(schema: &Value, found: &mut Vec<String>) {
 
 fn table(schema: &Value, defs: &Map<String, Value>, text: &mut String) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|map| !map.is_empty()) else { return };
-    let required: Vec<&str> = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     text.push_str("\n| key | value | meaning |\n| --- | --- | --- |\n");
     // What must be there first; the order of the schema is that of the alphabet.
     let (must, may): (Vec<_>, Vec<_>) = properties.iter().partition(|(name, _)| required.contains(&name.as_str()));
@@ -165,7 +166,11 @@ fn value(schema: &Value, defs: &Map<String, Value>) -> String {
     for key in ["anyOf", "oneOf"] {
         if let Some(choices) = schema.get(key).and_then(Value::as_array) {
             let mut words: Vec<String> = Vec::new();
-            for word in choices.iter().filter(|choice| choice.get("type").and_then(Value::as_str) != Some("null")).map(|choice| value(choice, defs)) {
+            for word in choices
+                .iter()
+                .filter(|choice| choice.get("type").and_then(Value::as_str) != Some("null"))
+                .map(|choice| value(choice, defs))
+            {
                 if !words.contains(&word) {
                     words.push(word);
                 }
@@ -180,15 +185,18 @@ fn value(schema: &Value, defs: &Map<String, Value>) -> String {
         _ => return "anything".to_owned(),
     };
     let is_duration = schema.get("examples").and_then(|examples| examples.get(0)).and_then(Value::as_str) == Some("500ms");
-    let words: Vec<String> = types.iter().map(|one| match *one {
-        "string" if is_duration => "duration".to_owned(),
-        "string" => "text".to_owned(),
-        "integer" => "whole number".to_owned(),
-        "boolean" => "`true`, `false`".to_owned(),
-        "array" => schema.get("items").map_or_else(|| "list".to_owned(), |items| format!("list of {}", value(items, defs))),
-        "object" => "map".to_owned(),
-        other => other.to_owned(),
-    }).collect();
+    let words: Vec<String> = types
+        .iter()
+        .map(|one| match *one {
+            "string" if is_duration => "duration".to_owned(),
+            "string" => "text".to_owned(),
+            "integer" => "whole number".to_owned(),
+            "boolean" => "`true`, `false`".to_owned(),
+            "array" => schema.get("items").map_or_else(|| "list".to_owned(), |items| format!("list of {}", value(items, defs))),
+            "object" => "map".to_owned(),
+            other => other.to_owned(),
+        })
+        .collect();
     words.join(" or ")
 }
 

@@ -272,7 +272,9 @@ fn an_alert_that_has_not_come_yet_is_explained() {
 #[test]
 fn an_alert_in_a_file_is_explained_with_every_step_filled_in() {
     let site = Site::open(&user());
-    let alert = |tier: &str, fix: &str| format!(r#"{{"labels": {{"alertname": "Filled", "tier": "{tier}"}}, "annotations": {{"fix": "{fix}"}}}}"#);
+    let alert = |tier: &str, fix: &str| {
+        format!(r#"{{"labels": {{"alertname": "Filled", "tier": "{tier}"}}, "annotations": {{"fix": "{fix}"}}}}"#)
+    };
     let fix = format!("{}fix?now", site.url);
     fs::write(site.dir.path().join("alert.json"), alert("silver", &fix)).unwrap();
     let told = site.yes("explain --alert-json alert.json");
@@ -293,7 +295,11 @@ fn an_alert_in_a_file_is_explained_with_every_step_filled_in() {
     let answers: Vec<serde_json::Value> = both.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(answers.len(), 2, "{both}");
     let first = &answers[0]["lists"][0]["steps"];
-    assert_eq!((&first[0]["args"]["put"], &first[0]["args"]["headers"]["x-token"]), (&fix.as_str().into(), &"…".into()), "{first:#}");
+    assert_eq!(
+        (&first[0]["args"]["put"], &first[0]["args"]["headers"]["x-token"]),
+        (&fix.as_str().into(), &"…".into()),
+        "{first:#}"
+    );
     assert!(first[1]["skipped"].is_null() && first[1]["text"] == "wait 1s", "{first:#}");
     let refused = &answers[1]["lists"][0]["steps"][0];
     assert!(refused["problem"].as_str().is_some_and(|why| why.contains("elsewhere")), "{refused:#}");
@@ -314,7 +320,13 @@ fn an_alert_in_a_file_is_explained_with_every_step_filled_in() {
 fn a_dry_run_shows_what_a_run_would_do_and_records_nothing() {
     let site = Site::open(&user());
     let told = site.yes("run noisy reason=other --dry-run");
-    for part in ["Playbook  noisy: it is named; its matchers are not asked\n", "  rung \"call it\"", "Step 1    http put", "\napprove ", "What would follow now:\n  consent of "] {
+    for part in [
+        "Playbook  noisy: it is named; its matchers are not asked\n",
+        "  rung \"call it\"",
+        "Step 1    http put",
+        "\napprove ",
+        "What would follow now:\n  consent of ",
+    ] {
         assert!(told.contains(part), "{part:?} is missing:\n{told}");
     }
     for guard in heald::domain::guard::Guard::ALL {

@@ -16,8 +16,36 @@ const BODY: &str = include_str!("../payloads/am025-grouped-mixed.json");
 const BOOK: &str = include_str!("../../playbooks/container/container-down.md");
 /// What gets deeper into a reader than noise does.
 const WORDS: [&str; 30] = [
-    "{{", "}}", "{%", "%}", "{#", "---", "```yaml", "```", "\n", "\t", "- ", ": ", "&a ", "*a", "[", "]", "{", "}", "\"", "'", "\\", "|",
-    "\u{feff}", "\u{0}", "é", "0", "-1", "99999999999999999999", "## Verify\n", "labels.x",
+    "{{",
+    "}}",
+    "{%",
+    "%}",
+    "{#",
+    "---",
+    "```yaml",
+    "```",
+    "\n",
+    "\t",
+    "- ",
+    ": ",
+    "&a ",
+    "*a",
+    "[",
+    "]",
+    "{",
+    "}",
+    "\"",
+    "'",
+    "\\",
+    "|",
+    "\u{feff}",
+    "\u{0}",
+    "é",
+    "0",
+    "-1",
+    "99999999999999999999",
+    "## Verify\n",
+    "labels.x",
 ];
 
 fn word() -> impl Strategy<Value = String> {
@@ -63,7 +91,10 @@ fn compile(text: String) -> bool {
 
 fn render(text: &str, labels: &Labels, vars: &BTreeMap<String, Value>) -> Result<String, String> {
     let steps = Results::from([("found".to_owned(), json!({ "text": labels.get("a").cloned().unwrap_or_default() }))]);
-    template::render(text, &Context { labels, annotations: labels, vars, target: labels.get("b").map(String::as_str), steps: &steps })
+    template::render(
+        text,
+        &Context { labels, annotations: labels, vars, target: labels.get("b").map(String::as_str), steps: &steps },
+    )
 }
 
 const SECRET: &str = "s3cr3t-s3cr3t";

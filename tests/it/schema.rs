@@ -129,11 +129,13 @@ fn the_example_configurations_fit_their_schema() {
 #[test]
 fn what_is_no_playbook_does_not_fit() {
     let validator = validator(&schema::playbook());
-    let sound = || json!({
-        "front_matter": { "playbook": "web", "match": ["alertname=\"A\""], "target": { "unit": "web.service" } },
-        "auto_recovery": [{ "try": "a", "do": [{ "systemd.restart": {} }] }],
-        "verify": { "all": [{ "systemd.active": {} }] },
-    });
+    let sound = || {
+        json!({
+            "front_matter": { "playbook": "web", "match": ["alertname=\"A\""], "target": { "unit": "web.service" } },
+            "auto_recovery": [{ "try": "a", "do": [{ "systemd.restart": {} }] }],
+            "verify": { "all": [{ "systemd.active": {} }] },
+        })
+    };
     assert_eq!(mistakes(&validator, &sound()), [""; 0]);
     for (pointer, value) in [
         ("/front_matter/playbook", json!("Web Is Down")),

@@ -2,8 +2,8 @@
 
 use heald::domain::id::{PlaybookId, Revision};
 use heald::domain::playbook::{
-    ActOn, Backoff, Budget, Check, FailureClass, Limits, Mode, Playbook, Risk, Rung, Stake, Step, StepObject, TargetTemplate,
-    Verify, Windows,
+    ActOn, Backoff, Budget, Check, FailureClass, Limits, Mode, Playbook, Risk, Rung, Stake, Step, StepObject, StepOptions,
+    TargetTemplate, Verify, Windows,
 };
 use heald::domain::selector::Selector;
 use heald::domain::target::{AllowList, Target, TargetKind};
@@ -54,7 +54,7 @@ fn book(alert: &str, mode: Mode, rungs: Vec<Rung>, rollback: Vec<Step>) -> Playb
             attempts: 3,
             within: Duration::from_secs(600),
             budget: vec![BUDGET, Budget { count: 12, window: Duration::from_secs(3 * 3_600) }],
-            cooldown: Backoff { base: Duration::from_secs(10), factor: 2, max: Duration::from_secs(300) },
+            cooldown: Backoff { base: Duration::from_secs(10), factor: 2, max: Duration::from_secs(300), jitter: 10 },
             grace: Duration::from_secs(20),
             settle: Duration::from_secs(10),
         },
@@ -63,6 +63,8 @@ fn book(alert: &str, mode: Mode, rungs: Vec<Rung>, rollback: Vec<Step>) -> Playb
         recovery_time: None,
         escalate_when: None,
         severity: None,
+        owner: None,
+        causes: Vec::new(),
         class: FailureClass::Service,
         earns: false,
         after: Vec::new(),
@@ -76,17 +78,23 @@ fn book(alert: &str, mode: Mode, rungs: Vec<Rung>, rollback: Vec<Step>) -> Playb
             probes: ["active", "answers"].map(|kind| Check { kind, args: Value::Null, object: StepObject::Default }).into(),
         },
         rollback,
+        afterwards: Vec::new(),
         manual_fix: None,
         debug_prompt: None,
     }
 }
 
 fn rung(times: u32, steps: Vec<Step>) -> Rung {
-    Rung { title: "repair".to_owned(), steps, times }
+    Rung { title: "repair".to_owned(), steps, times, accepted: false }
 }
 
 fn step(kind: &'static str, risk: Risk) -> Step {
     let object = if risk == Risk::Once { StepObject::Nothing } else { StepObject::Default };
     let deadline = Duration::from_secs(30);
-    Step { kind, args: Value::Null, stake: Stake { object, risk, reversible: true, in_flight: IN_FLIGHT, deadline } }
+    Step {
+        kind,
+        args: Value::Null,
+        stake: Stake { object, risk, reversible: true, in_flight: IN_FLIGHT, deadline },
+        options: StepOptions::default(),
+    }
 }

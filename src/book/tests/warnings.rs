@@ -32,9 +32,7 @@ fn rungs_behind_the_last_attempt_are_named() {
     let said = found(ladder("", three), None);
     assert_eq!(
         said,
-        [
-            "x.md:18:3: warning: rung \"once more\" can never run: the rungs before it take 3 attempts, and `limits.attempts` is 3"
-        ]
+        ["x.md:18:3: warning: rung \"once more\" can never run: the rungs before it take 3 attempts, and `limits.attempts` is 3"]
     );
     assert_eq!(found(ladder("limits: { attempts: 4 }", three), None), [""; 0]);
     assert_eq!(found(ladder("limits: { attempts: 1 }", three), None).len(), 2, "each that is never reached");
@@ -56,7 +54,8 @@ fn conditions_that_never_hold_are_named() {
 
 #[test]
 fn repairs_that_cause_each_other_are_shown_as_a_chain() {
-    let circle = || vec![book("a", "causes: [b]"), book("b", "causes: [other, c]"), book("c", "causes: [a]"), book("d", "causes: [a]")];
+    let circle =
+        || vec![book("a", "causes: [b]"), book("b", "causes: [other, c]"), book("c", "causes: [a]"), book("d", "causes: [a]")];
     assert_eq!(
         found(circle(), None),
         [

@@ -85,7 +85,7 @@ impl Draft<'_> {
             }
             (_, OnFailure::Continue) => self.next_step(attempt, section, step + 1),
             _ if !matches!(section, Section::Rung(_)) => {
-                self.section_ended(section, false, format!("{}: {detail}", section.noun()))
+                self.section_ended(section, false, format!("the {} failed: {detail}", section.noun()))
             }
             (ActOutcome::Failed, OnFailure::Escalate) => self.stop_trying(attempt, Escalation::NotHealed, detail),
             (ActOutcome::Failed, _) => self.steps_done(attempt, section, Some(Trouble::StepFailed)),

@@ -44,6 +44,7 @@ mod restart;
 mod rollback;
 mod safety;
 mod silences;
+mod steps;
 mod telling;
 mod watching;
 
@@ -178,7 +179,12 @@ impl Bench {
                 // `act done@9`: with that evidence.
                 let (word, evidence) = rest.split_once('@').map_or((rest, None), |(word, start)| (word, Some(start)));
                 let evidence = evidence.map(|start| crate::domain::look::Evidence(start.into()));
-                let acted = Acted::new(outcome(word), "says the world").with(evidence);
+                // `act done={"bytes":1}`: with these facts.
+                let (word, facts) = word.split_once('=').map_or((word, None), |(word, facts)| (word, Some(facts)));
+                let mut acted = Acted::new(outcome(word), "says the world").with(evidence);
+                if let Some(facts) = facts {
+                    acted = acted.knowing(serde_json::from_str(facts).unwrap());
+                }
                 self.signal(Signal::Acted { attempt, section, step, acted, took: Duration::from_millis(500) });
             }
             "logs" => {
@@ -191,6 +197,10 @@ impl Bench {
                 self.signal(Signal::Gathered { lines: 50, logs });
             }
             "no-logs-asked" => assert!(!self.gathering, "{}", self.out),
+            "says" => {
+                let (attempt, _, step) = self.acting.unwrap();
+                self.signal(Signal::Progressed { attempt, step, text: rest.to_owned() });
+            }
             "late-act" => {
                 let attempt = AttemptId { incident: ME, number: 1 };
                 let acted = Acted::new(outcome(rest), "says the world");

@@ -60,11 +60,7 @@ fn two_selectors_share_an_alert_where_that_can_be_shown() {
         (r#"alertname="A""#, r#"alertname="A", reason="oom""#, Some(vec![("alertname", "A"), ("reason", "oom")])),
         (r#"alertname="A", reason="""#, r#"alertname="A", reason="oom""#, None),
         (r#"alertname="A", reason!="oom""#, r#"alertname="A", reason="oom""#, None),
-        (
-            r#"alertname="A", reason="x""#,
-            r#"alertname="A", reason=~"oom|x""#,
-            Some(vec![("alertname", "A"), ("reason", "x")]),
-        ),
+        (r#"alertname="A", reason="x""#, r#"alertname="A", reason=~"oom|x""#, Some(vec![("alertname", "A"), ("reason", "x")])),
         (r#"alertname="A", team!="a""#, r#"alertname="A", host!="""#, Some(vec![("alertname", "A"), ("host", "any")])),
         // To solve a regular expression is not tried.
         (r#"alertname="A", reason=~"oo+m""#, r#"alertname="A""#, None),
@@ -102,8 +98,7 @@ fn only_lists_of_words_can_be_looked_up() {
 #[test]
 fn the_misses_explain() {
     let selector = Selector::parse(&[r#"alertname="A""#, r#"host="b""#, r#"team="""#]).unwrap();
-    let misses: Vec<String> =
-        selector.misses(&labels(&[("alertname", "A"), ("host", "c")])).map(ToString::to_string).collect();
+    let misses: Vec<String> = selector.misses(&labels(&[("alertname", "A"), ("host", "c")])).map(ToString::to_string).collect();
     assert_eq!(misses, [r#"host="b""#]);
 }
 
@@ -136,7 +131,10 @@ fn texts_are_read_as_alertmanager_reads_them() {
         (r#"{"foo"="bar\\"}"#, one("foo", "=", "bar\\")),
         (r#"{foo=~"bar.*"}"#, one("foo", "=~", "bar.*")),
         (r#"{foo=""}"#, one("foo", "=", "")),
-        (r#"{quote="She said: \"Hi, ladies! That's gender-neutral…\""}"#, one("quote", "=", "She said: \"Hi, ladies! That's gender-neutral…\"")),
+        (
+            r#"{quote="She said: \"Hi, ladies! That's gender-neutral…\""}"#,
+            one("quote", "=", "She said: \"Hi, ladies! That's gender-neutral…\""),
+        ),
         (r#"statuscode=~"5..""#, one("statuscode", "=~", "5..")),
         (r#"{name-with-dashes = "bar"}"#, one("name-with-dashes", "=", "bar")),
         ("foo🙂=bar", one("foo🙂", "=", "bar")),
@@ -160,7 +158,8 @@ fn texts_are_read_as_alertmanager_reads_them() {
     ] {
         assert_eq!(read(text), Some(expected), "{text}");
     }
-    let several = |text: &str| read(text).map(|parts| parts.into_iter().map(|(n, o, v)| format!("{n}{o}{v}")).collect::<Vec<_>>());
+    let several =
+        |text: &str| read(text).map(|parts| parts.into_iter().map(|(n, o, v)| format!("{n}{o}{v}")).collect::<Vec<_>>());
     for (text, expected) in [
         ("", vec![]),
         ("{}", vec![]),
@@ -182,11 +181,31 @@ fn texts_are_read_as_alertmanager_reads_them() {
 #[test]
 fn what_alertmanager_refuses_is_refused() {
     for text in [
-        ",", "{,}", "{", "}", "foo=bar}", "{foo=bar", r#"{foo=:"bar"}"#, r#"{"foo"="\xf0\x9f"}"#, "foo!bar", "{foo!bar}",
-        r#"job="value"#, r#"job=value""#, r#"trickier==\\=\=\"""#, r#"contains_unescaped_quote = foo"bar"#, r#""{foo=\"bar"}"#,
-        r#""foo=\"bar""#, r#""foo=\"bar\"""#, r#""foo=\"bar\""#, r#""{foo=\"bar\"}""#, r#""foo="bar"""#, "{{foo=", r#"""="x""#,
+        ",",
+        "{,}",
+        "{",
+        "}",
+        "foo=bar}",
+        "{foo=bar",
+        r#"{foo=:"bar"}"#,
+        r#"{"foo"="\xf0\x9f"}"#,
+        "foo!bar",
+        "{foo!bar}",
+        r#"job="value"#,
+        r#"job=value""#,
+        r#"trickier==\\=\=\"""#,
+        r#"contains_unescaped_quote = foo"bar"#,
+        r#""{foo=\"bar"}"#,
+        r#""foo=\"bar""#,
+        r#""foo=\"bar\"""#,
+        r#""foo=\"bar\""#,
+        r#""{foo=\"bar\"}""#,
+        r#""foo="bar"""#,
+        "{{foo=",
+        r#"""="x""#,
         // Alertmanager's classic grammar takes these two, with half a pair of braces.
-        "{foo=", "{foo=}b",
+        "{foo=",
+        "{foo=}b",
     ] {
         assert_eq!(read(text), None, "{text}");
     }

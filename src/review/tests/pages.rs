@@ -97,7 +97,18 @@ fn rolled_back() {
             },
         )
         .at(36.0, step(Section::Rollback))
-        .at(38.0, E::StepEnded { attempt: 1, section: Section::Rollback, step: 0, acted: done, took_ms: 1_950, quiet: false })
+        .at(
+            38.0,
+            E::StepEnded {
+                attempt: 1,
+                section: Section::Rollback,
+                step: 0,
+                acted: done,
+                took_ms: 1_950,
+                quiet: false,
+                register: None,
+            },
+        )
         .at(38.0, E::RollbackEnded { ok: true, text: "rolled back".to_owned() })
         .escalated(38.0, Escalation::Worse, "it got worse: the port is closed now; rolled back")
         .resolved(3_000.0)

@@ -50,16 +50,10 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-async fn seen(
-    lists: Option<Result<Vec<ListedAlert>, String>>,
-    asked: Option<Labels>,
-) -> (AlertSight, usize, Vec<Fingerprint>) {
+async fn seen(lists: Option<Result<Vec<ListedAlert>, String>>, asked: Option<Labels>) -> (AlertSight, usize, Vec<Fingerprint>) {
     let world = Alertmanager { lists, asked: Mutex::new(None) };
-    let query = AlertQuery {
-        alertname: "Down".to_owned(),
-        fingerprints: vec![Fingerprint::from("known")],
-        own_silence: String::new(),
-    };
+    let query =
+        AlertQuery { alertname: "Down".to_owned(), fingerprints: vec![Fingerprint::from("known")], own_silence: String::new() };
     let order = LookOrder { target: None, probes: Vec::new(), alerts: Some(query), how: LookHow::Once };
     let Seen { seen, notes } = look(&world, order, asked).await;
     let asked = world.asked.lock().unwrap().take().map_or_else(Vec::new, |query| query.fingerprints);

@@ -46,6 +46,7 @@ fn book(id: &str) -> Playbook {
             in_flight: Duration::ZERO,
             deadline: Duration::from_secs(30),
         },
+        options: StepOptions::default(),
     };
     Playbook {
         id: id.into(),
@@ -58,7 +59,7 @@ fn book(id: &str) -> Playbook {
         limits: Limits {
             attempts: 5,
             within: Duration::from_secs(3_600),
-            cooldown: Backoff { base: Duration::from_secs(60), factor: 2, max: Duration::from_secs(120) },
+            cooldown: Backoff { base: Duration::from_secs(60), factor: 2, max: Duration::from_secs(120), jitter: 10 },
             ..Limits::default()
         },
         act_on: ActOn::Probes,
@@ -66,19 +67,27 @@ fn book(id: &str) -> Playbook {
         recovery_time: None,
         escalate_when: None,
         severity: None,
+        owner: None,
+        causes: Vec::new(),
         class: FailureClass::Service,
         earns: false,
         after: Vec::new(),
         priority: 0,
         windows: Windows::default(),
         vars: [].into(),
-        rungs: vec![Rung { title: "restart the unit".to_owned(), steps: vec![restart("systemd.restart")], times: 5 }],
+        rungs: vec![Rung {
+            title: "restart the unit".to_owned(),
+            steps: vec![restart("systemd.restart")],
+            times: 5,
+            accepted: false,
+        }],
         verify: Verify {
             within: Duration::from_secs(30),
             stable: Duration::from_secs(2),
             probes: vec![Check { kind: "active", args: Value::Null, object: StepObject::Default }],
         },
         rollback: Vec::new(),
+        afterwards: Vec::new(),
         manual_fix: None,
         debug_prompt: None,
     }
@@ -321,7 +330,7 @@ fn another_step_is_another_decision() {
 #[test]
 fn a_longer_cooldown_holds_and_the_attempt_counts_once() {
     let past = Past::stubborn();
-    let cooldown = Backoff { base: Duration::from_secs(300), factor: 2, max: Duration::from_secs(600) };
+    let cooldown = Backoff { base: Duration::from_secs(300), factor: 2, max: Duration::from_secs(600), jitter: 10 };
     let (found, totals) = past.replay(past.with(|book| book.limits.cooldown = cooldown));
     assert_eq!((totals.different["permitted -> held by cooldown"], attempts(&totals)), (3, (4, 1)), "{found:#?}");
     let (found, totals) = past.replay(past.with(|book| book.limits.cooldown = Backoff { base: Duration::ZERO, ..cooldown }));

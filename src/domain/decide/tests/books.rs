@@ -2,7 +2,8 @@
 
 use crate::domain::look::{AlertSight, Evidence, Observation, ProbeResult, ProbeVerdict, Surroundings, TargetState};
 use crate::domain::playbook::{
-    ActOn, Check, FailureClass, Limits, Mode, Playbook, Risk, Rung, Stake, Step, StepObject, TargetTemplate, Verify, Windows,
+    ActOn, Backoff, Check, FailureClass, Limits, Mode, OnFailure, Playbook, Retry, Risk, Rung, Stake, Step, StepObject,
+    StepOptions, TargetTemplate, Verify, Windows,
 };
 use crate::domain::target::{Target, TargetKind};
 use crate::domain::{id, selector::Selector};
@@ -29,6 +30,8 @@ pub(super) fn restart() -> Playbook {
         recovery_time: None,
         escalate_when: None,
         severity: None,
+        owner: None,
+        causes: Vec::new(),
         class: FailureClass::Service,
         earns: false,
         after: Vec::new(),
@@ -42,19 +45,25 @@ pub(super) fn restart() -> Playbook {
             probes: ["active", "http"].map(|kind| Check { kind, args: Value::Null, object: StepObject::Default }).into(),
         },
         rollback: Vec::new(),
+        afterwards: Vec::new(),
         manual_fix: None,
         debug_prompt: None,
     }
 }
 
 fn rung(title: &str, times: u32, steps: Vec<Step>) -> Rung {
-    Rung { title: title.to_owned(), steps, times }
+    Rung { title: title.to_owned(), steps, times, accepted: false }
 }
 
 fn step(kind: &'static str, risk: Risk) -> Step {
     let object = if risk == Risk::Once { StepObject::Nothing } else { StepObject::Default };
     let deadline = Duration::from_secs(90);
-    Step { kind, args: Value::Null, stake: Stake { object, risk, reversible: true, in_flight: Duration::ZERO, deadline } }
+    Step {
+        kind,
+        args: Value::Null,
+        stake: Stake { object, risk, reversible: true, in_flight: Duration::ZERO, deadline },
+        options: StepOptions::default(),
+    }
 }
 
 pub(super) fn alter(book: &mut Playbook, word: &str) {
@@ -82,6 +91,31 @@ pub(super) fn alter(book: &mut Playbook, word: &str) {
         "helpful" => {
             book.debug_prompt = Some("Why is {{ target }} down?\n{{ logs(2) }}\n--\n{{ timeline }}".to_owned());
         }
+        "retrying" => book.rungs[0].steps[0].options.retry = Some(Retry { attempts: 3, backoff: Backoff::RETRY }),
+        "optional-first" => {
+            let mut first = step("http.post", Risk::Once);
+            first.options.on_failure = OnFailure::Continue;
+            book.rungs[0].steps.insert(0, first);
+        }
+        "no-further" => {
+            book.rungs[0].steps[0].options.on_failure = OnFailure::Escalate;
+            book.rungs.push(rung("clean", 1, vec![step("files.clean", Risk::Idempotent)]));
+        }
+        "measured" => {
+            // Looks, deletes only when much is there, and tells how much.
+            let mut measure = step("files.count", Risk::Read);
+            measure.options.register = Some("found".to_owned());
+            let mut delete = step("files.delete", Risk::Idempotent);
+            delete.options.when = Some("steps.found.bytes > 100".to_owned());
+            delete.args = serde_json::json!({ "bytes": "{{ steps.found.bytes }}" });
+            book.rungs[0].steps.splice(0..0, [measure, delete]);
+        }
+        "gold-only" => {
+            let mut gold = step("files.clean", Risk::Idempotent);
+            gold.options.when = Some("labels.tier | default('') == 'gold'".to_owned());
+            book.rungs.insert(0, rung("clean for gold", 1, vec![gold]));
+        }
+        "afterwards" => book.afterwards = vec![step("flag.clear", Risk::Idempotent)],
         "one-try" => book.rungs[0].times = 1,
         "two-rungs" => {
             book.rungs[0].times = 1;
