@@ -10,6 +10,7 @@ use std::time::Duration;
 
 mod folders;
 mod options;
+mod schema;
 mod warnings;
 mod whole;
 

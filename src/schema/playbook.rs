@@ -50,7 +50,7 @@ pub struct FrontMatter {
     after_care: Option<Span>,
     /// The goal for the time from the webhook to a passed verification; reviews and metrics measure it. `1s` to 366 days.
     recovery_time: Option<Span>,
-    /// How fast a person must look, for the escalation. Default: the alert's label `severity`, else P2.
+    /// How fast a person must look, for the escalation. Default: the alert's label `severity`.
     severity: Option<Severity>,
     escalate_when: Option<EscalateWhen>,
     /// Values for templates, as `{{ vars.name }}`. The configuration's `vars` and `overrides` go before them.
@@ -304,6 +304,7 @@ pub enum RetryForm {
     Parts(Retry),
 }
 
+/// The same step again within its attempt.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Retry {

@@ -16,7 +16,10 @@ pub fn pages() -> Vec<(&'static str, String)> {
     let parts = parts();
     let defs = parts["$defs"].as_object().cloned().unwrap_or_default();
     let with = |names: &[&str], intro: &str, title: &str| {
-        let mut text = format!("# {title}\n\n{MADE}\n{intro}\n");
+        let mut text = format!("# {title}\n\n{MADE}\n");
+        if !intro.is_empty() {
+            text.push_str(&format!("{intro}\n"));
+        }
         for name in names {
             section(name, &defs, &mut text);
         }
@@ -83,10 +86,17 @@ fn section(name: &str, defs: &Map<String, Value>, text: &mut String) {
         "Verify" => "Verify",
         other => other,
     };
+    let about = description(schema);
     if name == "TemplateValues" {
-        text.push_str(&format!("{}\n", description(schema)));
-    } else {
-        text.push_str(&format!("\n## {title}\n\n{}\n", description(schema)));
+        // They are all there; "required" is said of what people write.
+        let mut values = schema.clone();
+        values.as_object_mut().map(|map| map.remove("required"));
+        text.push_str(&format!("{about}\n"));
+        return table(&values, defs, text);
+    }
+    text.push_str(&format!("\n## {title}\n"));
+    if !about.is_empty() {
+        text.push_str(&format!("\n{about}\n"));
     }
     table(schema, defs, text);
 }

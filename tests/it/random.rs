@@ -200,4 +200,6 @@ proptest! {
 fn the_sound_ones_are_sound() {
     assert!(compile(BOOK.to_owned()));
     assert!(!ingest::read(BODY.as_bytes()).unwrap().alerts.is_empty());
+    // As the reference has it.
+    assert_eq!(render("{{ labels.zone | default(\"none\") }}", &Labels::new(), &secret()), Ok("none".to_owned()));
 }

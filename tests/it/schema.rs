@@ -5,6 +5,7 @@
 use heald::schema;
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -124,6 +125,19 @@ fn the_example_configurations_fit_their_schema() {
         }
     }
     assert!(seen >= 5, "only {seen} examples were found");
+}
+
+#[test]
+fn the_pages_example_is_a_sound_playbook() {
+    let page = fs::read_to_string(root().join("docs/playbooks.md")).unwrap();
+    let text = page.split("````markdown\n").nth(1).and_then(|rest| rest.split("````").next()).unwrap().to_owned();
+    let found = mistakes(&validator(&schema::playbook()), &parts(&text));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("web-is-down.md"), text).unwrap();
+    let loaded = heald::book::load_all(&[dir.path().to_owned()], &BTreeMap::new(), &BTreeMap::new());
+    assert_eq!(loaded.problems, []);
+    assert_eq!(heald::book::warnings(&loaded, None), []);
 }
 
 #[test]
