@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "shapes only: nobody makes one")]
 
-use super::words::{Anything, Budget, OneOrMany, Word};
+use super::words::{Any, Anything, Budget, OneOrMany, Word};
 use crate::domain::time::Span;
 use schemars::JsonSchema;
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub struct FrontMatter {
     #[schemars(length(max = 64), pattern("^[a-z0-9]+(-[a-z0-9]+)*$"))]
     playbook: String,
     /// Rows of your catalogue of failures that it serves; for people.
-    covers: Option<OneOrMany<Word>>,
+    covers: Option<Any<Word>>,
     /// Matchers as Alertmanager has them, such as `alertname="WebDown"`; all must hold. A missing label equals the empty
     /// one, regular expressions are anchored. At least one must ask for something.
     #[schemars(rename = "match")]

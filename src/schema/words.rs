@@ -3,8 +3,11 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
-/// One of a kind, or a list of them.
+/// One of a kind, or a list of at least one.
 pub struct OneOrMany<T>(std::marker::PhantomData<T>);
+
+/// One of a kind, or a list, which may be empty.
+pub struct Any<T>(std::marker::PhantomData<T>);
 
 /// A text. A number stands for itself as it is written.
 pub struct Word;
@@ -29,6 +32,21 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let one = generator.subschema_for::<T>();
         json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Any<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Any{}", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
     }
 }
 

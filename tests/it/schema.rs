@@ -115,7 +115,8 @@ fn the_example_configurations_fit_their_schema() {
         for block in text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
             let Ok(Value::Object(mut map)) = serde_saphyr::from_str::<Value>(block) else { continue };
             let known = schema::config()["properties"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-            if !map.keys().all(|key| known.contains(key)) {
+            // `…` is for the reader to fill in.
+            if block.contains(": … ") || !map.keys().all(|key| known.contains(key)) {
                 continue;
             }
             map.entry("playbooks").or_insert(json!("x"));

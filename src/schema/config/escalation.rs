@@ -1,7 +1,7 @@
 //! `escalation:`
 
 use crate::domain::time::Span;
-use crate::schema::words::OneOrMany;
+use crate::schema::words::Any;
 use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub struct Escalation {
     /// By name: people behind channels.
     contacts: Option<BTreeMap<String, Contact>>,
     /// Channels that are told of everything.
-    feed: Option<OneOrMany<String>>,
+    feed: Option<Any<String>>,
     digest: Option<Digest>,
     storm: Option<NoticeStorm>,
     chains: Option<Chains>,
@@ -25,9 +25,9 @@ pub struct Escalation {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Contact {
-    channels: OneOrMany<String>,
+    channels: Any<String>,
     /// Names of `time_intervals:`; left out: always.
-    hours: Option<OneOrMany<String>>,
+    hours: Option<Any<String>>,
 }
 
 /// What is not urgent, gathered.
@@ -37,7 +37,7 @@ pub struct Digest {
     /// `1m` to 1d.
     every: Option<Span>,
     /// Channels.
-    to: Option<OneOrMany<String>>,
+    to: Option<Any<String>>,
 }
 
 /// From so many incidents in so long on, one message stands for all.
@@ -83,5 +83,5 @@ pub struct Level {
     /// Also as soon as heald stops trying.
     when_stuck: Option<bool>,
     /// Channels, contacts or `digest`.
-    to: OneOrMany<String>,
+    to: Any<String>,
 }

@@ -1,7 +1,7 @@
 //! `guards:` and `time_intervals:`.
 
 use crate::domain::time::Span;
-use crate::schema::words::{Budget, OneOrMany, Word};
+use crate::schema::words::{Any, Budget, OneOrMany, Word};
 use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub enum Unreadable {
 #[schemars(deny_unknown_fields)]
 pub struct Window {
     /// Names of `time_intervals:` in which nothing is repaired.
-    maintenance: Option<OneOrMany<String>>,
+    maintenance: Option<Any<String>>,
 }
 
 #[derive(JsonSchema)]
@@ -57,7 +57,7 @@ pub struct Settling {
 #[schemars(deny_unknown_fields)]
 pub struct Order {
     /// By target, those that come first: `{ web.service: [db.service] }`. A circle is an error.
-    after: Option<BTreeMap<String, OneOrMany<String>>>,
+    after: Option<BTreeMap<String, Any<String>>>,
     /// What comes first waits for a person: the others `hold` (default), or `release`.
     escalated: Option<AfterEscalated>,
 }
@@ -225,7 +225,7 @@ pub struct Rate {
 #[schemars(deny_unknown_fields)]
 pub struct SelfProtection {
     /// What heald rests on and never touches, beside itself: `[{ unit: prometheus.service }]`.
-    also: Option<OneOrMany<ProtectedTarget>>,
+    also: Option<Any<ProtectedTarget>>,
 }
 
 #[derive(JsonSchema)]
@@ -249,22 +249,22 @@ pub struct NamedInterval {
     /// By this name playbooks and guards speak of it.
     name: String,
     /// One of them is enough.
-    time_intervals: OneOrMany<Interval>,
+    time_intervals: Any<Interval>,
 }
 
 /// All that it names must hold; of a list one item is enough. At least one condition.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Interval {
-    times: Option<OneOrMany<TimeRange>>,
+    times: Option<Any<TimeRange>>,
     /// `monday:friday`; the week begins on Sunday.
-    weekdays: Option<OneOrMany<Word>>,
+    weekdays: Option<Any<Word>>,
     /// `1:5`, `-1` for the last day.
-    days_of_month: Option<OneOrMany<Word>>,
+    days_of_month: Option<Any<Word>>,
     /// `january:march`, `5`.
-    months: Option<OneOrMany<Word>>,
+    months: Option<Any<Word>>,
     /// `2026:2027`.
-    years: Option<OneOrMany<Word>>,
+    years: Option<Any<Word>>,
     /// `UTC`, or a name of the IANA database.
     location: String,
 }

@@ -8,7 +8,7 @@ mod guards;
 mod notify;
 
 use super::playbook::{Limits, Mode};
-use super::words::{Anything, OneOrMany};
+use super::words::{Any, Anything, OneOrMany};
 use crate::domain::time::Span;
 use schemars::JsonSchema;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub struct Config {
     /// By playbook: what is changed of a shipped playbook without editing it.
     overrides: Option<BTreeMap<String, Override>>,
     /// Named times, as in Alertmanager's file.
-    time_intervals: Option<OneOrMany<guards::NamedInterval>>,
+    time_intervals: Option<Any<guards::NamedInterval>>,
     guards: Option<guards::Guards>,
     notify: Option<notify::Notify>,
     escalation: Option<escalation::Escalation>,
@@ -109,29 +109,29 @@ pub struct Admin {
 #[schemars(deny_unknown_fields)]
 pub struct Targets {
     /// systemd units with their endings.
-    units: Option<OneOrMany<String>>,
+    units: Option<Any<String>>,
     /// Docker containers by name.
-    containers: Option<OneOrMany<String>>,
+    containers: Option<Any<String>>,
     /// Each allows the URLs that begin with it, up to a `/` or `?`.
-    urls: Option<OneOrMany<String>>,
+    urls: Option<Any<String>>,
     /// `host:port`, for `tcp` and `redis`.
-    addresses: Option<OneOrMany<String>>,
+    addresses: Option<Any<String>>,
     /// Programs of supervisord: `group:name` or `name`.
-    programs: Option<OneOrMany<String>>,
+    programs: Option<Any<String>>,
     /// Absolute folders and files; a folder allows what lies beneath.
-    paths: Option<OneOrMany<String>>,
+    paths: Option<Any<String>>,
     /// Absolute SQLite files.
-    databases: Option<OneOrMany<String>>,
+    databases: Option<Any<String>>,
     /// Absolute executables.
-    commands: Option<OneOrMany<String>>,
+    commands: Option<Any<String>>,
     /// Docker networks.
-    networks: Option<OneOrMany<String>>,
+    networks: Option<Any<String>>,
     /// Hosts, for playbooks whose target is one.
-    hosts: Option<OneOrMany<String>>,
+    hosts: Option<Any<String>>,
     /// Services, for playbooks whose target is one.
-    services: Option<OneOrMany<String>>,
+    services: Option<Any<String>>,
     /// Hardware addresses that may be woken: `aa:bb:cc:dd:ee:ff`.
-    macs: Option<OneOrMany<String>>,
+    macs: Option<Any<String>>,
 }
 
 #[derive(JsonSchema)]

@@ -1,7 +1,7 @@
 //! `notify:`
 
 use crate::domain::time::Span;
-use crate::schema::words::{OneOrMany, Word};
+use crate::schema::words::{Any, Word};
 use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
@@ -118,7 +118,7 @@ pub struct Gitea {
     /// A token with `write:issue`.
     token_file: String,
     /// Put on every issue, besides `heald` and the severity.
-    labels: Option<OneOrMany<Word>>,
+    labels: Option<Any<Word>>,
     /// From so many incidents of a playbook and target in 30 days on they share an issue. 2 to 1000, default 3.
     #[schemars(range(min = 2, max = 1000))]
     chronic: Option<u32>,
@@ -134,7 +134,7 @@ pub struct Email {
     password_file: Option<String>,
     /// `heald <heald@example.org>`
     from: String,
-    to: OneOrMany<String>,
+    to: Any<String>,
     /// Certificates (PEM) that are trusted besides the public authorities.
     ca_file: Option<String>,
 }
