@@ -14,10 +14,10 @@ mod fake;
 #[path = "../lab/mod.rs"]
 mod lab;
 
-mod act_files;
-mod act_net;
 mod act_docker;
+mod act_files;
 mod act_host;
+mod act_net;
 mod alerts;
 mod collectors;
 mod compose;
@@ -71,7 +71,7 @@ const TESTS: [(&str, Test); 45] = [
     ("docker_recreate_says_no", |scene| act_docker::recreate::says_no(scene).boxed_local()),
     ("docker_prune_keeps_what_is_needed", |scene| act_docker::small::prunes(scene).boxed_local()),
     ("docker_recreate_from_compose", |scene| act_docker::compose::by_its_file(scene).boxed_local()),
-/// The longest first: the last one to end decides how long all take. What makes the whole machine slow for a moment comes last.
+    /// The longest first: the last one to end decides how long all take. What makes the whole machine slow for a moment comes last.
     ("host_steps_do_fail_and_refuse", |scene| act_host::do_fail_and_refuse(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("every_panel_shows_something", |scene| dashboards::every_panel_shows_something(scene).boxed_local()),
