@@ -14,6 +14,7 @@ pub mod link;
 pub mod notify;
 pub mod probe;
 pub mod real_world;
+pub mod rehearse;
 pub mod review;
 pub mod run;
 pub mod schema;

@@ -1,4 +1,4 @@
-//! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `schema`, `simulate`, `notify`
+//! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `schema`, `simulate`, `test`, `notify`
 //! and what reads the journal work by themselves, the others only ask the daemon.
 
 mod ack;
@@ -32,6 +32,7 @@ mod simulate;
 mod status;
 mod store;
 mod target;
+mod test;
 mod timeline;
 
 use clap::{Parser, Subcommand};
@@ -73,6 +74,7 @@ enum Command {
     Replay(replay::Args),
     Review(review::Args),
     Simulate(simulate::Args),
+    Test(test::Args),
     Notify(notify::Args),
 }
 
@@ -147,6 +149,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Replay(args) => replay::run(args),
         Command::Review(args) => review::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
+        Command::Test(args) => test::run(args).await,
         Command::Notify(args) => notify::run(args).await,
     }
 }

@@ -132,6 +132,37 @@ fn without_certificate_authorities_a_command_reaches_for_the_socket() {
 }
 
 #[test]
+fn tests_of_playbooks_exit_1_where_one_fails_and_write_a_report() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container/container-down.md"), dir.path().join("container-down.md"))
+        .unwrap();
+    let test = |outcome: &str| {
+        let yaml = format!(
+            "mode: auto\ntests:\n  - name: down & up\n    alerts: [{{ labels: {{ alertname: ContainerDown, target: shop }} }}]\n    \
+             expect: {{ outcome: {outcome} }}\n"
+        );
+        fs::write(dir.path().join("container-down.test.yml"), yaml).unwrap();
+    };
+    let run = |flags: &[&str]| heald(&[&["test", "rules"], flags].concat(), dir.path());
+
+    test("healed");
+    let good = run(&["container-down.test.yml"]);
+    assert_eq!(good.status.code(), Some(0), "{}", text(&good.stderr));
+    assert_eq!(text(&good.stdout), "Unit Testing:  container-down.test.yml\n  SUCCESS\n\n");
+
+    test("escalated");
+    let bad = run(&["--junit", "report.xml", "."]);
+    assert_eq!(bad.status.code(), Some(1), "{}", text(&bad.stdout));
+    assert!(text(&bad.stdout).contains("  FAILED: down & up\n    outcome:\n        exp: escalated\n        got: healed\n"));
+    let report = fs::read_to_string(dir.path().join("report.xml")).unwrap();
+    assert!(report.contains("<testcase name=\"down &amp; up\"") && report.contains("failures=\"1\""), "{report}");
+
+    assert_eq!(run(&["--run", "none has this name", "."]).status.code(), Some(1), "nothing was proved");
+    assert_eq!(run(&["gone.test.yml"]).status.code(), Some(1));
+    assert_eq!(run(&["--run", "(", "."]).status.code(), Some(2));
+}
+
+#[test]
 fn wrong_usage_exits_2() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(heald(&["frobnicate"], dir.path()).status.code(), Some(2));

@@ -18,6 +18,7 @@ mod init;
 mod licences;
 mod notify;
 mod people;
+mod rehearsals;
 mod random;
 mod reload;
 mod replay;

@@ -24,6 +24,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("schema", &["domain", "action", "probe", "yaml"]),
     ("run", &["domain", "review", "store", "telemetry"]),
     ("real_world", &["domain", "run", "book", "link", "action", "probe", "notify", "telemetry"]),
+    ("rehearse", &["domain", "run", "store", "book", "action", "probe", "config", "telemetry", "yaml"]),
     ("simulate", &["domain", "run", "store", "telemetry", "yaml"]),
     ("ingest", &["domain", "run", "telemetry"]),
     ("console", &["domain", "run", "store", "telemetry"]),
