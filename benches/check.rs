@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const PLAYBOOKS: usize = 1_000;
 /// How many alerts they share.
 const ALERTS: [usize; 3] = [1_000, 50, 1];
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 fn main() {
     let mut rows = Vec::new();

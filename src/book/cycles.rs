@@ -36,24 +36,34 @@ pub fn check(books: &[Book], rules: &[AlertRule]) -> Vec<Problem> {
     found
 }
 
-fn answers<'a>(books: &'a [Book], rules: &[AlertRule]) -> Graph<'a> {
+fn answers<'a>(books: &'a [Book], rules: &'a [AlertRule]) -> Graph<'a> {
+    // As in the library: by each alertname that is listed, and those that have to be asked one by one.
+    let mut listed: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut others = Vec::new();
+    for (index, (_, book)) in books.iter().enumerate().filter(|(_, (_, book))| !book.rungs.is_empty()) {
+        // Who asks for no alertname would answer everything.
+        for selector in book.selectors.iter().filter(|selector| selector.asks_for("alertname")) {
+            match selector.alertnames() {
+                names if names.is_empty() => others.push(index),
+                names => names.into_iter().for_each(|name| listed.entry(name).or_default().push(index)),
+            }
+        }
+    }
+    let mut fixed: BTreeMap<&str, Vec<&Labels>> = BTreeMap::new();
+    for rule in rules {
+        fixed.entry(rule.name()).or_default().push(&rule.fixed);
+    }
     let mut graph = Graph::new();
     for (from, (_, book)) in books.iter().enumerate() {
         for alertname in &book.causes {
             let alone = Labels::from([("alertname".to_owned(), alertname.clone())]);
-            let mut fired: Vec<&Labels> = rules.iter().filter(|rule| rule.name() == alertname).map(|rule| &rule.fixed).collect();
-            if fired.is_empty() {
-                fired.push(&alone);
-            }
-            for (to, (_, other)) in books.iter().enumerate() {
-                // Who asks for no alertname would answer everything.
-                let may = |labels: &Labels| {
-                    let mut asks = other.selectors.iter().filter(|selector| selector.asks_for("alertname"));
-                    asks.any(|selector| selector.contradicted_by(labels).next().is_none())
-                };
-                if !other.rungs.is_empty() && fired.iter().any(|labels| may(labels)) {
-                    graph.entry(from).or_default().entry(to).or_insert(alertname);
-                }
+            let fired = fixed.get(alertname.as_str()).cloned().unwrap_or_else(|| vec![&alone]);
+            let may = |to: usize| {
+                let mut selectors = books[to].1.selectors.iter().filter(|selector| selector.asks_for("alertname"));
+                selectors.any(|selector| fired.iter().any(|labels| selector.contradicted_by(labels).next().is_none()))
+            };
+            for to in listed.get(alertname.as_str()).into_iter().flatten().chain(&others).copied().filter(|to| may(*to)) {
+                graph.entry(from).or_default().entry(to).or_insert(alertname);
             }
         }
     }

@@ -6,30 +6,46 @@ use super::rules::AlertRule;
 use crate::domain::playbook::Playbook;
 use crate::domain::target::cut;
 use crate::yaml::{Problem, nearest, quote};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Warnings only: labels may also come from the rule's expression, from relabelling or from another Prometheus. `ids`:
 /// every playbook that there is, those with mistakes too.
 pub fn check(books: &[(Edition, Arc<Playbook>)], ids: &[&str], rules: &[AlertRule]) -> Vec<Problem> {
-    let mut found: Vec<Problem> = books.iter().filter_map(|(edition, book)| unfed(edition, book, rules)).collect();
-    found.extend(rules.iter().filter_map(|rule| misled(books, ids, rule)));
+    let mut by_name: BTreeMap<&str, Vec<&AlertRule>> = BTreeMap::new();
+    for rule in rules {
+        by_name.entry(rule.name()).or_default().push(rule);
+    }
+    let fed = |book: &Playbook| {
+        book.selectors.iter().any(|selector| {
+            let names = selector.alertnames();
+            let fits = |rule: &&AlertRule| selector.contradicted_by(&rule.fixed).next().is_none();
+            match names.is_empty() {
+                true => rules.iter().any(|rule| fits(&rule)),
+                false => names.iter().filter_map(|name| by_name.get(name)).flatten().any(fits),
+            }
+        })
+    };
+    let hungry = books.iter().filter(|(_, book)| !fed(book));
+    let mut found: Vec<Problem> = hungry.map(|(edition, book)| unfed(edition, book, rules)).collect();
+    let by_id: BTreeMap<&str, &Playbook> = books.iter().map(|(_, book)| (&*book.id.0, &**book)).collect();
+    found.extend(rules.iter().filter_map(|rule| misled(&by_id, ids, rule)));
     found
 }
 
-/// A playbook is fed if no matcher contradicts what a rule fixes; what the rule leaves open may be anything.
-fn unfed(edition: &Edition, book: &Playbook, rules: &[AlertRule]) -> Option<Problem> {
+/// No rule is without a contradiction to its matchers; what a rule leaves open may be anything.
+fn unfed(edition: &Edition, book: &Playbook, rules: &[AlertRule]) -> Problem {
     let mut near: Option<(usize, String)> = None;
     for rule in rules {
         for selector in &book.selectors {
             let wrong: Vec<_> = selector.contradicted_by(&rule.fixed).collect();
             let about_it = wrong.iter().all(|matcher| matcher.name != "alertname");
             match wrong.first() {
-                None => return None,
                 Some(first) if about_it && near.as_ref().is_none_or(|(count, _)| wrong.len() < *count) => {
                     let value = rule.fixed.get(&first.name).map_or("", String::as_str);
                     near = Some((wrong.len(), format!("the rule {} gives {}={}", rule.place(), first.name, quote(value))));
                 }
-                Some(_) => {}
+                _ => {}
             }
         }
     }
@@ -44,11 +60,11 @@ fn unfed(edition: &Edition, book: &Playbook, rules: &[AlertRule]) -> Option<Prob
         None => "no rule gives an alert that this playbook matches, so it never runs".to_owned(),
     };
     let help = "mend `match:`, or add the rule; give every rule file with --rules";
-    Some(front(&edition.source, "match", "", what, Some(help)).as_warning())
+    front(&edition.source, "match", "", what, Some(help)).as_warning()
 }
 
 /// The label `playbook` is a hint for people; heald goes by `match:`. Where the two disagree one of them is wrong.
-fn misled(books: &[(Edition, Arc<Playbook>)], ids: &[&str], rule: &AlertRule) -> Option<Problem> {
+fn misled(books: &BTreeMap<&str, &Playbook>, ids: &[&str], rule: &AlertRule) -> Option<Problem> {
     let (name, place) = rule.playbook.as_ref()?;
     if !ids.contains(&name.as_str()) {
         let hint = nearest(name, ids).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
@@ -56,7 +72,7 @@ fn misled(books: &[(Edition, Arc<Playbook>)], ids: &[&str], rule: &AlertRule) ->
         return Some(Problem { what, ..place.clone() }.as_warning());
     }
     // One with mistakes can't be asked.
-    let (_, book) = books.iter().find(|(_, book)| *book.id.0 == **name)?;
+    let book = books.get(name.as_str())?;
     let wrong: Vec<_> = book.selectors.iter().map(|selector| selector.contradicted_by(&rule.fixed).next()).collect();
     let matcher = wrong.into_iter().collect::<Option<Vec<_>>>()?.into_iter().next()?;
     let value = rule.fixed.get(&matcher.name).map_or("", String::as_str);

@@ -153,8 +153,16 @@ pub fn read_selector(fields: &mut Fields<'_>) -> Option<Selector> {
         fields.missing("match", "say which alerts it is for: `match: ['alertname=\"WebIsDown\"']`");
     }
     let at = fields.node("match")?.at;
-    let entries = fields.texts("match")?;
     let before = file.count();
+    let entries = fields.texts("match")?;
+    for (at, entry) in &entries {
+        if entry.trim_matches(['{', '}', ' ']).is_empty() {
+            file.refuse(*at, "no matcher: it would match every alert");
+        }
+    }
+    let texts: Vec<&str> = entries.iter().map(|(_, entry)| entry.as_str()).collect();
+    let read = Selector::parse(&texts);
+    let Err(why) = read else { return read.ok().filter(|_| file.count() == before) };
     for (at, entry) in &entries {
         // A matcher beside it: alone, `team!="x"` would be refused for matching alerts without labels.
         if let Err(why) = Selector::parse(&[entry.as_str(), "x=\"x\""]) {
@@ -164,15 +172,12 @@ pub fn read_selector(fields: &mut Fields<'_>) -> Option<Selector> {
                 _ => why,
             };
             file.refuse(*at, why);
-        } else if entry.trim_matches(['{', '}', ' ']).is_empty() {
-            file.refuse(*at, "no matcher: it would match every alert");
         }
     }
-    if file.count() > before {
-        return None;
+    if file.count() == before {
+        file.refuse(at, why);
     }
-    let texts: Vec<&str> = entries.iter().map(|(_, entry)| entry.as_str()).collect();
-    Selector::parse(&texts).map_err(|why| file.refuse(at, why)).ok()
+    None
 }
 
 fn read_target(fields: &mut Fields<'_>) -> Option<(TargetTemplate, usize)> {

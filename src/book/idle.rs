@@ -8,13 +8,23 @@ use crate::domain::template;
 use crate::yaml::{File, Kind, Node, Problem, parse, quote};
 use minijinja::Environment;
 
+thread_local! {
+    static ENGINE: Environment<'static> = {
+        let mut engine = Environment::new();
+        engine.set_fuel(Some(1_000));
+        engine
+    };
+}
+
 const STEPS: [Heading; 3] = [Heading::AutoRecovery, Heading::Rollback, Heading::Afterwards];
 
 /// Warnings about one playbook that has no mistakes. Most have nothing to look for, and are not read a second time.
 pub fn check(edition: &Edition, book: &Playbook) -> Vec<Problem> {
     let text = &edition.source.text;
     let late = first_late(book);
-    if late.is_none() && !text.contains("when:") && !text.contains("\"when\"") {
+    let steps = book.rungs.iter().flat_map(|rung| &rung.steps).chain(&book.rollback).chain(&book.afterwards);
+    let mut whens = steps.filter_map(|step| step.options.when.as_deref());
+    if late.is_none() && !whens.any(|when| constant(when) == Some(false)) {
         return Vec::new();
     }
     let file = File::new(&edition.source.path, text);
@@ -26,7 +36,7 @@ pub fn check(edition: &Edition, book: &Playbook) -> Vec<Problem> {
             let rungs = items.iter().zip(&book.rungs).skip(late);
             found.extend(rungs.map(|(node, rung)| unreached(file.at(node.at), &rung.title, used, book.limits.attempts)));
         }
-        whens(&tree, &mut |node| found.extend(never(&file, node)));
+        conditions(&tree, &mut |node| found.extend(never(&file, node)));
     }
     found
 }
@@ -59,14 +69,14 @@ fn tree(file: &File<'_>, page: &Page, heading: Heading) -> Option<Node> {
 }
 
 /// Every `when:` of a step; a step's parameters lie deeper and may have a key of that name.
-fn whens(tree: &Node, visit: &mut impl FnMut(&Node)) {
+fn conditions(tree: &Node, visit: &mut impl FnMut(&Node)) {
     let Kind::List(items) = &tree.kind else { return };
     for item in items {
         let Kind::Map(entries) = &item.kind else { continue };
         for (key, node) in entries {
             match key.name.as_str() {
                 "when" => visit(node),
-                "do" => whens(node, visit),
+                "do" => conditions(node, visit),
                 _ => {}
             }
         }
@@ -88,13 +98,13 @@ fn never(file: &File<'_>, node: &Node) -> Option<Problem> {
 /// `None` where it depends on something, or can't be worked out.
 fn constant(text: &str) -> Option<bool> {
     template::is_expression(text).ok()?;
-    let mut engine = Environment::new();
-    engine.set_fuel(Some(1_000));
-    let expression = engine.compile_expression(text).ok()?;
-    if !expression.undeclared_variables(false).is_empty() {
-        return None;
-    }
-    expression.eval(()).ok().map(|value| value.is_true())
+    ENGINE.with(|engine| {
+        let expression = engine.compile_expression(text).ok()?;
+        if !expression.undeclared_variables(false).is_empty() {
+            return None;
+        }
+        expression.eval(()).ok().map(|value| value.is_true())
+    })
 }
 
 #[cfg(test)]

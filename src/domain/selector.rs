@@ -75,6 +75,14 @@ impl Selector {
     /// where a regular expression would have to be solved. Labels are independent of each other, so one is found for
     /// each by trying the values that the matchers name, none at all, and one that nobody names.
     pub fn common(&self, other: &Self) -> Option<Labels> {
+        // Most exclude each other by one label; many are compared with many.
+        let differ = |one: &Matcher, two: &Matcher| match (&one.test, &two.test) {
+            (Test::Equal(one_value), Test::Equal(two_value)) => one.name == two.name && one_value != two_value,
+            _ => false,
+        };
+        if self.0.iter().any(|one| other.0.iter().any(|two| differ(one, two))) {
+            return None;
+        }
         let both = || self.0.iter().chain(&other.0);
         let mut labels = Labels::new();
         for name in both().map(|matcher| &matcher.name) {
@@ -147,8 +155,13 @@ impl Matcher {
         let compile = |pattern: &str| {
             Regex::new(pattern).map_err(|error| format!("matcher {text:?}: the regular expression is wrong: {error}"))
         };
-        // Compiled alone first: `a)|(b` would slip out of its anchors.
-        let anchored = |value: &str| compile(value).and_then(|_| compile(&format!("{FRONT}{value}{BACK}")));
+        // Compiled alone first where that tells more: `a)|(b` would slip out of its anchors.
+        let anchored = |value: &str| {
+            if value.contains(')') {
+                compile(value)?;
+            }
+            compile(&format!("{FRONT}{value}{BACK}"))
+        };
         let test = match operator {
             "=" => Test::Equal(value),
             "!=" => Test::NotEqual(value),

@@ -15,6 +15,7 @@ pub fn add(defs: &mut Map<String, Value>) {
     let options = options.unwrap_or_default();
 
     let mut step = entry("One step: one kind with its parameters, and options beside it.", steps, |params| {
+        opened(params, &more);
         let inside = options.iter().filter(|(name, _)| *name != "timeout");
         for (name, option) in inside {
             if let Some(properties) = properties(params) {
@@ -46,6 +47,20 @@ pub fn list(kinds: Vec<(&'static str, Schema)>) -> Vec<(&'static str, Value)> {
         (kind, schema)
     };
     kinds.into_iter().map(clean).collect()
+}
+
+/// Parameters that are a definition of their own, in its place: a step's may hold its options, a probe's may not.
+fn opened(params: &mut Value, defs: &Map<String, Value>) {
+    let name = params.get("$ref").and_then(Value::as_str).and_then(|name| name.strip_prefix("#/$defs/"));
+    let Some(Value::Object(inner)) = name.and_then(|name| defs.get(name)).filter(|inner| inner.get("properties").is_some())
+    else {
+        return;
+    };
+    let mut inner = inner.clone();
+    if let Some(about) = params.get("description") {
+        inner.insert("description".to_owned(), about.clone());
+    }
+    *params = Value::Object(inner);
 }
 
 fn entry(description: &str, kinds: Vec<(&'static str, Schema)>, each: impl Fn(&mut Value)) -> Value {

@@ -167,6 +167,7 @@ fn what_is_no_playbook_does_not_fit() {
         ("/auto_recovery/0/do/0", json!({ "systemd.restart": {}, "retry": 1 })),
         ("/verify/all", json!([])),
         ("/verify/all/0", json!({ "systemd.active": {}, "when": "true" })),
+        ("/verify/all/0", json!({ "http": { "get": "http://a/", "optional": true } })),
     ] {
         let mut wrong = sound();
         let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -179,6 +180,11 @@ fn what_is_no_playbook_does_not_fit() {
     }
     // What a variable brings is known only to heald.
     let mut filled = sound();
-    filled["auto_recovery"] = json!([{ "wait": "{{ vars.pause }}" }, { "systemd.restart": { "optional": true } }]);
+    filled["auto_recovery"] = json!([
+        { "wait": "{{ vars.pause }}" },
+        { "wait": { "for": "1s" }, "timeout": "2s" },
+        { "systemd.restart": { "optional": true } },
+        { "http": { "get": "http://a/", "status": "{{ vars.expected }}", "optional": true } },
+    ]);
     assert_eq!(mistakes(&validator, &filled), [""; 0]);
 }

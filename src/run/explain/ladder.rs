@@ -76,7 +76,7 @@ fn options(step: &PlannedStep) -> Vec<String> {
     match step.risk {
         Risk::Read => words.push("changes nothing".to_owned()),
         Risk::Once => words.push("never sent twice".to_owned()),
-        Risk::Seen | Risk::Idempotent => {}
+        Risk::Seen | Risk::Idempotent | Risk::Whole => {}
     }
     words.extend(step.register.as_ref().map(|name| format!("result kept as steps.{name}")));
     words

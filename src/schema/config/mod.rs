@@ -32,6 +32,7 @@ pub struct Config {
     docker: Option<Docker>,
     alertmanager: Option<Alertmanager>,
     prometheus: Option<Prometheus>,
+    supervisor: Option<Supervisor>,
     /// Values for templates, as `{{ vars.name }}`, under those of a playbook's override.
     vars: Option<BTreeMap<String, Anything>>,
     /// By playbook: what is changed of a shipped playbook without editing it.
@@ -175,6 +176,13 @@ pub struct Watchdog {
 pub struct Prometheus {
     /// Where `promql` probes ask.
     url: String,
+}
+
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "SupervisorLink")]
+pub struct Supervisor {
+    /// supervisord's socket, for `supervisor.restart` and `supervisor.running`. Default: `/run/supervisor.sock`.
+    socket: Option<String>,
 }
 
 /// What is changed of one playbook.
