@@ -24,7 +24,7 @@ use crate::store::{Horizon, OpenError, Store};
 use crate::telemetry::Telemetry;
 use alive::Alive;
 use axum::Router;
-pub use read::{compile, read, read_books, settings};
+pub use read::{compile, read, read_books, settings, survey};
 use reload::Reloader;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -122,7 +122,9 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
     fields.end();
-    Some(settings)
+    let own = [&settings.file, &settings.state].into_iter().chain(&settings.playbooks);
+    let own = own.filter_map(|path| std::path::absolute(path).ok()).map(|path| path.to_string_lossy().into_owned()).collect();
+    Some(Settings { targets: AllowList { own, ..settings.targets }, ..settings })
 }
 
 fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {
@@ -332,7 +334,7 @@ pub(super) fn url(fields: &mut Fields<'_>) -> Option<String> {
     None
 }
 
-fn overrides(fields: &mut Fields<'_>) -> BTreeMap<String, Override> {
+pub(super) fn overrides(fields: &mut Fields<'_>) -> BTreeMap<String, Override> {
     let Some(fields) = fields.fields("overrides") else { return BTreeMap::new() };
     let read = fields.entries().iter().filter_map(|(key, node)| Some((key.name.clone(), Override::read(fields.file(), node)?)));
     read.collect()

@@ -15,6 +15,7 @@ mod intervals;
 mod notify;
 mod objectives;
 mod people;
+mod schema;
 mod slack;
 mod telegram;
 

@@ -5,10 +5,11 @@
 //! deadline, and every error says whether something may have happened.
 
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
-use crate::domain::target::AllowList;
+use crate::domain::target::{AllowList, Target, TargetKind};
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub mod alertmanager;
+pub mod beneath;
 pub mod clock;
 pub mod command;
 pub mod dns;
@@ -16,14 +17,18 @@ pub mod docker;
 pub mod expect;
 pub mod http;
 pub mod own;
+pub mod process;
 pub mod prometheus;
 pub mod redis;
 mod schema;
 pub mod secret;
+pub mod size;
 pub mod slack;
+pub mod sqlite;
 pub mod supervisor;
 pub mod systemd;
 pub mod telegram;
+pub mod until;
 
 /// What actions and probes work with. Made once, shared by all.
 #[derive(Clone, Debug)]
@@ -93,6 +98,22 @@ pub(crate) fn admit_command(argv: &[String], allow: &AllowList) -> Result<(), St
     Err(format!(
         "{program} is not on the allow-list; to let heald run it, add it under `targets: commands:` of the configuration"
     ))
+}
+
+// === impl Tools ===
+
+impl Tools {
+    /// The last lines that a unit or a container wrote; `None` for what writes none.
+    ///
+    /// # Errors
+    /// Why there are none, in words for people.
+    pub async fn logs(&self, target: &Target, lines: u32) -> Option<Result<String, String>> {
+        match target.kind() {
+            TargetKind::Unit => Some(systemd::journal::last(target.name(), lines).await),
+            TargetKind::Container => Some(self.docker.logs(target.name(), lines).await.map_err(|error| error.to_string())),
+            _ => None,
+        }
+    }
 }
 
 // === impl Allowed ===
