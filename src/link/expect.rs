@@ -245,7 +245,8 @@ impl Condition {
 fn is_same(wanted: &Value, found: &Value) -> bool {
     match (wanted, found) {
         (Value::Number(_), Value::Number(_)) => as_number(wanted) == as_number(found),
-        (Value::String(text), Value::Number(_) | Value::Bool(_)) => *text == found.to_string(),
+        (Value::String(text), Value::Number(number)) => number.to_string() == *text,
+        (Value::String(text), Value::Bool(yes)) => text == if *yes { "true" } else { "false" },
         _ => wanted == found,
     }
 }

@@ -49,6 +49,9 @@ pub struct Params {
     max_age: Option<Span>,
 }
 
+/// One of the three keys, and its value.
+type Choice<'a> = (fn(f64) -> Limit, &'a Number);
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Limit {
     Above(f64),
@@ -78,7 +81,7 @@ impl Params {
         }
     }
 
-    fn limit(&self) -> Result<(fn(f64) -> Limit, &Number), String> {
+    fn limit(&self) -> Result<Choice<'_>, String> {
         match (&self.above, &self.below, &self.is) {
             (Some(number), None, None) => Ok((Limit::Above, number)),
             (None, Some(number), None) => Ok((Limit::Below, number)),

@@ -94,7 +94,7 @@ impl Command {
     pub async fn run(&self, deadline: Instant) -> Result<Ended, NotRun> {
         let program = self.argv.first().ok_or_else(|| NotRun::Missing("no program is named".to_owned()))?;
         let file = trust::check(Path::new(program))?;
-        let user = self.user.as_deref().map(|name| rights_of(name)).transpose()?.flatten();
+        let user = self.user.as_deref().map(rights_of).transpose()?.flatten();
         let (reader, writer) = std::io::pipe().map_err(|error| failed(program, &error))?;
         let mark = format!("{:016x}", RandomState::new().hash_one((program, std::process::id())));
         let mut process = self.process(&file, user.as_ref(), &mark);

@@ -5,8 +5,8 @@ use crate::domain::target::{AllowList, cut};
 use crate::domain::time::Span;
 use reqwest::Response;
 use serde_json::Value;
-use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 
 /// What came back.
 #[derive(Clone, Debug, Default, PartialEq)]

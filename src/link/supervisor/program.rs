@@ -47,6 +47,7 @@ impl Supervisor {
         self.program(name).await?;
         // It answers when the program is down: after `stopwaitsecs` at the latest, ten seconds by default.
         self.order("supervisor.stopProcess", name, NOT_RUNNING, deadline).await?;
+        fail::fail_point!("supervisor-stopped");
         // It is not waited for in the call: supervisord answers nobody in time who has many programs to start.
         let start = self.order("supervisor.startProcess", name, ALREADY_STARTED, deadline).await;
         // Its process was not even made: what it is then says more.
