@@ -282,7 +282,10 @@ fn people_and_their_wishes_are_heeded() {
         let answer = desk.one(rest);
         if rest.contains("do: approve, refused") {
             // It is, but with other words: an answer that the test did not script is a difference.
-            assert!(answer.contains("    what the test scripts did not happen:\n        approve by operator was refused: "), "{answer}");
+            assert!(
+                answer.contains("    what the test scripts did not happen:\n        approve by operator was refused: "),
+                "{answer}"
+            );
         } else {
             assert_eq!(answer, SUCCESS, "{rest}");
         }
@@ -377,7 +380,8 @@ tests:
 
 #[test]
 fn a_script_that_nothing_asks_for_is_a_slip() {
-    let world = "    world: [{ step: docker.restart shopp, fails: 1 }, { probe: tcp, fails: true }, { target: shoop, state: failed }]";
+    let world =
+        "    world: [{ step: docker.restart shopp, fails: 1 }, { probe: tcp, fails: true }, { target: shoop, state: failed }]";
     assert_eq!(
         Desk::new().one(&format!("{world}\n    expect: {{ outcome: healed }}")),
         "\
