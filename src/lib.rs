@@ -17,6 +17,7 @@ pub mod real_world;
 pub mod rehearse;
 pub mod review;
 pub mod run;
+pub mod schema;
 pub mod simulate;
 pub mod starter;
 pub mod store;

@@ -1,7 +1,8 @@
-//! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `simulate`, `test`, `notify`
+//! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `schema`, `simulate`, `test`, `notify`
 //! and what reads the journal work by themselves, the others only ask the daemon.
 
 mod ack;
+mod alert_json;
 mod approve;
 mod breaker;
 mod check;
@@ -24,6 +25,7 @@ mod retry;
 mod review;
 mod rules;
 mod run;
+mod schema;
 mod serve;
 mod silence;
 mod simulate;
@@ -50,6 +52,7 @@ enum Command {
     Init(init::Args),
     Check(check::Args),
     Rules(rules::Args),
+    Schema(schema::Args),
     Status(status::Args),
     Incidents(incidents::Args),
     Explain(explain::Args),
@@ -124,6 +127,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Init(args) => init::run(args).await,
         Command::Check(args) => check::run(args),
         Command::Rules(args) => rules::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Status(args) => status::run(args).await,
         Command::Incidents(args) => incidents::run(args).await,
         Command::Explain(args) => explain::run(args).await,

@@ -68,6 +68,44 @@ fn check_sees_what_no_file_shows_alone() {
 }
 
 #[test]
+fn check_warns_and_is_strict_only_when_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container/container-down.md")).unwrap();
+    fs::write(dir.path().join("a.md"), &shipped).unwrap();
+    let other = "groups: [{ name: g, rules: [{ alert: Other, expr: up, labels: { playbook: container-dwon } }] }]\n";
+    fs::write(dir.path().join("rules.yml"), other).unwrap();
+
+    let alone = heald(&["check", "--strict", "a.md"], dir.path());
+    assert_eq!(alone.status.code(), Some(0), "{}", text(&alone.stderr));
+    let fed = ["check", "--rules=rules.yml", "a.md"];
+    let warned = heald(&fed, dir.path());
+    let said = text(&warned.stderr);
+    assert_eq!(warned.status.code(), Some(0), "{said}");
+    assert!(said.contains("a.md:") && said.contains(": warning: no rule gives an alert"), "{said}");
+    assert!(said.contains("rules.yml:1:75: warning: ") && said.contains("did you mean `container-down`?"), "{said}");
+    assert_eq!(text(&warned.stdout), "1 playbook: good, and 2 warnings\n");
+    let strict = heald(&[&fed[..], &["--strict"]].concat(), dir.path());
+    assert_eq!(strict.status.code(), Some(1));
+    assert!(text(&strict.stderr).contains("heald: 2 warnings found"), "{}", text(&strict.stderr));
+
+    fs::write(dir.path().join("b.md"), "no front matter\n").unwrap();
+    let both = heald(&["check", "--rules", "rules.yml", "-o", "json", "--", "a.md", "b.md"], dir.path());
+    assert_eq!(both.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&both.stdout).unwrap();
+    assert_eq!((&report["warnings"], &report["playbooks"]), (&2.into(), &1.into()), "{report:#}");
+    let problems = report["problems"].as_array().unwrap();
+    assert_eq!(problems.len() as u64, report["mistakes"].as_u64().unwrap() + 2);
+    assert_eq!((&problems[0]["severity"], &problems[0]["file"]), (&"mistake".into(), &"b.md".into()));
+    let last = problems.last().unwrap();
+    let place = (&last["severity"], &last["file"], &last["line"], &last["column"]);
+    assert_eq!(place, (&"warning".into(), &"rules.yml".into(), &1.into(), &75.into()), "{last:#}");
+    assert!(last["what"].as_str().is_some() && last["help"].is_null());
+
+    let nowhere = heald(&["check", "--rules", "nowhere.yml", "--", "a.md"], dir.path());
+    assert_eq!(nowhere.status.code(), Some(1), "rules that can't be read are a mistake");
+}
+
+#[test]
 fn a_missing_configuration_is_not_a_policy() {
     let dir = tempfile::tempdir().unwrap();
     let serve = heald(&["serve", "--config.file", "nowhere.yaml"], dir.path());
