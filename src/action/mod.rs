@@ -18,11 +18,22 @@ use std::fmt::Debug;
 use std::time::Duration;
 use tokio::time::Instant;
 
+mod command;
+mod dns;
 mod docker;
+mod files;
+mod firewall;
+mod gather;
 mod http;
+mod journal;
+mod process;
 mod progress;
+mod redis;
+mod sqlite;
+mod supervisor;
 mod systemd;
 mod wait;
+mod wake_on_lan;
 
 pub use progress::Progress;
 
@@ -142,7 +153,18 @@ kinds! {
     systemd::Restart,
     systemd::Start,
     systemd::Stop,
+    systemd::Reload,
     systemd::ResetFailed,
+    systemd::Kill,
+    systemd::SetProperty,
+    systemd::DropIn,
+    systemd::RemoveDropIn,
+    journal::Vacuum,
+    gather::Gather,
+    process::ListTop,
+    process::FindPortHolder,
+    process::Signal,
+    process::DropCaches,
     docker::Restart,
     docker::Start,
     docker::Stop,
@@ -156,7 +178,28 @@ kinds! {
     docker::NetworkConnect,
     docker::Prune,
     http::Params,
+    redis::Info,
+    redis::Ping,
+    redis::Purge,
+    wake_on_lan::Params,
+    dns::Params,
+    firewall::Params,
+    supervisor::Params,
+    command::Params,
     wait::Params,
+    files::DeleteOlder,
+    files::CompressOlder,
+    files::ArchiveLarger,
+    files::MoveBack,
+    files::CopyAside,
+    files::RestoreBackup,
+    files::WriteDefault,
+    files::Touch,
+    files::Remove,
+    sqlite::Backup,
+    sqlite::Check,
+    sqlite::Checkpoint,
+    sqlite::Restore,
 }
 
 fn unknown(kind: &str) -> String {
@@ -244,13 +287,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn step(text: &str) -> Result<Step, String> {
+    pub(super) fn step(text: &str) -> Result<Step, String> {
         let map: serde_json::Map<String, Value> = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
         let (kind, args) = map.into_iter().next().unwrap();
         read(&kind, args).map_err(|error| error.to_string())?
     }
 
-    fn planned(step: Step, object: Option<Target>) -> PlannedStep {
+    pub(super) fn planned(step: Step, object: Option<Target>) -> PlannedStep {
         PlannedStep::new(&step, step.args.clone(), object)
     }
 
