@@ -119,3 +119,64 @@ pub(super) fn name_of(container: &Value) -> &str {
 pub(super) fn id(container: &Value) -> &str {
     container["Id"].as_str().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::extract::State;
+    use axum::http::{StatusCode, Uri};
+    use std::sync::{Arc, Mutex};
+
+    type Heard = Arc<Mutex<Vec<String>>>;
+
+    /// Answers each path by its last part, as the engine words its answers.
+    async fn engine(State(heard): State<Heard>, uri: Uri, body: String) -> (StatusCode, String) {
+        heard.lock().unwrap().push(format!("{uri} {body}"));
+        match uri.path().rsplit('/').next().unwrap_or_default() {
+            "stop" => (StatusCode::NOT_MODIFIED, String::new()),
+            "start" => (StatusCode::NO_CONTENT, String::new()),
+            "create" => (StatusCode::CONFLICT, r#"{"message":"the name is in use"}"#.to_owned()),
+            "update" => (StatusCode::INTERNAL_SERVER_ERROR, "not JSON\n".to_owned()),
+            "json" if uri.path().contains("/5f2d/") => (StatusCode::OK, r#"{"Id":"5f2d9c","Name":"/shop"}"#.to_owned()),
+            "json" if uri.path().contains("/shop/") => (StatusCode::OK, r#"{"Id":"5f2d9c","Name":"/shop"}"#.to_owned()),
+            _ => (StatusCode::NOT_FOUND, r#"{"message":"No such container"}"#.to_owned()),
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_are_told_apart_by_their_status() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("engine.sock");
+        let (heard, listener) = (Heard::default(), tokio::net::UnixListener::bind(&socket).unwrap());
+        let routes = axum::Router::new().fallback(engine).with_state(Arc::clone(&heard));
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let docker = Docker::new(&socket.display().to_string());
+
+        let limit = Duration::from_secs(5);
+        for path in [["containers", "a", "stop"], ["containers", "a", "start"]] {
+            assert_eq!(docker.send(Ask::post(&path, limit).with(&[("t", "1")])).await, Ok(Value::Null));
+        }
+        let body = serde_json::json!({ "Image": "shop:1" });
+        let taken = docker.send(Ask::post(&["containers", "create"], limit).with(&[("name", "a b")]).json(&body)).await;
+        assert_eq!(taken, Err(LinkError::Conflict("containers/create: the name is in use (409)".to_owned())));
+        let sick = docker.send(Ask::post(&["containers", "a", "update"], limit)).await;
+        assert_eq!(sick, Err(LinkError::Refused("containers/a/update: not JSON (500)".to_owned())));
+        let heard = std::mem::take(&mut *heard.lock().unwrap());
+        assert_eq!(heard[0], "/containers/a/stop?t=1 ");
+        assert_eq!(heard[2], r#"/containers/create?name=a+b {"Image":"shop:1"}"#);
+
+        // By its whole id or its name, not by the first digits of an id, and no name is a path.
+        assert_eq!(docker.find("shop").await.unwrap().unwrap()["Id"], "5f2d9c");
+        assert_eq!(docker.find("5f2d").await, Ok(None));
+        assert_eq!(docker.find("../volumes/shop").await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_away_was_sent_nothing() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let docker = Docker::new("unix:///nonexistent/docker.sock");
+        let answer = docker.send(Ask::post(&["containers", "a", "stop"], Duration::from_secs(5))).await;
+        assert!(matches!(answer, Err(LinkError::NotSent(_))), "{answer:?}");
+    }
+}
