@@ -20,6 +20,7 @@ pub fn read(mut fields: Fields<'_>) -> AllowList {
         hosts: names(&mut fields, "hosts", TargetKind::Host),
         services: names(&mut fields, "services", TargetKind::Service),
         macs: entries(&mut fields, "macs", mac),
+        own: BTreeSet::new(),
     };
     fields.end();
     list

@@ -27,6 +27,7 @@ pub mod plan;
 pub mod playbook;
 pub mod policy;
 pub mod selector;
+pub mod size;
 pub mod target;
 pub mod template;
 pub mod time;

@@ -52,6 +52,9 @@ pub struct AllowList {
     pub services: BTreeSet<String>,
     /// Hardware addresses that may be woken, as `aa:bb:cc:dd:ee:ff`.
     pub macs: BTreeSet<String>,
+    /// heald's own configuration, state and playbooks, absolute: never touched, whatever the rest allows. Not a key of the
+    /// file: filled in by whoever reads it.
+    pub own: BTreeSet<String>,
 }
 
 // === impl TargetKind ===

@@ -1,4 +1,5 @@
-//! The ways to the outside: one connection each to systemd, Docker and supervisord, one HTTP client, Alertmanager's API.
+//! The ways to the outside: one connection each to systemd, Docker and supervisord, one HTTP client, the APIs of Alertmanager and
+//! Prometheus, Redis, a resolver, and programs of this host.
 //!
 //! `action/`, `probe/` and `collect/` use them; none of them decides anything. Every call ends at a
 //! deadline, and every error says whether something may have happened.
@@ -8,17 +9,26 @@ use crate::domain::target::{AllowList, Target, TargetKind};
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub mod alertmanager;
+pub mod beneath;
 pub mod clock;
+pub mod command;
+pub mod dns;
 pub mod docker;
+pub mod expect;
 pub mod http;
 pub mod own;
 pub mod process;
+pub mod prometheus;
+pub mod redis;
 mod schema;
+pub mod secret;
 pub mod size;
 pub mod slack;
+pub mod sqlite;
 pub mod supervisor;
 pub mod systemd;
 pub mod telegram;
+pub mod until;
 
 /// What actions and probes work with. Made once, shared by all.
 #[derive(Clone, Debug)]
@@ -28,6 +38,8 @@ pub struct Tools {
     pub http: reqwest::Client,
     /// `None` where none is configured.
     pub alertmanager: Option<Arc<alertmanager::Alertmanager>>,
+    pub prometheus: Option<Arc<prometheus::Prometheus>>,
+    pub supervisor: Option<Arc<supervisor::Supervisor>>,
     pub allow: Allowed,
 }
 
@@ -56,6 +68,36 @@ pub enum LinkError {
     /// It answered, and the answer was no.
     #[error("{0}")]
     Refused(String),
+}
+
+/// Whether heald may connect to `host:port`.
+///
+/// # Errors
+/// What is wrong with it, or what to do.
+pub(crate) fn admit_address(address: &str, allow: &AllowList) -> Result<(), String> {
+    if allow.addresses.contains(address) {
+        return Ok(());
+    }
+    let address = crate::domain::target::cut(address);
+    Err(format!(
+        "{address} is not on the allow-list; to let heald connect to it, add it under `targets: addresses:` of the configuration"
+    ))
+}
+
+/// Whether heald may run the program: an argument vector's first.
+///
+/// # Errors
+/// What is wrong with it, or what to do.
+pub(crate) fn admit_command(argv: &[String], allow: &AllowList) -> Result<(), String> {
+    let program = argv.first().map(String::as_str).unwrap_or_default();
+    command::check_program(program)?;
+    if allow.commands.contains(program) {
+        return Ok(());
+    }
+    let program = crate::domain::target::cut(program);
+    Err(format!(
+        "{program} is not on the allow-list; to let heald run it, add it under `targets: commands:` of the configuration"
+    ))
 }
 
 // === impl Tools ===

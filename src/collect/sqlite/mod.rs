@@ -4,13 +4,12 @@
 //! its last result is shown with its time. All checks are made one after another. One that came to nothing
 //! (locked, no permission) is no result: the last one stays, its time grows old, and it is tried again soon.
 
-mod check;
-
 use super::blocking::Turn;
 use super::page::{Family, Labels};
 use super::{Collect, Seen};
 use crate::link::clock;
-use check::{Verdict, beside, check};
+pub use crate::link::sqlite::Depth;
+use crate::link::sqlite::{self, Limits, Verdict, beside};
 use futures_util::future::BoxFuture;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,15 +32,6 @@ pub struct Database {
     /// For one check.
     pub deadline: Duration,
     pub expect: Option<Expect>,
-}
-
-/// Which pragma.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Depth {
-    /// All pages; not whether the indexes agree with the tables.
-    #[default]
-    Quick,
-    Integrity,
 }
 
 /// A query whose first column must be at least a number.
@@ -225,6 +215,14 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
+}
+
+/// # Errors
+/// Why nothing can be said: locked, not permitted, not done in time.
+fn check(database: &Database, stop: &Arc<AtomicBool>) -> Result<Verdict, String> {
+    let expected: Vec<_> = database.expect.iter().map(|expect| sqlite::Expect::at_least(&expect.query, expect.min)).collect();
+    let limits = Limits::within(database.deadline, stop);
+    sqlite::check(&database.path, database.depth, &expected, &limits).map(|report| report.verdict)
 }
 
 fn sizes(path: &Path) -> Sizes {
