@@ -60,7 +60,8 @@ async fn lives_there(scene: &Scene, host: &Host) -> Result<()> {
     check(host.show("well.service", "MainPID").await? != before, || "well.service is the same process".into())?;
     ports(host).await?;
     zombies(host).await?;
-    in_vain(host).await
+    in_vain(host).await?;
+    bad_probes(host).await
 }
 
 /// As the shipped unit is, the journal's files, other processes and the kernel's settings are out of reach; heald says so.
@@ -223,6 +224,29 @@ async fn in_vain(host: &Host) -> Result<()> {
     Ok(())
 }
 
+/// Each probe sees what is wrong, too.
+async fn bad_probes(host: &Host) -> Result<()> {
+    host.systemctl(&["start", "again.service"]).await?;
+    wait_for("restarts by systemd", REPAIR, async || match host.show("again.service", "NRestarts").await?.parse::<u32>() {
+        Ok(2..) => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    })
+    .await?;
+    let events = story(host, "act-bad-probes", "well.service", &[]).await?;
+    let ended = events.iter().find(|event| event["kind"] == "attempt_ended").map(Value::to_string).unwrap_or_default();
+    for part in [
+        "active (running) for ",
+        "s only",
+        "times by systemd",
+        " available",
+        "processes, at most 0 wanted",
+        "0 zombies, at least 1 wanted",
+    ] {
+        check(ended.contains(part), || format!("{part:?} is not in {ended}"))?;
+    }
+    check(!ended.contains("\"pass\""), || format!("a probe passed: {ended}"))
+}
+
 /// The whole machine's: where the allow-list names the host, and nowhere else.
 pub async fn caches(scene: Arc<Scene>) -> Result<()> {
     let unit = scene.unit().await?;
@@ -272,6 +296,7 @@ async fn units(host: &Host) -> Result<()> {
         ("foreign", "ExecStart=/usr/bin/perl /opt/hold.pl 8125"),
         ("stranger", "ExecStart=/usr/bin/perl /opt/hold.pl 8125"),
         ("bereft", "ExecStart=/usr/bin/perl /opt/zombies.pl"),
+        ("again", "ExecStart=/bin/sleep 0.5\nRestart=always\nRestartSec=2s"),
         ("other", "ExecStart=/bin/sleep infinity\nExecReload=/bin/false"),
     ];
     for (name, service) in units {
@@ -298,7 +323,10 @@ async fn playbooks(host: &Host) -> Result<()> {
     let up = "systemd.active: {}";
     let whole = "systemd.active: { stable: 1s }\nsystemd.not_restarting: { within: 1s }\nmemory: { available_min: 1MB }\n\
         process.count: { of: unit, min: 1, max: 9 }\nprocess.count: { of: zombies, max: 1000 }";
-    let books: [(&str, &str, &[&str]); 7] = [
+    let bad = "systemd.active: { stable: 1h }\nsystemd.not_restarting: { unit: again.service, within: 1h }\n\
+        memory: { available_min: 99% }\nprocess.count: { of: unit, max: 0 }\nprocess.count: { of: zombies, min: 1 }";
+    let books: [(&str, &str, &[&str]); 8] = [
+        ("act-bad-probes", bad, &["gather: { lines: 1 }"]),
         (
             "act-walls",
             up,
@@ -367,13 +395,15 @@ async fn playbooks(host: &Host) -> Result<()> {
             writeln!(list, "    - {step}\n      optional: true").map_err(|error| Error::new(error.to_string()))?;
         }
         let text = page(name, "target: { unit: \"{{ labels.target }}\" }", &list, probes);
+        // What never passes need not be looked at for long.
+        let text = if name == "act-bad-probes" { text.replace("within: 20s", "within: 2s") } else { text };
         host.write_file(&format!("{FOLDER}/{name}.md"), &text).await?;
     }
     Ok(())
 }
 
 async fn configure(host: &Host) -> Result<()> {
-    let units: Vec<String> = ["well", "left", "hand", "foreign", "stranger", "bereft", "other", "missing"]
+    let units: Vec<String> = ["well", "left", "hand", "foreign", "stranger", "bereft", "again", "other", "missing"]
         .map(|name| format!("{name}.service"))
         .into();
     let config = json!({
@@ -395,14 +425,14 @@ fn drop_in_of_the_docs() -> Result<String> {
 
 // --- what heald did -------------------------------------------------------------------------------------------------------
 
-/// Runs a playbook by hand and waits until its attempt is over; each step's kind and end.
-async fn attempt(host: &Host, playbook: &str, target: &str, labels: &[&str]) -> Result<Vec<(String, Ended)>> {
+/// Runs a playbook by hand and waits until its attempt is over; the incident's events.
+async fn story(host: &Host, playbook: &str, target: &str, labels: &[&str]) -> Result<Vec<Value>> {
     let target = format!("target={target}");
     let command = [&["heald", "run", playbook, &target], labels].concat();
     let said = run(host, &command).await?;
     let id = said.split_whitespace().find_map(|word| word.parse::<u64>().ok());
     let id = id.ok_or_else(|| Error::new(format!("heald run said {said:?}")))?;
-    let events = wait_for(&format!("the attempt of {playbook}"), REPAIR, async || {
+    wait_for(&format!("the attempt of {playbook}"), REPAIR, async || {
         let lines = run(host, &["heald", "export"]).await?;
         let events: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<std::result::Result<_, _>>()?;
         let own: Vec<Value> =
@@ -413,7 +443,12 @@ async fn attempt(host: &Host, playbook: &str, target: &str, labels: &[&str]) -> 
             None => Err(own.last().map_or_else(|| "nothing".to_owned(), Value::to_string).into()),
         }
     })
-    .await?;
+    .await
+}
+
+/// The same; each step's kind and end.
+async fn attempt(host: &Host, playbook: &str, target: &str, labels: &[&str]) -> Result<Vec<(String, Ended)>> {
+    let events = story(host, playbook, target, labels).await?;
     if let Some(why) =
         events.iter().find(|event| event["kind"] == "escalated" && events.iter().all(|e| e["kind"] != "attempt_started"))
     {
