@@ -60,7 +60,8 @@ const DEADLINE: Duration = Duration::from_secs(150);
 /// They mostly wait; more at once would make each other's detection slow.
 const AT_ONCE: usize = 4;
 
-/// The longest first: the last one to end decides how long all take.
+/// The longest first: the last one to end decides how long all take. What makes the whole machine slow for a moment comes
+/// last.
 const TESTS: [(&str, Test); 45] = [
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
@@ -71,7 +72,6 @@ const TESTS: [(&str, Test); 45] = [
     ("docker_recreate_says_no", |scene| act_docker::recreate::says_no(scene).boxed_local()),
     ("docker_prune_keeps_what_is_needed", |scene| act_docker::small::prunes(scene).boxed_local()),
     ("docker_recreate_from_compose", |scene| act_docker::compose::by_its_file(scene).boxed_local()),
-    /// The longest first: the last one to end decides how long all take. What makes the whole machine slow for a moment comes last.
     ("host_steps_do_fail_and_refuse", |scene| act_host::do_fail_and_refuse(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("every_panel_shows_something", |scene| dashboards::every_panel_shows_something(scene).boxed_local()),
