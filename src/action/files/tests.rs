@@ -84,6 +84,8 @@ fn tools(allow: AllowList) -> Tools {
         docker: Arc::new(crate::link::docker::Docker::new("unix:///nonexistent/docker.sock")),
         http: crate::link::http::client().unwrap(),
         alertmanager: None,
+        prometheus: None,
+        supervisor: None,
         allow: Allowed::new(allow),
     }
 }

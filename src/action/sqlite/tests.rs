@@ -47,6 +47,8 @@ impl World {
             docker: Arc::new(crate::link::docker::Docker::new("unix:///nonexistent/docker.sock")),
             http: crate::link::http::client().unwrap(),
             alertmanager: None,
+            prometheus: None,
+            supervisor: None,
             allow: Allowed::new(self.allow()),
         };
         let step = read(kind, args).unwrap().unwrap();
@@ -201,6 +203,8 @@ async fn a_checkpoint_empties_the_log_unless_a_reader_is_in_the_way() {
         docker: Arc::new(crate::link::docker::Docker::new("unix:///nonexistent/docker.sock")),
         http: crate::link::http::client().unwrap(),
         alertmanager: None,
+        prometheus: None,
+        supervisor: None,
         allow: Allowed::new(world.allow()),
     };
     let acted = action.run(&tools, Instant::now() + Duration::from_secs(2), &Progress::none()).await;
