@@ -113,7 +113,11 @@ impl Params {
         };
         let fail = |why: String| Ok((ProbeVerdict::Fail, why));
         let Some((stamp, place)) = found else {
-            return if wanted { fail("it is not there".to_owned()) } else { Ok((ProbeVerdict::Pass, "it is not there".to_owned())) };
+            return if wanted {
+                fail("it is not there".to_owned())
+            } else {
+                Ok((ProbeVerdict::Pass, "it is not there".to_owned()))
+            };
         };
         if !wanted {
             return fail(format!("it is there ({})", Size(stamp.size)));

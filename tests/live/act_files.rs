@@ -79,7 +79,8 @@ impl Ground {
 async fn run(heald: &Heald, name: &str, target: &str, steps: usize) -> Result<Vec<Record>> {
     heald.command(&["run", name, &format!("target={target}")]).await?;
     let journal = journal(heald);
-    let opened = journal.wait("the incident", REPAIR, |record| record.kind == "opened" && record.body.to_string().contains(name)).await?;
+    let opened =
+        journal.wait("the incident", REPAIR, |record| record.kind == "opened" && record.body.to_string().contains(name)).await?;
     wait_for(&format!("{steps} steps of {name}"), 2 * REPAIR, async || {
         let all = journal.records()?;
         let own: Vec<_> = all.into_iter().filter(|record| record.incident == opened.incident).collect();
@@ -167,7 +168,9 @@ pub async fn each_kind(scene: Arc<Scene>) -> Result<()> {
     fs::hard_link(format!("{outside}/precious"), format!("{dir}/second"))?;
     let pipe = Command::new("mkfifo").arg(format!("{dir}/pipe")).status();
     check(pipe.context("mkfifo")?.success(), || "no pipe".into())?;
-    for (name, text) in [("a.log", "a".repeat(9_000)), ("b.tmp", "b".into()), ("c.tar", "c".repeat(9_000)), ("conf", "broken".into())] {
+    for (name, text) in
+        [("a.log", "a".repeat(9_000)), ("b.tmp", "b".into()), ("c.tar", "c".repeat(9_000)), ("conf", "broken".into())]
+    {
         ground.old(&format!("in/{name}"), text.as_bytes(), 9)?;
     }
     ground.old("in/conf.bak", b"good", 1)?;
@@ -274,7 +277,9 @@ pub async fn database(scene: Arc<Scene>) -> Result<()> {
          \x20   - systemd.start: {{ unit: {name} }}"
     );
     let front = "limits: { cooldown: 1s, settle: 1s }\n";
-    let probes = format!("  - sqlite: {{ expect: [{{ query: \"SELECT count(*) FROM orders\", is: 500 }}] }}\n  - systemd.active: {{ unit: {name} }}");
+    let probes = format!(
+        "  - sqlite: {{ expect: [{{ query: \"SELECT count(*) FROM orders\", is: 500 }}] }}\n  - systemd.active: {{ unit: {name} }}"
+    );
     ground.book("restore", "database", front, &restore, &probes)?;
     let elsewhere = ground.at("other.db");
     drop(rusqlite::Connection::open(&elsewhere)?);
@@ -323,10 +328,13 @@ pub async fn database(scene: Arc<Scene>) -> Result<()> {
 /// Another playbook on the same target waits for this incident's end.
 async fn close(heald: &Heald, name: &str) -> Result<()> {
     let journal = journal(heald);
-    let opened = journal.wait("the incident", REPAIR, |record| record.kind == "opened" && record.body.to_string().contains(name)).await?;
+    let opened =
+        journal.wait("the incident", REPAIR, |record| record.kind == "opened" && record.body.to_string().contains(name)).await?;
     let id = opened.incident.unwrap_or_default().to_string();
     wait_for("the end of an incident", REPAIR, async || {
-        let done = |record: &Record| record.incident == opened.incident && matches!(record.kind.as_str(), "healed" | "escalated" | "closed");
+        let done = |record: &Record| {
+            record.incident == opened.incident && matches!(record.kind.as_str(), "healed" | "escalated" | "closed")
+        };
         if journal.records()?.iter().any(done) { Ok(()) } else { Err("it still acts".into()) }
     })
     .await?;

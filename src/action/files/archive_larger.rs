@@ -197,7 +197,10 @@ pub(super) fn transfer(from: &Place, stamp: &Stamp, to: &Folder, until: &Until) 
     let written = fresh.sync()?;
     let read = fresh.temporary().digest(&written, until)?;
     if copied.bytes != stamp.size || written.size != stamp.size || read != copied.sha256 {
-        return Err(Trouble::Failed(format!("{}: read back it is not what was written; the original stays", cut(&target.path()))));
+        return Err(Trouble::Failed(format!(
+            "{}: read back it is not what was written; the original stays",
+            cut(&target.path())
+        )));
     }
     fresh.put_new()?;
     from.remove(stamp)

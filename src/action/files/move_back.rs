@@ -65,8 +65,9 @@ impl StepKind for MoveBack {
 
 impl MoveBack {
     fn names(&self) -> Result<Vec<String>, String> {
-        let names: Vec<String> = serde_json::from_str(&self.names)
-            .map_err(|_| format!("names {:?} is no JSON list of names; write \"{{{{ steps.NAME.names | tojson }}}}\"", cut(&self.names)))?;
+        let names: Vec<String> = serde_json::from_str(&self.names).map_err(|_| {
+            format!("names {:?} is no JSON list of names; write \"{{{{ steps.NAME.names | tojson }}}}\"", cut(&self.names))
+        })?;
         if names.len() > NAMES_MAX {
             return Err(format!("names: {} of them, and {NAMES_MAX} at most", names.len()));
         }

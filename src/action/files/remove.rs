@@ -72,7 +72,10 @@ impl Work for Removal {
             return Ok(Acted::new(ActOutcome::Done, format!("{path} is not there")).knowing(facts));
         };
         if stamp.size > FLAG_MAX.0 && !self.any_size {
-            let why = format!("{path} has {}: a flag has {FLAG_MAX} at most; `any_size: true` says that more is meant", Size(stamp.size));
+            let why = format!(
+                "{path} has {}: a flag has {FLAG_MAX} at most; `any_size: true` says that more is meant",
+                Size(stamp.size)
+            );
             return Err(Trouble::Refused(Odd::Unfit, why));
         }
         place.remove(&stamp)?;

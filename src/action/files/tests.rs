@@ -154,9 +154,7 @@ async fn old_files_go_and_the_newest_stay() {
     }
     world.old("in/old.txt", "x", 100);
     symlink(world.at("out/secret.log"), world.at("in/link.log")).unwrap();
-    let args = |keep: u32, max: u32| {
-        json!({ "path": world.at("in"), "glob": "*.log", "older_than": "3d", "keep": keep, "max_files": max })
-    };
+    let args = |keep: u32, max: u32| json!({ "path": world.at("in"), "glob": "*.log", "older_than": "3d", "keep": keep, "max_files": max });
     let facts = world.done("files.delete_older", args(5, 10)).await;
     assert_eq!((&facts["files"], &facts["would"]["bytes"], &facts["kept"]), (&json!(1), &json!(5), &json!(5)));
     let facts = world.done("files.delete_older", args(0, 2)).await;

@@ -183,7 +183,8 @@ impl Restore {
     /// Beneath an allowed path, or a copy that heald made beside the database.
     fn from_is_allowed(&self, ground: &Ground) -> Result<(), Trouble> {
         let (folder, name) = split(&self.from);
-        let own_copy = self.from.strip_prefix(&self.database).is_some_and(|rest| rest.starts_with(".heald-") && !rest.contains('/'));
+        let own_copy =
+            self.from.strip_prefix(&self.database).is_some_and(|rest| rest.starts_with(".heald-") && !rest.contains('/'));
         match own_copy || (Glob::is_pattern(name) && ground.admit(folder).is_ok()) {
             true => Ok(()),
             false => ground.admit(&self.from),
@@ -234,7 +235,10 @@ impl Restore {
         }
         let all = present.iter().chain(there.iter().map(|(_, stamp)| stamp)).map(|stamp| (stamp.device, stamp.inode));
         if !written_to(&all.collect(), until).is_empty() {
-            return Err(Trouble::Refused(Odd::Held, format!("{} is open in a process: nothing was touched", cut(&self.database))));
+            return Err(Trouble::Refused(
+                Odd::Held,
+                format!("{} is open in a process: nothing was touched", cut(&self.database)),
+            ));
         }
         let aside = present.map(|stamp| (place.folder.place(&aside_name(&place.name)), stamp));
         if let Some((aside, stamp)) = &aside {

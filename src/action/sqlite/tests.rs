@@ -114,7 +114,9 @@ fn what_does_not_fit_is_refused_when_read() {
         assert!(error.contains(part), "{kind} {args}: {error}");
     }
     assert!(is_backup("shop.db-20261122T180000.123Z.bak", "shop.db"));
-    for name in ["shop.db-2026.bak", "shop.db-20261122T180000.123Z", "shop.db2-20261122T180000.123Z.bak", "shop.db-mine-xxxxxxxxxx.bak"] {
+    for name in
+        ["shop.db-2026.bak", "shop.db-20261122T180000.123Z", "shop.db2-20261122T180000.123Z.bak", "shop.db-mine-xxxxxxxxxx.bak"]
+    {
         assert!(!is_backup(name, "shop.db"), "{name}");
     }
 }

@@ -220,8 +220,7 @@ impl Drop for Busy<'_> {
 /// # Errors
 /// Why nothing can be said: locked, not permitted, not done in time.
 fn check(database: &Database, stop: &Arc<AtomicBool>) -> Result<Verdict, String> {
-    let expected: Vec<_> =
-        database.expect.iter().map(|expect| sqlite::Expect::at_least(&expect.query, expect.min)).collect();
+    let expected: Vec<_> = database.expect.iter().map(|expect| sqlite::Expect::at_least(&expect.query, expect.min)).collect();
     let limits = Limits::within(database.deadline, stop);
     sqlite::check(&database.path, database.depth, &expected, &limits).map(|report| report.verdict)
 }

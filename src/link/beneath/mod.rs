@@ -13,8 +13,8 @@ mod write;
 
 pub use held::written_to;
 pub use name::{Glob, check_name, check_path, is_beneath, split};
-pub use tree::{Tree, copy_tree};
 pub use read::Hashed;
+pub use tree::{Tree, copy_tree};
 pub use walk::{Found, Odd, Pick, Skipped, Walk, walk};
 pub use write::{Copied, Fresh};
 
@@ -184,9 +184,10 @@ impl Folder {
     }
 
     fn open(&self, names: &str, flags: OFlags, mode: Mode) -> Result<File, Trouble> {
-        let resolve =
-            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
-        let opened = resolve_by(|| openat2(&*self.fd, names, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode, resolve));
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+        // With NOFOLLOW a link in a folder's place would be "no folder"; without, the resolution itself stops at it.
+        let own = if flags.contains(OFlags::DIRECTORY) { OFlags::CLOEXEC } else { OFlags::NOFOLLOW | OFlags::CLOEXEC };
+        let opened = resolve_by(|| openat2(&*self.fd, names, flags | own, mode, resolve));
         opened.map(File::from).map_err(|errno| Trouble::resolving(&self.path_of(names), errno))
     }
 
@@ -359,7 +360,9 @@ impl Trouble {
             Errno::XDEV => Self::Refused(Odd::Mount, format!("{path}: it leads to another mount or out of the allowed folder")),
             Errno::NOTDIR => Self::Refused(Odd::NoFolder, format!("{path}: no folder, or none on the way to it")),
             Errno::NXIO | Errno::NODEV => Self::Refused(Odd::Device, format!("{path} is a pipe, a socket or a device")),
-            Errno::NOSYS => Self::Failed("the kernel or a seccomp filter lacks openat2 (Linux 5.6): nothing was touched".to_owned()),
+            Errno::NOSYS => {
+                Self::Failed("the kernel or a seccomp filter lacks openat2 (Linux 5.6): nothing was touched".to_owned())
+            }
             other => Self::of(&path, &other.into()),
         }
     }

@@ -135,7 +135,21 @@ mod tests {
         let long = format!("/{}", "x".repeat(256));
         let longer = "/x".repeat(3_000);
         for path in [
-            "", "a", "../x", "/", "//", "/a/", "/a//b", "/a/../b", "/a/..", "/./a", "/a\nb", "/a\0b", "/a\u{1b}b", &long, &longer,
+            "",
+            "a",
+            "../x",
+            "/",
+            "//",
+            "/a/",
+            "/a//b",
+            "/a/../b",
+            "/a/..",
+            "/./a",
+            "/a\nb",
+            "/a\0b",
+            "/a\u{1b}b",
+            &long,
+            &longer,
         ] {
             let why = check_path(path).unwrap_err();
             assert!(why.contains("is no path") && why.len() < 250 && !why.contains('\n'), "{path:?}: {why}");
