@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 BINARY ?= target/release/heald
 LAB = $(CARGO) run --quiet --example lab --
 
-.PHONY: help demo test test-unit test-sim soak mutants test-rules test-live lint bench setup lab-up lab-down build install uninstall clean
+.PHONY: help demo test test-unit test-sim soak mutants test-rules test-playbooks test-live lint bench setup lab-up lab-down build install uninstall clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ mutants: ## Takes each guard away and names what notices (HEALD_SIM_WITHOUT=budg
 
 test-rules: setup ## Alert rules and Alertmanager's configuration, with promtool and amtool
 	tests/rules.sh
+
+test-playbooks: ## What each shipped playbook does, on virtual time; see docs/testing-playbooks.md
+	$(CARGO) run --locked --quiet --features failpoints --bin heald -- test rules playbooks
 
 test-live: setup ## Real Prometheus, Alertmanager, systemd and Docker
 	$(CARGO) test --locked --features failpoints --test live

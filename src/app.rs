@@ -10,6 +10,8 @@ use crate::domain::policy::Policy;
 use crate::ingest::{self, Auth, Limits, Pages, Secrets, Server, Tls, TlsFiles, Web};
 use crate::link::alertmanager::Alertmanager;
 use crate::link::docker::Docker;
+use crate::link::prometheus::Prometheus;
+use crate::link::supervisor::Supervisor;
 use crate::link::systemd::Systemd;
 use crate::link::{self, Allowed, Tools};
 use crate::notify::Notifier;
@@ -22,7 +24,7 @@ use crate::store::{Horizon, OpenError, Store};
 use crate::telemetry::Telemetry;
 use alive::Alive;
 use axum::Router;
-pub use read::{compile, read, read_books, settings};
+pub use read::{compile, read, read_books, settings, survey};
 use reload::Reloader;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -282,11 +284,16 @@ fn tools(settings: &Settings) -> Result<Tools, String> {
     let http = link::http::client()?;
     let url = settings.alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.as_deref());
     let alertmanager = url.map(|url| Alertmanager::new(http.clone(), url)).transpose()?.map(Arc::new);
+    let prometheus = settings.prometheus.as_ref().map(|prometheus| Prometheus::new(http.clone(), &prometheus.url));
+    // Whoever reads its programs' states there has the same supervisord in mind.
+    let supervisor = settings.supervisor.as_ref().or(settings.collect.supervisor.as_ref()).map(|socket| Supervisor::new(socket));
     Ok(Tools {
         systemd: Arc::new(Systemd::new(settings.systemd_bus.clone())),
         docker: Arc::new(Docker::new(&settings.docker_host)),
         http,
         alertmanager,
+        prometheus: prometheus.transpose()?.map(Arc::new),
+        supervisor: supervisor.transpose()?.map(Arc::new),
         allow: Allowed::new(settings.targets.clone()),
     })
 }
@@ -332,6 +339,14 @@ fn watch_dependencies(tools: &Tools, telemetry: &Telemetry) -> watch::Receiver<D
             }
             if let Some(alertmanager) = &tools.alertmanager {
                 note("alertmanager", alertmanager.reach().await);
+            }
+            if let Some(prometheus) = &tools.prometheus {
+                note("prometheus", prometheus.reach().await);
+            }
+            if let Some(supervisor) = &tools.supervisor
+                && !allow.programs.is_empty()
+            {
+                note("supervisor", supervisor.reach().await);
             }
             sender.send_replace(seen);
             tokio::time::sleep(REACH_EVERY).await;

@@ -7,9 +7,8 @@ use crate::domain::look::{AlertSight, Observation, ProbeResult, ProbeVerdict, Ta
 use crate::domain::notice::{Delivery, Notice, Post};
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::{PlannedProbe, PlannedStep};
-use crate::domain::target::{AllowList, Target, TargetKind};
+use crate::domain::target::{AllowList, Target};
 use crate::link::Tools;
-use crate::link::systemd::journal;
 use crate::notify::{self, Notifier};
 use crate::probe::{self, Probe};
 use crate::run::world::{ActOrder, LookOrder, World};
@@ -62,11 +61,7 @@ impl World for RealWorld {
     }
 
     async fn logs(&self, target: Target, lines: u32) -> Option<Result<String, String>> {
-        match target.kind() {
-            TargetKind::Unit => Some(journal::last(target.name(), lines).await),
-            TargetKind::Container => Some(self.tools.docker.logs(target.name(), lines).await.map_err(|error| error.to_string())),
-            _ => None,
-        }
+        self.tools.logs(&target, lines).await
     }
 
     async fn act(&self, order: ActOrder) -> Acted {

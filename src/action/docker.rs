@@ -1,4 +1,4 @@
-//! `docker.restart`, `docker.start`, `docker.stop`.
+//! `docker.restart`, `docker.start`, `docker.stop`; beneath it the other things that can be done to containers.
 
 use super::{Act, Call, Form, StepKind, object, object_of};
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
@@ -13,6 +13,16 @@ use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+mod exec;
+mod prune;
+mod recreate;
+mod signal;
+
+pub use exec::Exec;
+pub use prune::Prune;
+pub use recreate::{Discard, Recreate, Restore};
+pub use signal::{Kill, NetworkConnect, Pause, Unpause};
 
 /// Restarts a container, as `docker restart` does.
 ///

@@ -18,13 +18,22 @@ use std::fmt::Debug;
 use std::time::Duration;
 use tokio::time::Instant;
 
+mod command;
+mod dns;
 mod docker;
 mod files;
+mod firewall;
+mod gather;
 mod http;
+mod journal;
+mod process;
 mod progress;
+mod redis;
 mod sqlite;
+mod supervisor;
 mod systemd;
 mod wait;
+mod wake_on_lan;
 
 pub use progress::Progress;
 
@@ -144,11 +153,39 @@ kinds! {
     systemd::Restart,
     systemd::Start,
     systemd::Stop,
+    systemd::Reload,
     systemd::ResetFailed,
+    systemd::Kill,
+    systemd::SetProperty,
+    systemd::DropIn,
+    systemd::RemoveDropIn,
+    journal::Vacuum,
+    gather::Gather,
+    process::ListTop,
+    process::FindPortHolder,
+    process::Signal,
+    process::DropCaches,
     docker::Restart,
     docker::Start,
     docker::Stop,
+    docker::Kill,
+    docker::Pause,
+    docker::Unpause,
+    docker::Recreate,
+    docker::Restore,
+    docker::Discard,
+    docker::Exec,
+    docker::NetworkConnect,
+    docker::Prune,
     http::Params,
+    redis::Info,
+    redis::Ping,
+    redis::Purge,
+    wake_on_lan::Params,
+    dns::Params,
+    firewall::Params,
+    supervisor::Params,
+    command::Params,
     wait::Params,
     files::DeleteOlder,
     files::CompressOlder,
@@ -250,13 +287,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn step(text: &str) -> Result<Step, String> {
+    pub(super) fn step(text: &str) -> Result<Step, String> {
         let map: serde_json::Map<String, Value> = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
         let (kind, args) = map.into_iter().next().unwrap();
         read(&kind, args).map_err(|error| error.to_string())?
     }
 
-    fn planned(step: Step, object: Option<Target>) -> PlannedStep {
+    pub(super) fn planned(step: Step, object: Option<Target>) -> PlannedStep {
         PlannedStep::new(&step, step.args.clone(), object)
     }
 
@@ -272,6 +309,16 @@ mod tests {
             ("docker.restart: { grace: 2s }", Some(&container), Risk::Seen, 62),
             ("docker.start: {}", Some(&container), Risk::Seen, 60),
             ("docker.stop: {}", Some(&container), Risk::Idempotent, 70),
+            ("docker.kill: {}", Some(&container), Risk::Once, 30),
+            ("docker.pause: {}", Some(&container), Risk::Idempotent, 30),
+            ("docker.unpause: {}", Some(&container), Risk::Idempotent, 30),
+            ("docker.recreate: {}", Some(&container), Risk::Whole, 310),
+            ("docker.recreate: { from: compose, grace: 1s }", Some(&container), Risk::Whole, 301),
+            ("docker.restore: {}", Some(&container), Risk::Whole, 310),
+            ("docker.discard: {}", Some(&container), Risk::Idempotent, 300),
+            ("docker.exec: { command: [ls, '{{ labels.x }}'] }", Some(&container), Risk::Once, 70),
+            ("docker.network_connect: { network: back }", Some(&container), Risk::Idempotent, 30),
+            ("docker.prune: { images: { older_than: 7d } }", None, Risk::Idempotent, 600),
             ("http: { post: 'http://127.0.0.1/', json: { a: [1] } }", None, Risk::Once, 11),
             ("http: { put: 'http://127.0.0.1/', timeout: 2s }", None, Risk::Idempotent, 3),
             ("http: { get: 'http://127.0.0.1/', status: [200, 204] }", None, Risk::Read, 11),
@@ -288,7 +335,22 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused_when_read() {
         for (text, part) in [
-            ("docker.recreate: {}", "docker.recreate"),
+            ("docker.recreate: { from: image }", "image"),
+            ("docker.recreate: { grace: 20m }", "out of range"),
+            ("docker.kill: { signal: SIGSTOP }", "is none of SIGHUP"),
+            ("docker.exec: { command: [] }", "empty"),
+            ("docker.exec: { command: 'ls -l' }", "string"),
+            ("docker.exec: { command: ['{{ labels.program }}'] }", "written out"),
+            ("docker.exec: { command: [/bin/sh, -c, 'echo {{ labels.x }}'] }", "as code"),
+            ("docker.exec: { command: [ls], timeout: 1h }", "out of range"),
+            ("docker.network_connect: { network: 'a b' }", "no name of a network"),
+            ("docker.network_connect: { network: a, aliases: ['-x'] }", "no name"),
+            ("docker.prune: {}", "what to prune"),
+            ("docker.prune: { images: {} }", "older_than"),
+            ("docker.prune: { volumes: {} }", "older_than"),
+            ("docker.prune: { build_cache: { labels: [a] } }", "labels"),
+            ("docker.prune: { containers: { older_than: 100ms } }", "out of range"),
+            ("docker.prune: { containers: { labels: ['a b=c'] } }", "no label"),
             ("systemd.restart: { retry: 3 }", "retry"),
             ("docker.start: { grace: 1s }", "grace"),
             ("systemd.restart: { unit: '--now' }", "hyphen"),

@@ -1,4 +1,4 @@
-//! `systemd.restart`, `systemd.start`, `systemd.stop`, `systemd.reset_failed`.
+//! `systemd.restart`, `systemd.start`, `systemd.stop`, `systemd.reload`, `systemd.reset_failed`; the rest of the family below.
 //!
 //! "Job done" is systemd's word, not proof: a service that dies after 0.2 s was `done` too.
 
@@ -14,6 +14,17 @@ use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+mod drop_in;
+mod kill;
+mod remove_drop_in;
+mod set_property;
+
+pub use drop_in::DropIn;
+pub use kill::Kill;
+pub(super) use kill::{checked as checked_signal, send as send_signal};
+pub use remove_drop_in::RemoveDropIn;
+pub use set_property::SetProperty;
 
 /// Restarts a unit, as `systemctl restart` does, and waits for systemd's job.
 ///
@@ -50,6 +61,21 @@ pub struct Stop {
     unit: Option<String>,
 }
 
+/// Has a unit read its configuration anew without a restart, as `systemctl reload` does, and waits for systemd's job.
+///
+/// A unit that has no way to reload (`ExecReload=`) is refused. As `systemd.restart` otherwise.
+///
+/// ```yaml
+/// - systemd.reload: {}
+/// ```
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {
+    /// Another unit than the playbook's target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
+}
+
 /// Resets a unit's failed state and its start counter, as `systemctl reset-failed` does.
 ///
 /// It takes away systemd's own brake on a unit that fails again and again: heald's budget is then the only one.
@@ -66,6 +92,7 @@ enum Verb {
     Restart,
     Start,
     Stop,
+    Reload,
     ResetFailed,
 }
 
@@ -99,7 +126,21 @@ macro_rules! verb {
 verb!(Restart, "systemd.restart", Seen);
 verb!(Start, "systemd.start", Seen);
 verb!(Stop, "systemd.stop", Idempotent);
+// A reload leaves no sign on the unit that it took place.
+verb!(Reload, "systemd.reload", Idempotent);
 verb!(ResetFailed, "systemd.reset_failed", Idempotent);
+
+/// A unit that is there, by its real name; or the answer of a step that can't go on. Boxed, for it is large.
+async fn known(call: &Call<'_>, unit: &str) -> Result<UnitState, Box<Acted>> {
+    match call.tools.systemd.unit(unit).await {
+        Ok(state) if state.load == "not-found" => {
+            Err(Box::new(Acted::new(ActOutcome::Impossible(Impossible::NotFound), format!("{unit}: no such unit"))))
+        }
+        Ok(state) => Ok(state),
+        // Nothing was sent that could have changed it.
+        Err(error) => Err(Box::new(error.into_acted())),
+    }
+}
 
 // === impl Systemd ===
 
@@ -118,6 +159,14 @@ impl Systemd {
             Verb::Restart => JobVerb::Restart,
             Verb::Start => JobVerb::Start,
             Verb::Stop => JobVerb::Stop,
+            Verb::Reload => match tools.systemd.can_reload(&before.id).await {
+                Ok(Some(true)) => JobVerb::Reload,
+                Ok(_) => {
+                    let why = format!("{}: it has no way to reload (ExecReload=)", self.unit);
+                    return Acted::new(ActOutcome::Impossible(Impossible::Refused), why);
+                }
+                Err(error) => return error.into_acted(),
+            },
             Verb::ResetFailed => {
                 let answer = tools.systemd.reset_failed(&before.id, deadline).await;
                 return match answer {

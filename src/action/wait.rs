@@ -18,13 +18,24 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Params {
+    #[schemars(with = "Written")]
     length: Span,
 }
 
+/// `wait: 5s` or the long form.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "only a shape")]
+enum Written {
+    Short(Span),
+    Long(Long),
+}
+
 /// The long form, `wait: { for: 5s }`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Long {
+    /// 1ms to 10m.
     #[serde(rename = "for")]
     length: Span,
 }

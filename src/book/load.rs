@@ -18,6 +18,16 @@ pub const OVERRIDES: &str = "configuration";
 /// Folders below folders; a symbolic link to a parent would have no end.
 const DEPTH_MAX: usize = 8;
 
+/// What was found, sound or not.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Those without a mistake.
+    pub books: Vec<(Edition, Arc<Playbook>)>,
+    pub problems: Vec<Problem>,
+    /// The names of all, in their order; those with mistakes too, as far as they have one.
+    pub ids: Vec<String>,
+}
+
 /// Every `*.md` in the given folders and below, and the files given by name.
 ///
 /// # Errors
@@ -27,6 +37,12 @@ pub fn load(
     overrides: &BTreeMap<String, Override>,
     vars: &BTreeMap<String, Value>,
 ) -> Result<Vec<(Edition, Arc<Playbook>)>, Vec<Problem>> {
+    let Loaded { books, problems, .. } = load_all(dirs, overrides, vars);
+    if problems.is_empty() { Ok(books) } else { Err(problems) }
+}
+
+/// As [`load`], for whoever wants to know more of those without a mistake too.
+pub fn load_all(dirs: &[PathBuf], overrides: &BTreeMap<String, Override>, vars: &BTreeMap<String, Value>) -> Loaded {
     let mut problems = Vec::new();
     let mut books: Vec<(Edition, Arc<Playbook>)> = Vec::new();
     let mut first: BTreeMap<String, PathBuf> = BTreeMap::new();
@@ -53,7 +69,7 @@ pub fn load(
         let what = format!("`overrides:` names the playbook `{}`, and there is none{hint}", crate::domain::target::cut(name));
         problems.push(Problem::of_file(Path::new(OVERRIDES), what));
     }
-    if problems.is_empty() { Ok(books) } else { Err(problems) }
+    Loaded { books, problems, ids: first.into_keys().collect() }
 }
 
 /// Sorted, each once.

@@ -6,11 +6,16 @@
 //! has only parts that make sense together. Nothing here runs, asks or connects.
 
 mod compile;
+mod cycles;
+mod fed;
 mod front;
+mod idle;
 mod limits;
 mod load;
 mod markdown;
 mod options;
+mod place;
+mod rules;
 mod sections;
 mod steps;
 mod templates;
@@ -19,9 +24,10 @@ mod tests;
 mod vars;
 mod whole;
 
-pub use crate::yaml::Problem;
+pub use crate::yaml::{Problem, Severity};
 pub use compile::{Edition, Source};
 pub use front::read_selector;
 pub use limits::{Cooldown, LimitsPatch, Override, parse_budget, read_budgets};
-pub use load::{OVERRIDES, load};
-pub use whole::check;
+pub use load::{Loaded, OVERRIDES, load, load_all};
+pub use rules::{AlertRule, rules};
+pub use whole::{check, warnings};

@@ -55,6 +55,9 @@ pub fn check_expression(file: &File<'_>, at: usize, text: &str) {
         let help = "write `when: labels.tier == 'gold'`";
         return file.refuse_with_help(at, "`when` is an expression by itself, without {{ }}", help);
     }
+    if let Err(why) = template::is_expression(text) {
+        return file.refuse(at, format!("when {}: {why}", quote(text)));
+    }
     let used = ENGINE.with(|engine| {
         let compiled = engine.compile_expression(text).map_err(|error| error.to_string())?;
         let mut names: Vec<String> = compiled.undeclared_variables(false).into_iter().collect();

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 mod folders;
 mod options;
+mod schema;
+mod warnings;
 mod whole;
 
 /// A sound playbook. A case replaces its front matter's last line, `severity: P1`, or one of the sections.
@@ -210,7 +212,7 @@ fn executable_sections_are_checked_at_their_place() {
         ),
         (
             "- http: { get: \"{% for n in range(2) %}{{ n }}{{ vars.x | default(target) }}{% endfor %}{{ x }}\" }",
-            "x.md:12:16: template \"{% for n in range(2) %}{{ n }}{{ vars.x | default(target) }}{% endfor %}{{ x }}\": unknown name `x`; known are labels, annotations, vars, target",
+            "x.md:12:16: template \"{% for n in range(2) %}{{ n }}{{ vars.x | default(target) }}{% endfor %}{{ x }}\": unknown name `x`; known are labels, annotations, vars, target, steps",
         ),
         ("- systemd.restart: {}\n  wait: 5s", "x.md:13:3: a second key \"wait\" in one step"),
         ("- wait: 5", "x.md:12:9: \"5\" is no duration: it lacks a unit (write 30s, 5m or 1h30m)"),

@@ -2,13 +2,16 @@
 //! another one would answer the same alert.
 
 use super::compile::{Edition, Source};
-use super::load::OVERRIDES;
+use super::load::{Loaded, OVERRIDES};
+use super::place::front;
+use super::rules::AlertRule;
+use super::{cycles, fed, idle};
 use crate::domain::graph;
 use crate::domain::id::PlaybookId;
 use crate::domain::playbook::Playbook;
 use crate::domain::policy::Policy;
 use crate::domain::target::cut;
-use crate::yaml::{File, Problem, nearest, quote};
+use crate::yaml::{Problem, nearest, quote};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +46,19 @@ pub fn check(books: &[Book], policy: Option<&Policy>) -> Vec<Problem> {
     problems
 }
 
+/// What is no mistake and most likely not meant. `rules`: what feeds the playbooks, where that is known.
+pub fn warnings(loaded: &Loaded, rules: Option<&[AlertRule]>) -> Vec<Problem> {
+    let books = &loaded.books;
+    let mut found: Vec<Problem> = books.iter().flat_map(|(edition, book)| idle::check(edition, book)).collect();
+    found.extend(cycles::check(books, rules.unwrap_or_default()));
+    if let Some(rules) = rules {
+        let ids: Vec<&str> = loaded.ids.iter().map(String::as_str).collect();
+        found.extend(fed::check(books, &ids, rules));
+    }
+    found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    found
+}
+
 fn circles(books: &[Book]) -> Option<Problem> {
     let after: BTreeMap<&PlaybookId, Vec<&PlaybookId>> =
         books.iter().map(|(_, book)| (&book.id, book.after.iter().collect())).collect();
@@ -50,7 +66,7 @@ fn circles(books: &[Book]) -> Option<Problem> {
     let (edition, _) = books.iter().find(|(_, book)| Some(&&book.id) == circle.first())?;
     let names: Vec<&str> = circle.iter().map(|id| &*id.0).collect();
     let what = format!("`after:` goes in a circle, so none of them would ever be repaired: {}", names.join(" → "));
-    Some(problem(&edition.source, "after", names[1], what, None))
+    Some(front(&edition.source, "after", names[1], what, None))
 }
 
 /// Two that would answer the same alert, with nothing to say which. What can't be decided here is refused when such
@@ -82,30 +98,14 @@ fn double((first, a): &Book, (second, b): &Book) -> Option<Problem> {
         first.source.path.display()
     );
     let help = "give one of them a higher `priority:`, or make their matchers exclude each other";
-    Some(problem(&second.source, "match", "", what, Some(help)))
+    Some(front(&second.source, "match", "", what, Some(help)))
 }
 
 fn unknown(source: &Source, key: &str, name: &str, noun: &str, known: &[&str]) -> Option<Problem> {
     let what = || format!("{} is no {noun}{}", quote(name), hint(name, known));
-    (!known.contains(&name)).then(|| problem(source, key, name, what(), None))
+    (!known.contains(&name)).then(|| front(source, key, name, what(), None))
 }
 
 fn hint(name: &str, known: &[&str]) -> String {
     nearest(name, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
-}
-
-/// At `word` below the front matter's `key`, as far as the text alone can tell.
-fn problem(source: &Source, key: &str, word: &str, what: String, help: Option<&str>) -> Problem {
-    let file = File::new(&source.path, &source.text);
-    let at = source.text.find(&format!("\n{key}:")).map_or(0, |at| at + 1);
-    let below = at + key.len() + 1;
-    let at = match source.text.get(below..).and_then(|rest| rest.find(word)) {
-        Some(more) if at > 0 && !word.is_empty() => below + more,
-        _ => at,
-    };
-    match help {
-        Some(help) => file.refuse_with_help(at, what, help),
-        None => file.refuse(at, what),
-    }
-    file.into_problems().remove(0)
 }

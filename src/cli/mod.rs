@@ -1,7 +1,8 @@
-//! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `simulate`, `notify` and
-//! what reads the journal work by themselves, the others only ask the daemon.
+//! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `schema`, `simulate`, `test`, `notify`
+//! and what reads the journal work by themselves, the others only ask the daemon.
 
 mod ack;
+mod alert_json;
 mod approve;
 mod breaker;
 mod check;
@@ -24,12 +25,14 @@ mod retry;
 mod review;
 mod rules;
 mod run;
+mod schema;
 mod serve;
 mod silence;
 mod simulate;
 mod status;
 mod store;
 mod target;
+mod test;
 mod timeline;
 
 use clap::{Parser, Subcommand};
@@ -49,6 +52,7 @@ enum Command {
     Init(init::Args),
     Check(check::Args),
     Rules(rules::Args),
+    Schema(schema::Args),
     Status(status::Args),
     Incidents(incidents::Args),
     Explain(explain::Args),
@@ -70,6 +74,7 @@ enum Command {
     Replay(replay::Args),
     Review(review::Args),
     Simulate(simulate::Args),
+    Test(test::Args),
     Notify(notify::Args),
 }
 
@@ -122,6 +127,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Init(args) => init::run(args).await,
         Command::Check(args) => check::run(args),
         Command::Rules(args) => rules::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Status(args) => status::run(args).await,
         Command::Incidents(args) => incidents::run(args).await,
         Command::Explain(args) => explain::run(args).await,
@@ -143,6 +149,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Replay(args) => replay::run(args),
         Command::Review(args) => review::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
+        Command::Test(args) => test::run(args).await,
         Command::Notify(args) => notify::run(args).await,
     }
 }

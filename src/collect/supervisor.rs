@@ -83,6 +83,7 @@ mod tests {
             state,
             start,
             exit_status,
+            ..Program::default()
         };
         let text = page(families(&[
             program("web", "web", State::Running, Some(1_795_357_946), 0),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
-const SUPERVISOR: &str = "/run/supervisor.sock";
+pub(super) const SUPERVISOR: &str = "/run/supervisor.sock";
 const NVIDIA_SMI: &str = "nvidia-smi";
 const CHECK_EVERY: Duration = Duration::from_secs(3_600);
 const CHECK_MAX: Duration = Duration::from_secs(600);

@@ -15,17 +15,27 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// `intervals`: of `time_intervals:`, for working hours.
 pub fn read(fields: Option<Fields<'_>>, notify: &Settings, known: &BTreeMap<String, Intervals>) -> EscalationPolicy {
-    let mut policy = defaults(notify);
+    let channels: Vec<_> = notify.channels.iter().map(|(name, kind)| (name.clone(), kind.audience())).collect();
+    read_for(fields, &channels, known)
+}
+
+/// As [`read`], for channels of which only the names and whom they reach are known.
+pub fn read_for(
+    fields: Option<Fields<'_>>,
+    channels: &[(String, Audience)],
+    known: &BTreeMap<String, Intervals>,
+) -> EscalationPolicy {
+    let mut policy = defaults(channels);
     let Some(mut fields) = fields else { return policy };
     if let Some(contacts) = fields.fields("contacts") {
         policy.contacts = read_contacts(&contacts, &policy.channels, known);
     }
-    if let Some(feed) = channels(&mut fields, "feed", &policy.channels) {
+    if let Some(feed) = self::channels(&mut fields, "feed", &policy.channels) {
         policy.feed = feed.into_iter().collect();
     }
     if let Some(mut fields) = fields.fields("digest") {
         let every = fields.span("every", MINUTE..=DAY).unwrap_or(policy.digest.every);
-        let to = channels(&mut fields, "to", &policy.channels).unwrap_or_else(|| policy.digest.to.clone());
+        let to = self::channels(&mut fields, "to", &policy.channels).unwrap_or_else(|| policy.digest.to.clone());
         policy.digest = DigestPolicy { every, to };
         fields.end();
     }
@@ -136,9 +146,9 @@ fn channels(fields: &mut Fields<'_>, key: &'static str, known: &BTreeSet<String>
 }
 
 /// Without a word in the file: the levels and delays of row D07, on the channels that there are (row D08).
-fn defaults(notify: &Settings) -> EscalationPolicy {
+fn defaults(channels: &[(String, Audience)]) -> EscalationPolicy {
     let of = |audience: Audience| -> Vec<String> {
-        let fits = notify.channels.iter().filter(|(_, kind)| kind.audience() == audience);
+        let fits = channels.iter().filter(|(_, reaches)| *reaches == audience);
         fits.map(|(name, _)| name.clone()).collect()
     };
     let (chat, board, mail, program) = (of(Audience::Chat), of(Audience::Board), of(Audience::Mail), of(Audience::Program));
@@ -152,7 +162,7 @@ fn defaults(notify: &Settings) -> EscalationPolicy {
     };
     let hourly = Some(MINUTE * 60);
     let mut policy = EscalationPolicy {
-        channels: notify.channels.keys().cloned().collect(),
+        channels: channels.iter().map(|(name, _)| name.clone()).collect(),
         feed: program.into_iter().collect(),
         ..EscalationPolicy::default()
     };

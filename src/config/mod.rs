@@ -11,12 +11,14 @@ mod guards;
 mod intervals;
 mod notify;
 mod objectives;
+mod pieces;
 mod read;
 mod secret;
 mod settings;
 mod targets;
 
 pub use crate::yaml::Problem;
+pub use pieces::{Pieces, pieces, plain as plain_policy};
 pub use read::load;
 pub use secret::Secret;
 pub use settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Tls, Web};

@@ -113,6 +113,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         docker_host: address(&mut fields, "docker", "host", "unix:///", DOCKER_HOST),
         alertmanager,
         prometheus: fields.fields("prometheus").and_then(prometheus),
+        supervisor: fields.fields("supervisor").and_then(|fields| supervisor(fields, places)),
         vars: fields.values("vars").unwrap_or_default(),
         overrides: overrides(&mut fields),
         notify,
@@ -305,6 +306,12 @@ fn prometheus(mut fields: Fields<'_>) -> Option<Prometheus> {
     Some(Prometheus { url: url? })
 }
 
+fn supervisor(mut fields: Fields<'_>, places: &Places<'_>) -> Option<PathBuf> {
+    let socket = fields.text("socket").unwrap_or_else(|| collect::SUPERVISOR.to_owned());
+    fields.end();
+    Some(places.path(&socket))
+}
+
 /// Ends without a slash, so that paths can be put behind it.
 pub(super) fn url(fields: &mut Fields<'_>) -> Option<String> {
     if !fields.has("url") {
@@ -327,7 +334,7 @@ pub(super) fn url(fields: &mut Fields<'_>) -> Option<String> {
     None
 }
 
-fn overrides(fields: &mut Fields<'_>) -> BTreeMap<String, Override> {
+pub(super) fn overrides(fields: &mut Fields<'_>) -> BTreeMap<String, Override> {
     let Some(fields) = fields.fields("overrides") else { return BTreeMap::new() };
     let read = fields.entries().iter().filter_map(|(key, node)| Some((key.name.clone(), Override::read(fields.file(), node)?)));
     read.collect()

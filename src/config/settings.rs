@@ -32,6 +32,8 @@ pub struct Settings {
     pub docker_host: String,
     pub alertmanager: Option<Alertmanager>,
     pub prometheus: Option<Prometheus>,
+    /// supervisord's socket.
+    pub supervisor: Option<PathBuf>,
     pub vars: BTreeMap<String, Value>,
     /// By playbook.
     pub overrides: BTreeMap<String, Override>,

@@ -89,6 +89,25 @@ impl AttemptOutcome {
 }
 
 impl Escalation {
+    pub const ALL: [Self; 16] = [
+        Self::NotHealed,
+        Self::BudgetRefused,
+        Self::Refused,
+        Self::Impossible,
+        Self::UnknownOutcome,
+        Self::RollbackFailed,
+        Self::AfterwardsFailed,
+        Self::Worse,
+        Self::ResolvedButBad,
+        Self::NoTarget,
+        Self::RunbookOnly,
+        Self::Policy,
+        Self::Chronic,
+        Self::NotApproved,
+        Self::Quarantined,
+        Self::Removed,
+    ];
+
     pub fn label(self) -> &'static str {
         match self {
             Self::NotHealed => "not_healed",

@@ -50,6 +50,8 @@ pub struct Notice {
     pub manual_fix: Option<String>,
     pub debug_prompt: Option<String>,
     pub runbook_url: Option<String>,
+    /// Whose the playbook is, as it says itself.
+    pub owner: Option<String>,
     pub dashboard_url: Option<String>,
     /// Alertmanager's page for a new silence.
     pub silence_url: Option<String>,
@@ -200,6 +202,7 @@ impl Notice {
             manual_fix: None,
             debug_prompt: None,
             runbook_url: None,
+            owner: None,
             dashboard_url: None,
             silence_url: None,
             generator_url: None,

@@ -237,6 +237,9 @@ pub enum Risk {
     Seen,
     /// Doing it twice does no more than doing it once.
     Idempotent,
+    /// Half of it is worse than none, and doing it again goes on where it stopped: after a crash it is finished, also when
+    /// the alert has resolved meanwhile.
+    Whole,
     /// Never repeated after a crash: unknown, and a person is told.
     Once,
 }

@@ -108,11 +108,23 @@ pub fn render_value(value: &Value, context: &Context<'_>) -> Result<Value, Strin
     })
 }
 
+/// Before any expression is compiled: the engine panics at a `}}` that closes nothing ("empty lexer stack").
+///
+/// # Errors
+/// What to leave out.
+pub fn is_expression(text: &str) -> Result<(), String> {
+    if text.contains("}}") {
+        return Err("`}}` has no place in an expression".to_owned());
+    }
+    Ok(())
+}
+
 /// Whether the expression of a `when:` holds.
 ///
 /// # Errors
 /// The engine's one-line reason.
 pub fn holds(expression: &str, context: &Context<'_>) -> Result<bool, String> {
+    is_expression(expression).map_err(|why| format!("when {:?}: {why}", super::target::cut(expression)))?;
     ENGINE.with(|engine| {
         let compiled = engine.compile_expression(expression).map_err(|error| format!("when {expression:?}: {error}"))?;
         let value =
@@ -129,7 +141,10 @@ pub fn registered_names(text: &str, expression: bool) -> Option<Vec<String>> {
         return Some(Vec::new());
     }
     let used = ENGINE.with(|engine| match expression {
-        true => engine.compile_expression(text).ok().map(|compiled| compiled.undeclared_variables(true)),
+        true => is_expression(text)
+            .ok()
+            .and_then(|()| engine.compile_expression(text).ok())
+            .map(|compiled| compiled.undeclared_variables(true)),
         false => engine.template_from_str(text).ok().map(|template| template.undeclared_variables(true)),
     })?;
     let steps: Vec<&String> = used.iter().filter(|name| *name == "steps" || name.starts_with("steps.")).collect();

@@ -3,6 +3,7 @@
 //! Both the action and the probe speak it. Redirects are off and no proxy is used: what the
 //! allow-list names is what is called.
 
+use super::expect::{Expectations, Expected};
 use crate::domain::target::{AllowList, cut};
 use crate::domain::template::is_template;
 use crate::domain::time::Span;
@@ -13,6 +14,10 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::time::Duration;
+
+mod answer;
+
+pub use answer::Answer;
 
 /// `{ post: URL, json: {…}, status: 200, timeout: 10s }`: exactly one method.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +43,15 @@ pub struct RawCall {
     /// The expected answers; any 2xx where it is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Statuses>,
-    /// For the whole call.
+    /// What the answer, read as JSON, must hold: JSONPath (RFC 9535) → value or condition. `"$.models[*].name": qwen3` holds
+    /// when some selected value is that; conditions are `is`, `is_not`, `at_least`, `at_most`, `matches`, `exists`.
+    #[serde(default, skip_serializing_if = "Expectations::is_empty")]
+    pub expect: Expectations,
+    /// The answer is a stream of JSON values, a line each, as Ollama's `/api/pull`: it is followed to its end, its `status` and
+    /// progress are told, and a line with `error` fails. `expect` is asked of the last line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stream: bool,
+    /// For the whole call: 1ms to 10m, 10s where it is left out; of a stream up to 6h, 1h where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Span>,
 }
@@ -59,14 +72,9 @@ pub struct Call {
     json: Option<Value>,
     headers: reqwest::header::HeaderMap,
     expected: Option<Statuses>,
+    expect: Expected,
+    is_stream: bool,
     timeout: Duration,
-}
-
-/// What came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    pub expected: bool,
 }
 
 /// Why nothing came back.
@@ -88,6 +96,9 @@ pub enum CallError {
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT_MAX: Duration = Duration::from_secs(600);
+/// A model of tens of gigabytes.
+const STREAM_TIMEOUT: Duration = Duration::from_secs(3_600);
+const STREAM_TIMEOUT_MAX: Duration = Duration::from_secs(6 * 3_600);
 
 /// The one client. A provider for TLS must have been installed before.
 ///
@@ -146,7 +157,7 @@ impl RawCall {
     }
 
     pub fn timeout(&self) -> Duration {
-        self.timeout.map_or(TIMEOUT, |span| span.0)
+        self.timeout.map_or(if self.stream { STREAM_TIMEOUT } else { TIMEOUT }, |span| span.0)
     }
 
     /// What can be checked before the templates are filled in.
@@ -161,8 +172,13 @@ impl RawCall {
         if self.json.is_some() && matches!(method, Method::GET | Method::HEAD) {
             return Err(format!("{method} has no body: leave json out"));
         }
-        if self.timeout().is_zero() || self.timeout() > TIMEOUT_MAX {
-            return Err(format!("timeout {} is out of range: 1ms to 10m", Span(self.timeout())));
+        let (most, range) = if self.stream { (STREAM_TIMEOUT_MAX, "1ms to 6h") } else { (TIMEOUT_MAX, "1ms to 10m") };
+        if self.timeout().is_zero() || self.timeout() > most {
+            return Err(format!("timeout {} is out of range: {range}", Span(self.timeout())));
+        }
+        self.expect.check()?;
+        if method == Method::HEAD && (self.stream || !self.expect.is_empty()) {
+            return Err("the answer to HEAD has no body: leave expect and stream out".to_owned());
         }
         if let Some(code) = self.status.iter().flat_map(Statuses::codes).find(|code| !(100..600).contains(code)) {
             return Err(format!("{code} is no HTTP status"));
@@ -184,6 +200,8 @@ impl RawCall {
             json: self.json.clone(),
             headers: self.headers()?,
             expected: self.status.clone(),
+            expect: self.expect.parse()?,
+            is_stream: self.stream,
             timeout: self.timeout(),
         })
     }
@@ -231,30 +249,6 @@ impl Call {
         }
         let url = cut(self.url.as_str());
         Err(format!("{url} is not on the allow-list; to let heald call it, add it under `targets: urls:` of the configuration"))
-    }
-
-    /// Sends it. Only the status is looked at; the body is left unread.
-    ///
-    /// # Errors
-    /// By what may have happened.
-    pub async fn send(&self, client: &reqwest::Client, allow: &AllowList) -> Result<Answer, CallError> {
-        self.admit(allow).map_err(CallError::NotAllowed)?;
-        let whole = async {
-            self.resolve().await?;
-            let mut request = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
-            if let Some(body) = &self.json {
-                request = request.json(body);
-            }
-            // Its own limit tells a connection that never came from an answer that never came.
-            request.timeout(self.timeout).send().await.map_err(|error| self.classify(&error))
-        };
-        match tokio::time::timeout(self.timeout + Duration::from_millis(250), whole).await {
-            Ok(answer) => {
-                let status = answer?.status().as_u16();
-                Ok(Answer { status, expected: self.expects(status) })
-            }
-            Err(_) => Err(CallError::NoAnswer(format!("no answer within {}", Span(self.timeout)))),
-        }
     }
 
     /// Asked apart from the call, because a resolver that fails says nothing about the service.

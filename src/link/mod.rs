@@ -1,19 +1,28 @@
-//! The ways to the outside: one connection each to systemd, Docker and supervisord, one HTTP client, Alertmanager's API.
+//! The ways to the outside: one connection each to systemd, Docker and supervisord, one HTTP client, the APIs of Alertmanager and
+//! Prometheus, Redis, a resolver, and programs of this host.
 //!
 //! `action/`, `probe/` and `collect/` use them; none of them decides anything. Every call ends at a
 //! deadline, and every error says whether something may have happened.
 
 use crate::domain::outcome::{ActOutcome, Acted, Impossible};
-use crate::domain::target::AllowList;
+use crate::domain::target::{AllowList, Target, TargetKind};
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub mod alertmanager;
 pub mod beneath;
 pub mod clock;
+pub mod command;
+pub mod dns;
 pub mod docker;
+pub mod expect;
 pub mod http;
 pub mod own;
+pub mod process;
+pub mod prometheus;
+pub mod redis;
 mod schema;
+pub mod secret;
+pub mod size;
 pub mod slack;
 pub mod sqlite;
 pub mod supervisor;
@@ -29,6 +38,8 @@ pub struct Tools {
     pub http: reqwest::Client,
     /// `None` where none is configured.
     pub alertmanager: Option<Arc<alertmanager::Alertmanager>>,
+    pub prometheus: Option<Arc<prometheus::Prometheus>>,
+    pub supervisor: Option<Arc<supervisor::Supervisor>>,
     pub allow: Allowed,
 }
 
@@ -57,6 +68,52 @@ pub enum LinkError {
     /// It answered, and the answer was no.
     #[error("{0}")]
     Refused(String),
+}
+
+/// Whether heald may connect to `host:port`.
+///
+/// # Errors
+/// What is wrong with it, or what to do.
+pub(crate) fn admit_address(address: &str, allow: &AllowList) -> Result<(), String> {
+    if allow.addresses.contains(address) {
+        return Ok(());
+    }
+    let address = crate::domain::target::cut(address);
+    Err(format!(
+        "{address} is not on the allow-list; to let heald connect to it, add it under `targets: addresses:` of the configuration"
+    ))
+}
+
+/// Whether heald may run the program: an argument vector's first.
+///
+/// # Errors
+/// What is wrong with it, or what to do.
+pub(crate) fn admit_command(argv: &[String], allow: &AllowList) -> Result<(), String> {
+    let program = argv.first().map(String::as_str).unwrap_or_default();
+    command::check_program(program)?;
+    if allow.commands.contains(program) {
+        return Ok(());
+    }
+    let program = crate::domain::target::cut(program);
+    Err(format!(
+        "{program} is not on the allow-list; to let heald run it, add it under `targets: commands:` of the configuration"
+    ))
+}
+
+// === impl Tools ===
+
+impl Tools {
+    /// The last lines that a unit or a container wrote; `None` for what writes none.
+    ///
+    /// # Errors
+    /// Why there are none, in words for people.
+    pub async fn logs(&self, target: &Target, lines: u32) -> Option<Result<String, String>> {
+        match target.kind() {
+            TargetKind::Unit => Some(systemd::journal::last(target.name(), lines).await),
+            TargetKind::Container => Some(self.docker.logs(target.name(), lines).await.map_err(|error| error.to_string())),
+            _ => None,
+        }
+    }
 }
 
 // === impl Allowed ===

@@ -35,6 +35,12 @@ pub fn protected() -> BTreeSet<Target> {
     of(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"))
 }
 
+/// The ids of the containers that heald itself runs in; empty where it runs in none.
+pub fn containers() -> BTreeSet<String> {
+    let ids = protected().into_iter().filter(|target| target.kind() == TargetKind::Container && target.name().len() == ID_LENGTH);
+    ids.map(|target| target.name().to_owned()).collect()
+}
+
 fn of(cgroup: &str, mountinfo: &str) -> BTreeSet<Target> {
     let known_units = UNITS.iter().filter_map(|name| Target::new(TargetKind::Unit, name).ok());
     let known_containers = CONTAINERS.iter().filter_map(|name| Target::new(TargetKind::Container, name).ok());

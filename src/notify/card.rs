@@ -90,6 +90,9 @@ pub fn rows(notice: &Notice) -> Vec<Row> {
     if notice.times > 1 {
         row("Times", format!("{} in 30 days", notice.times));
     }
+    if let Some(owner) = &notice.owner {
+        row("Owner", owner.clone());
+    }
     row("Playbook", notice.playbook.0.to_string());
     row("Incident", format!("{0}, see: heald incidents {0}", notice.incident));
     let links = [

@@ -29,6 +29,7 @@ pub struct Card<'a> {
     pub debug_prompt: Option<&'a str>,
     /// Only what a browser may open.
     pub runbook_url: Option<&'a str>,
+    pub owner: Option<&'a str>,
     /// As `at`: when this was said.
     pub timestamp: String,
     pub agent: &'static str,
@@ -101,6 +102,7 @@ pub fn of(notice: &Notice) -> Card<'_> {
         manual_fix: notice.manual_fix.as_deref(),
         debug_prompt: notice.debug_prompt.as_deref(),
         runbook_url: link(&notice.runbook_url),
+        owner: notice.owner.as_deref(),
         timestamp: notice.at.to_string(),
         agent: "heald",
         category: notice.class.label(),

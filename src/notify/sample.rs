@@ -55,6 +55,7 @@ pub fn notice(kind: NoticeKind) -> Notice {
         times: 4,
         manual_fix: (stuck || asks).then(|| "Look at the journal:\n\n    journalctl -u web.service -n 50\n".to_owned()),
         debug_prompt: stuck.then(|| "Why does web.service fail?".to_owned()),
+        owner: None,
         runbook_url: some("https://runbooks.example/web"),
         dashboard_url: some("https://grafana.example/d/heald?var-incident=17"),
         silence_url: some("http://alertmanager.example:9093/#/silences/new?filter=%7Balertname%3D%22SystemdUnitFailed%22%7D"),

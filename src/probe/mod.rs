@@ -16,13 +16,21 @@ use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
+mod command;
 mod disk;
+mod dns;
 mod docker;
+mod docker_more;
 mod file;
 mod http;
+mod memory;
 mod poll;
+mod process;
+mod promql;
+mod redis;
 mod seen;
 mod sqlite;
+mod supervisor;
 mod systemd;
 mod tcp;
 
@@ -119,12 +127,23 @@ macro_rules! kinds {
 
 kinds! {
     systemd::Params,
+    systemd::NotRestarting,
+    memory::Memory,
+    process::Count,
     docker::Params,
+    docker_more::Healthy,
+    docker_more::NotOomKilled,
+    docker_more::MemberOf,
     http::Params,
     tcp::Params,
     disk::Params,
     file::Params,
     sqlite::Params,
+    dns::Params,
+    promql::Params,
+    redis::Params,
+    supervisor::Params,
+    command::Params,
 }
 
 fn unknown(kind: &str) -> String {
@@ -244,13 +263,13 @@ mod tests {
     use crate::link::Allowed;
     use std::sync::Arc;
 
-    fn check(text: &str) -> Result<Check, String> {
+    pub(super) fn check(text: &str) -> Result<Check, String> {
         let map: serde_json::Map<String, serde_json::Value> = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
         let (kind, args) = map.into_iter().next().unwrap();
         read(&kind, args).map_err(|error| error.to_string())?
     }
 
-    fn probe(text: &str, object: Option<Target>) -> Result<Probe, String> {
+    pub(super) fn probe(text: &str, object: Option<Target>) -> Result<Probe, String> {
         let Check { kind, args, .. } = check(text)?;
         Probe::parse(&PlannedProbe { kind, args, object })
     }
@@ -263,6 +282,8 @@ mod tests {
             docker: Arc::new(crate::link::docker::Docker::new("unix:///nonexistent/docker.sock")),
             http: crate::link::http::client().unwrap(),
             alertmanager: None,
+            prometheus: None,
+            supervisor: None,
             allow: Allowed::new(allow),
         }
     }
@@ -272,6 +293,9 @@ mod tests {
         for (text, part) in [
             ("docker.running: { grace: 1s }", "grace"),
             ("docker.running: { container: 'a/b' }", "a/b"),
+            ("docker.not_oom_killed: { since: 2d }", "out of range"),
+            ("docker.member_of: { network: 'a b' }", "no name of a network"),
+            ("docker.member_of: {}", "network"),
             ("http: { post: 'http://a/' }", "post"),
             ("http: { get: 'ftp://a/' }", "only http"),
             ("http: { get: 'http://a/', timeout: 1m }", "1ms to 30s"),
@@ -279,7 +303,7 @@ mod tests {
             ("tcp: { address: '127.0.0.1:0' }", "host:port"),
             ("tcp: { address: 'a:1', timeout: 20m }", "out of range"),
             ("tcp: {}", "address"),
-            ("promql: {}", "promql"),
+            ("no.such: {}", "no.such"),
         ] {
             let error = check(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
@@ -295,7 +319,10 @@ mod tests {
         let container = Target::new(TargetKind::Container, "shop").unwrap();
         let probes = [
             probe("systemd.active: {}", Some(unit.clone())).unwrap(),
-            probe("docker.running: {}", Some(container)).unwrap(),
+            probe("docker.running: {}", Some(container.clone())).unwrap(),
+            probe("docker.healthy: {}", Some(container.clone())).unwrap(),
+            probe("docker.not_oom_killed: {}", Some(container.clone())).unwrap(),
+            probe("docker.member_of: { network: back }", Some(container)).unwrap(),
             probe("http: { get: 'http://127.0.0.1:1/' }", None).unwrap(),
             probe("tcp: { address: '127.0.0.1:1' }", None).unwrap(),
         ];

@@ -10,15 +10,17 @@ use super::world::World;
 use crate::domain::alert::{Alert, AlertStatus, Labels};
 use crate::domain::decide::{self, Effect, Signal, silence_comment};
 use crate::domain::guard::{self, Ask, Facts, Guard, Pace, Proposal, Verdict};
-use crate::domain::id::{Fingerprint, IncidentId};
-use crate::domain::incident::{Incident, IncidentEvent, Phase, Subject};
+use crate::domain::id::{Fingerprint, IncidentId, PlaybookId};
+use crate::domain::incident::{BY_HAND, Incident, IncidentEvent, Phase, Subject};
 use crate::domain::look::{AlertQuery, AlertSight, LookHow, LookOrder, Observation};
-use crate::domain::plan::{Binding, Plan, Section};
+use crate::domain::plan::{Binding, Plan, Section, target_of};
 use crate::domain::playbook::Playbook;
+use crate::domain::target::cut;
 use crate::domain::time::Time;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod ladder;
 mod nearest;
 
 /// What the look for an explanation brought.
@@ -79,7 +81,8 @@ impl<W: World> Driver<W> {
         let mut told = Explanation {
             host: self.config.host.clone(),
             playbooks: match question {
-                Question::Labels(labels) => nearest::considered(&self.library, labels),
+                Question::Labels(labels) | Question::Alert { labels, .. } => nearest::considered(&self.library, labels),
+                Question::Run { playbook, .. } => nearest::named(playbook),
                 Question::Incident(_) => Vec::new(),
             },
             playbook: case.book.as_ref().map(|book| book.id.clone()),
@@ -92,15 +95,21 @@ impl<W: World> Driver<W> {
             seen: None,
             attempt: None,
             plan: Vec::new(),
+            lists: Vec::new(),
+            verify: Vec::new(),
             guards: Vec::new(),
             then: case.end.iter().cloned().collect(),
             labels: case.labels,
         };
         let (Some(book), Some(incident)) = (&case.book, &case.incident) else { return Ok(told) };
         let facts = Facts { pace: &Unasked, ..self.facts(book) };
+        // Where a step does not fit there is no target, and the question is which step.
+        let alone = incident.context.read();
+        let target = incident.target().cloned().or_else(|| target_of(book, &alone.0, &alone.1, facts.allow).ok());
+        (told.lists, told.verify) = self.ladder(book, &Binding { target: target.as_ref(), ..binding(book, incident, &facts) });
         let Some(Seen { seen, notes }) = seen else {
             told.then = match case.known {
-                true => show::next(incident, None).map(|next| next.why).into_iter().collect(),
+                true => told.then.into_iter().chain(show::next(incident, None).map(|next| next.why)).collect(),
                 false => follows(incident, Signal::Opened { problem: case.problem }, &facts, now),
             };
             return Ok(told);
@@ -130,7 +139,9 @@ impl<W: World> Driver<W> {
 
     fn case(&self, question: &Question) -> Result<Case, OrderError> {
         match question {
-            Question::Labels(labels) => Ok(self.imagined(labels)),
+            Question::Labels(labels) => Ok(self.imagined(labels, &Labels::new())),
+            Question::Alert { labels, annotations } => Ok(self.imagined(labels, annotations)),
+            Question::Run { playbook, labels } => self.by_order(playbook, labels),
             Question::Incident(id) => {
                 let open = self.state.incidents.get(id).filter(|incident| incident.is_open());
                 let none = || OrderError::Refused(format!("there is no open incident {id}; see heald incidents"));
@@ -148,11 +159,8 @@ impl<W: World> Driver<W> {
     }
 
     /// As if an alert with these labels had just arrived.
-    fn imagined(&self, labels: &Labels) -> Case {
-        let wall = self.clock.wall();
-        let fingerprint = Fingerprint::from("explain");
-        let (labels, annotations) = (labels.clone(), Labels::new());
-        let alert = Alert { fingerprint, status: AlertStatus::Firing, starts_at: wall, labels, annotations };
+    fn imagined(&self, labels: &Labels, annotations: &Labels) -> Case {
+        let alert = self.as_if_firing("explain", labels.clone(), annotations.clone());
         let mut case = Case { labels: alert.labels.clone(), book: None, incident: None, known: false, problem: None, end: None };
         if let Some(host) = self.foreign(&alert) {
             case.end = Some(format!("its host is {host:?}, this is {:?}: it is counted and left alone", self.config.host));
@@ -164,10 +172,36 @@ impl<W: World> Driver<W> {
             return case;
         };
         let (subject, problem) = self.subject(&books, &alert);
+        self.about(case, &book, subject, problem, &alert)
+    }
+
+    /// As [`Driver::run_by_hand`] would begin.
+    fn by_order(&self, playbook: &PlaybookId, labels: &Labels) -> Result<Case, OrderError> {
+        let none = || OrderError::Refused(format!("there is no playbook {}; see heald status", cut(&playbook.0)));
+        let book = self.library.get(playbook).cloned().ok_or_else(none)?;
+        let mut labels = labels.clone();
+        labels.entry("alertname".to_owned()).or_insert_with(|| "RunByHand".to_owned());
+        let annotations = [("summary".to_owned(), "run by hand".to_owned())].into();
+        let alert = self.as_if_firing(&format!("{BY_HAND}explain"), labels, annotations);
+        let case = Case { labels: alert.labels.clone(), book: None, incident: None, known: false, problem: None, end: None };
+        let (subject, problem) = self.subject(std::slice::from_ref(&book), &alert);
+        let mut case = self.about(case, &book, subject, problem, &alert);
+        if let Some(incident) = case.incident.as_ref().filter(|_| case.known) {
+            case.end = Some(format!("incident {} is open for it already: the order would be refused", incident.id));
+        }
+        Ok(case)
+    }
+
+    fn as_if_firing(&self, name: &str, labels: Labels, annotations: Labels) -> Alert {
+        let (fingerprint, starts_at) = (Fingerprint::from(name), self.clock.wall());
+        Alert { fingerprint, status: AlertStatus::Firing, starts_at, labels, annotations }
+    }
+
+    fn about(&self, mut case: Case, book: &Arc<Playbook>, subject: Subject, problem: Option<String>, alert: &Alert) -> Case {
         let open = self.state.open_for(&book.id, &subject).and_then(|id| self.state.incidents.get(&id));
         case.known = open.is_some();
-        case.book = open.and_then(|incident| self.playbook_of(incident)).or(Some(Arc::clone(&book)));
-        case.incident = open.cloned().or_else(|| self.would_open(&book, subject, &alert));
+        case.book = open.and_then(|incident| self.playbook_of(incident)).or_else(|| Some(Arc::clone(book)));
+        case.incident = open.cloned().or_else(|| self.would_open(book, subject, alert));
         case.problem = problem;
         case
     }
@@ -198,7 +232,9 @@ impl<W: World> Driver<W> {
             fingerprints: firing.map(|(fingerprint, _)| fingerprint.clone()).collect(),
             own_silence: silence_comment(&self.config.host, incident.id),
         };
-        Some(LookOrder { target: Some(target.clone()), probes, alerts: Some(query), how: LookHow::Once })
+        // An order stands in place of an alert.
+        let alerts = Some(query).filter(|_| !incident.by_hand());
+        Some(LookOrder { target: Some(target.clone()), probes, alerts, how: LookHow::Once })
     }
 }
 
@@ -281,93 +317,4 @@ impl Pace for Unasked {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::alert::ListedAlert;
-    use crate::domain::look::TargetState;
-    use crate::domain::notice::{Delivery, Post};
-    use crate::domain::outcome::{ActOutcome, Acted};
-    use crate::domain::plan::{PlannedProbe, PlannedStep};
-    use crate::run::world::ActOrder;
-    use std::sync::Mutex;
-
-    /// Lists what it was given; says "silenced" of every alert that it is asked for.
-    struct Alertmanager {
-        lists: Option<Result<Vec<ListedAlert>, String>>,
-        asked: Mutex<Option<AlertQuery>>,
-    }
-
-    impl World for Alertmanager {
-        async fn look(&self, order: LookOrder) -> Observation {
-            let alert = match &order.alerts {
-                Some(_) => AlertSight::Suppressed { by: "silence 1".to_owned() },
-                None => AlertSight::NotAsked,
-            };
-            *self.asked.lock().unwrap() = order.alerts;
-            Observation { alert, ..Observation::new(Vec::new(), TargetState::Stateless, None) }
-        }
-
-        async fn act(&self, _: ActOrder) -> Acted {
-            Acted::new(ActOutcome::Failed, "to explain is not to do")
-        }
-
-        async fn tell(&self, post: Post) -> Delivery {
-            Delivery::taken(post.channel)
-        }
-
-        async fn alerts(&self) -> Option<Result<Vec<ListedAlert>, String>> {
-            self.lists.clone()
-        }
-
-        fn admit(&self, _: &PlannedStep) -> Result<(), String> {
-            Ok(())
-        }
-
-        fn admit_probe(&self, _: &PlannedProbe) -> Result<(), String> {
-            Ok(())
-        }
-    }
-
-    fn labels(pairs: &[(&str, &str)]) -> Labels {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    async fn seen(
-        lists: Option<Result<Vec<ListedAlert>, String>>,
-        asked: Option<Labels>,
-    ) -> (AlertSight, usize, Vec<Fingerprint>) {
-        let world = Alertmanager { lists, asked: Mutex::new(None) };
-        let query = AlertQuery {
-            alertname: "Down".to_owned(),
-            fingerprints: vec![Fingerprint::from("known")],
-            own_silence: String::new(),
-        };
-        let order = LookOrder { target: None, probes: Vec::new(), alerts: Some(query), how: LookHow::Once };
-        let Seen { seen, notes } = look(&world, order, asked).await;
-        let asked = world.asked.lock().unwrap().take().map_or_else(Vec::new, |query| query.fingerprints);
-        (seen.alert, notes.len(), asked)
-    }
-
-    #[tokio::test]
-    async fn an_imagined_alert_is_looked_up_by_its_labels_or_taken_as_firing() {
-        let listed = |name: &str, extra: &str| ListedAlert {
-            fingerprint: Fingerprint::from(name),
-            starts_at: jiff::Timestamp::UNIX_EPOCH,
-            labels: labels(&[("alertname", "Down"), ("zone", extra)]),
-            annotations: Labels::new(),
-        };
-        let down = labels(&[("alertname", "Down")]);
-        let silenced = || AlertSight::Suppressed { by: "silence 1".to_owned() };
-        let both = || Some(Ok(vec![listed("a", "x"), listed("b", "y")]));
-        let known = seen(both(), None).await;
-        assert_eq!(known, (silenced(), 0, vec![Fingerprint::from("known")]), "an open incident's own alerts are asked for");
-        let found = seen(both(), Some(down.clone())).await;
-        assert_eq!(found, (silenced(), 0, vec![Fingerprint::from("a"), Fingerprint::from("b")]));
-        let other = seen(both(), Some(labels(&[("alertname", "Down"), ("zone", "z")]))).await;
-        assert_eq!(other, (AlertSight::Firing, 1, Vec::new()), "taken for granted, and said so");
-        let blind = seen(Some(Err("status 500".to_owned())), Some(down.clone())).await;
-        assert_eq!(blind, (AlertSight::Unreadable { detail: "status 500".to_owned() }, 0, Vec::new()));
-        let none = seen(None, Some(down)).await;
-        assert_eq!(none.1, 0, "no Alertmanager is configured: nothing is taken for granted");
-    }
-}
+mod tests;

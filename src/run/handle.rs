@@ -4,7 +4,7 @@ use super::explain::Seen;
 use super::in_force::{InForce, Reload};
 use super::view::{EventView, Explanation, IncidentView, Status};
 use crate::domain::alert::{Alert, Labels, ListedAlert};
-use crate::domain::id::{IncidentId, Seq};
+use crate::domain::id::{IncidentId, PlaybookId, Seq};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -79,6 +79,14 @@ pub enum Unavailable {
 pub enum Question {
     /// About an alert with these labels, if it fired now.
     Labels(Labels),
+    /// The same, with its annotations, which templates may speak of.
+    Alert {
+        labels: Labels,
+        #[serde(default)]
+        annotations: Labels,
+    },
+    /// About a playbook by a person's order ([`PersonOrder::Run`]).
+    Run { playbook: PlaybookId, labels: Labels },
     /// About an open incident.
     Incident(IncidentId),
 }

@@ -151,9 +151,45 @@ pub struct Explanation {
     /// Which attempt it would be.
     pub attempt: Option<String>,
     pub plan: Vec<String>,
+    /// All that the playbook may do: its rungs in their order, the rollback, and what it does afterwards.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<ListView>,
+    /// The probes that prove it, filled in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verify: Vec<String>,
     /// In their order; the first no decides.
     pub guards: Vec<GuardView>,
     pub then: Vec<String>,
+}
+
+/// A list of steps with the labels filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListView {
+    /// rung rollback afterwards
+    pub section: String,
+    /// Of a rung.
+    pub title: Option<String>,
+    /// How often a rung is run before the next one.
+    pub times: Option<u32>,
+    pub steps: Vec<StepView>,
+    /// Why it can't be filled in: nothing of the playbook would run.
+    pub problem: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepView {
+    pub kind: String,
+    /// In words, as the timeline has it.
+    pub text: String,
+    pub object: Option<Target>,
+    /// The parameters, filled in; a header's value is left out, for it may be a secret.
+    pub args: serde_json::Value,
+    /// What stands beside the kind, in words.
+    pub options: Vec<String>,
+    /// Why it would be left out now.
+    pub skipped: Option<String>,
+    /// Why it does not fit, or is not allowed.
+    pub problem: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

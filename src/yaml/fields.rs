@@ -50,6 +50,8 @@ impl<'a> Fields<'a> {
         if !self.known.contains(&key) {
             self.known.push(key);
         }
+        #[cfg(test)]
+        asked::note(self.at, key);
         let (at, node) = self.entries.iter().find_map(|(found, node)| (found.name == key).then_some((found.at, node)))?;
         if matches!(node.kind, Kind::Null) {
             self.file.refuse(at, format!("`{key}` has no value; give it one or remove the line"));
@@ -193,5 +195,25 @@ pub fn number(file: &File<'_>, node: &Node, range: RangeInclusive<u32>) -> Optio
             file.refuse(node.at, format!("{} where a whole number from {start} to {end} is expected", node.noun()));
             None
         }
+    }
+}
+
+/// Which keys were asked for, by where their map begins: what the schemas are held against.
+#[cfg(test)]
+pub(crate) mod asked {
+    use std::cell::RefCell;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    thread_local! {
+        static KEYS: RefCell<BTreeMap<usize, BTreeSet<&'static str>>> = RefCell::default();
+    }
+
+    pub fn note(at: usize, key: &'static str) {
+        KEYS.with_borrow_mut(|keys| keys.entry(at).or_default().insert(key));
+    }
+
+    /// Since the last time, in this thread.
+    pub fn take() -> BTreeMap<usize, BTreeSet<&'static str>> {
+        KEYS.with_borrow_mut(std::mem::take)
     }
 }

@@ -12,6 +12,8 @@ mod node;
 mod problem;
 
 pub use de::Wrong;
+#[cfg(test)]
+pub(crate) use fields::asked;
 pub use fields::{Fields, number, read, span, text, unsupported};
 pub use node::{Chunk, Key, Kind, Node, parse};
-pub use problem::{File, Problem, nearest, quote};
+pub use problem::{File, Problem, Severity, nearest, quote};

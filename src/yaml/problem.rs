@@ -1,13 +1,15 @@
 //! One mistake in one file, shown as compilers show theirs.
 
 use crate::domain::target::cut;
+use serde::Serialize;
 use std::cell::RefCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What is wrong, where, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
+    pub severity: Severity,
     pub file: PathBuf,
     /// From 1; 0 where the file as a whole is meant.
     pub line: usize,
@@ -17,6 +19,15 @@ pub struct Problem {
     /// The source line.
     pub text: Option<String>,
     pub help: Option<String>,
+}
+
+/// A mistake refuses the file; a warning is for its author and refuses nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    #[default]
+    Mistake,
+    Warning,
 }
 
 /// A file's text and the problems found in it so far.
@@ -37,7 +48,14 @@ const LINE_MAX: usize = 200;
 impl Problem {
     /// About the file as a whole.
     pub fn of_file(file: &Path, what: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line: 0, column: 0, what: what.into(), text: None, help: None }
+        let severity = Severity::Mistake;
+        Self { severity, file: file.to_owned(), line: 0, column: 0, what: what.into(), text: None, help: None }
+    }
+
+    /// The same place and words, refusing nothing.
+    #[must_use]
+    pub fn as_warning(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
     }
 
     /// `file:line:column`, or the file's name alone.
@@ -51,7 +69,8 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place(), self.what)?;
+        let noun = if self.severity == Severity::Warning { "warning: " } else { "" };
+        write!(f, "{}: {noun}{}", self.place(), self.what)?;
         if let Some(text) = &self.text {
             let number = self.line.to_string();
             let pad: String =
@@ -121,9 +140,14 @@ impl<'a> File<'a> {
     }
 
     fn push(&self, at: usize, what: String, help: Option<String>) {
-        if self.count() >= PROBLEMS_MAX {
-            return;
+        if self.count() < PROBLEMS_MAX {
+            let problem = Problem { what, help, ..self.at(at) };
+            self.problems.borrow_mut().push(problem);
         }
+    }
+
+    /// A place that has no words yet.
+    pub fn at(&self, at: usize) -> Problem {
         let (line, column) = self.place(at);
         // Control characters would be obeyed by the terminal that shows them.
         let show = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
@@ -133,7 +157,7 @@ impl<'a> File<'a> {
             .nth(line - 1)
             .filter(|text| !text.trim().is_empty() && text.chars().count() <= LINE_MAX)
             .map(|text| text.chars().map(show).collect());
-        self.problems.borrow_mut().push(Problem { file: self.path.to_owned(), line, column, what, text, help });
+        Problem { text, line, column, ..Problem::of_file(self.path, "") }
     }
 
     fn before(&self, at: usize) -> &'a str {

@@ -68,6 +68,44 @@ fn check_sees_what_no_file_shows_alone() {
 }
 
 #[test]
+fn check_warns_and_is_strict_only_when_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    let shipped = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container/container-down.md")).unwrap();
+    fs::write(dir.path().join("a.md"), &shipped).unwrap();
+    let other = "groups: [{ name: g, rules: [{ alert: Other, expr: up, labels: { playbook: container-dwon } }] }]\n";
+    fs::write(dir.path().join("rules.yml"), other).unwrap();
+
+    let alone = heald(&["check", "--strict", "a.md"], dir.path());
+    assert_eq!(alone.status.code(), Some(0), "{}", text(&alone.stderr));
+    let fed = ["check", "--rules=rules.yml", "a.md"];
+    let warned = heald(&fed, dir.path());
+    let said = text(&warned.stderr);
+    assert_eq!(warned.status.code(), Some(0), "{said}");
+    assert!(said.contains("a.md:") && said.contains(": warning: no rule gives an alert"), "{said}");
+    assert!(said.contains("rules.yml:1:75: warning: ") && said.contains("did you mean `container-down`?"), "{said}");
+    assert_eq!(text(&warned.stdout), "1 playbook: good, and 2 warnings\n");
+    let strict = heald(&[&fed[..], &["--strict"]].concat(), dir.path());
+    assert_eq!(strict.status.code(), Some(1));
+    assert!(text(&strict.stderr).contains("heald: 2 warnings found"), "{}", text(&strict.stderr));
+
+    fs::write(dir.path().join("b.md"), "no front matter\n").unwrap();
+    let both = heald(&["check", "--rules", "rules.yml", "-o", "json", "--", "a.md", "b.md"], dir.path());
+    assert_eq!(both.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&both.stdout).unwrap();
+    assert_eq!((&report["warnings"], &report["playbooks"]), (&2.into(), &1.into()), "{report:#}");
+    let problems = report["problems"].as_array().unwrap();
+    assert_eq!(problems.len() as u64, report["mistakes"].as_u64().unwrap() + 2);
+    assert_eq!((&problems[0]["severity"], &problems[0]["file"]), (&"mistake".into(), &"b.md".into()));
+    let last = problems.last().unwrap();
+    let place = (&last["severity"], &last["file"], &last["line"], &last["column"]);
+    assert_eq!(place, (&"warning".into(), &"rules.yml".into(), &1.into(), &75.into()), "{last:#}");
+    assert!(last["what"].as_str().is_some() && last["help"].is_null());
+
+    let nowhere = heald(&["check", "--rules", "nowhere.yml", "--", "a.md"], dir.path());
+    assert_eq!(nowhere.status.code(), Some(1), "rules that can't be read are a mistake");
+}
+
+#[test]
 fn a_missing_configuration_is_not_a_policy() {
     let dir = tempfile::tempdir().unwrap();
     let serve = heald(&["serve", "--config.file", "nowhere.yaml"], dir.path());
@@ -91,6 +129,37 @@ fn without_certificate_authorities_a_command_reaches_for_the_socket() {
     command.args(["status", "--socket", "control.sock"]).current_dir(dir.path());
     let status = command.env("SSL_CERT_FILE", "/dev/null").env_remove("SSL_CERT_DIR").output().unwrap();
     assert_eq!(status.status.code(), Some(3), "{}", text(&status.stderr));
+}
+
+#[test]
+fn tests_of_playbooks_exit_1_where_one_fails_and_write_a_report() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/playbooks/container/container-down.md"), dir.path().join("container-down.md"))
+        .unwrap();
+    let test = |outcome: &str| {
+        let yaml = format!(
+            "mode: auto\ntests:\n  - name: down & up\n    alerts: [{{ labels: {{ alertname: ContainerDown, target: shop }} }}]\n    \
+             expect: {{ outcome: {outcome} }}\n"
+        );
+        fs::write(dir.path().join("container-down.test.yml"), yaml).unwrap();
+    };
+    let run = |flags: &[&str]| heald(&[&["test", "rules"], flags].concat(), dir.path());
+
+    test("healed");
+    let good = run(&["container-down.test.yml"]);
+    assert_eq!(good.status.code(), Some(0), "{}", text(&good.stderr));
+    assert_eq!(text(&good.stdout), "Unit Testing:  container-down.test.yml\n  SUCCESS\n\n");
+
+    test("escalated");
+    let bad = run(&["--junit", "report.xml", "."]);
+    assert_eq!(bad.status.code(), Some(1), "{}", text(&bad.stdout));
+    assert!(text(&bad.stdout).contains("  FAILED: down & up\n    outcome:\n        exp: escalated\n        got: healed\n"));
+    let report = fs::read_to_string(dir.path().join("report.xml")).unwrap();
+    assert!(report.contains("<testcase name=\"down &amp; up\"") && report.contains("failures=\"1\""), "{report}");
+
+    assert_eq!(run(&["--run", "none has this name", "."]).status.code(), Some(1), "nothing was proved");
+    assert_eq!(run(&["gone.test.yml"]).status.code(), Some(1));
+    assert_eq!(run(&["--run", "(", "."]).status.code(), Some(2));
 }
 
 #[test]

@@ -75,6 +75,13 @@ impl Site {
         };
         book("down", r#"'alertname="Down"', 'reason=""'"#);
         book("noisy", r#"'alertname="Down"', 'reason="noise"'"#);
+        let filled = format!(
+            "---\nplaybook: filled\nmatch: ['alertname=\"Filled\"']\ntarget: {{ url: \"{url}\" }}\nmode: auto\n---\n# Filled\n\n\
+             ## Auto-recovery\n\n```yaml\n- try: ask nicely\n  times: 2\n  do:\n    - http: {{ put: \"{{{{ annotations.fix }}}}\", headers: {{ x-token: secret }} }}\n      optional: true\n      \
+             retry: 3\n      register: answer\n    - wait: 1s\n      when: labels.tier == 'gold'\n- try: insist\n  do:\n    - http: {{ put: \"{url}{{{{ labels.tier }}}}\" }}\n```\n\n\
+             ## Verify\n\n```yaml\nwithin: 5s\nall:\n  - http: {{ get: \"{url}\" }}\n```\n"
+        );
+        fs::write(dir.path().join("filled.md"), filled).unwrap();
         let settings = format!(
             "web: {{ listen: \"127.0.0.1:{port}\" }}\nhost: h\nstate: state\nplaybooks: [.]\ntargets: {{ urls: [\"{url}\"] }}\n\
              guards: {{ approve: {{ by: [{approvers}] }} }}\n"
@@ -260,6 +267,83 @@ fn an_alert_that_has_not_come_yet_is_explained() {
     assert_eq!(site.yes("incidents"), "No incidents.\n", "nothing of it is recorded");
     assert_eq!(site.repairs.load(Ordering::SeqCst), 0);
     assert!(site.no("explain --incident 9").contains("there is no open incident 9"));
+}
+
+#[test]
+fn an_alert_in_a_file_is_explained_with_every_step_filled_in() {
+    let site = Site::open(&user());
+    let alert = |tier: &str, fix: &str| {
+        format!(r#"{{"labels": {{"alertname": "Filled", "tier": "{tier}"}}, "annotations": {{"fix": "{fix}"}}}}"#)
+    };
+    let fix = format!("{}fix?now", site.url);
+    fs::write(site.dir.path().join("alert.json"), alert("silver", &fix)).unwrap();
+    let told = site.yes("explain --alert-json alert.json");
+    for part in [
+        "Playbook  filled: it matches\n".to_owned(),
+        "  rung \"ask nicely\", up to 2 times\n".to_owned(),
+        format!("    1. http put {fix} (optional; "),
+        "; up to 3 tries, 1s × 2 up to 1m apart; result kept as steps.answer)\n".to_owned(),
+        "    2. wait 1s (left out: its condition does not hold: labels.tier == 'gold')\n".to_owned(),
+        format!("  rung \"insist\"\n    1. http put {}silver (at most ", site.url),
+        format!("  proof: http get {}\n", site.url),
+    ] {
+        assert!(told.contains(&part), "{part:?} is missing:\n{told}");
+    }
+    let body = format!(r#"{{"version": "4", "alerts": [{}, {}]}}"#, alert("gold", &fix), alert("x", "http://elsewhere/"));
+    fs::write(site.dir.path().join("body.json"), body).unwrap();
+    let both = site.yes("explain --alert-json body.json -o json");
+    let answers: Vec<serde_json::Value> = both.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), 2, "{both}");
+    let first = &answers[0]["lists"][0]["steps"];
+    assert_eq!(
+        (&first[0]["args"]["put"], &first[0]["args"]["headers"]["x-token"]),
+        (&fix.as_str().into(), &"…".into()),
+        "{first:#}"
+    );
+    assert!(first[1]["skipped"].is_null() && first[1]["text"] == "wait 1s", "{first:#}");
+    let refused = &answers[1]["lists"][0]["steps"][0];
+    assert!(refused["problem"].as_str().is_some_and(|why| why.contains("elsewhere")), "{refused:#}");
+    let json = site.dir.path().join("body.json");
+    let piped = Command::new(env!("CARGO_BIN_EXE_heald"))
+        .args(["explain", "--alert-json", "-", "--config.file", "heald.yaml"])
+        .current_dir(site.dir.path())
+        .stdin(fs::File::open(json).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&piped.stdout).matches("Playbook  filled").count(), 2);
+    assert!(site.no("explain --alert-json nowhere.json").contains("nowhere.json"));
+    assert_eq!(site.yes("incidents"), "No incidents.\n", "nothing of it is recorded");
+    assert_eq!(site.repairs.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_dry_run_shows_what_a_run_would_do_and_records_nothing() {
+    let site = Site::open(&user());
+    let told = site.yes("run noisy reason=other --dry-run");
+    for part in [
+        "Playbook  noisy: it is named; its matchers are not asked\n",
+        "  rung \"call it\"",
+        "Step 1    http put",
+        "\napprove ",
+        "What would follow now:\n  consent of ",
+    ] {
+        assert!(told.contains(part), "{part:?} is missing:\n{told}");
+    }
+    for guard in heald::domain::guard::Guard::ALL {
+        assert!(told.contains(&format!("\n{} ", guard.label())), "{guard:?}:\n{told}");
+    }
+    assert!(site.no("run nosiy reason=x --dry-run").contains("there is no playbook nosiy"));
+    assert_eq!(site.yes("incidents"), "No incidents.\n", "nothing of it is recorded");
+    assert_eq!(site.repairs.load(Ordering::SeqCst), 0);
+
+    let begun = site.yes("run noisy reason=other");
+    let id = begun.split(' ').nth(1).unwrap();
+    site.shows("incidents", "a person's consent is asked for");
+    let known = site.yes("run noisy reason=other --dry-run");
+    assert!(known.contains(&format!("Incident  {id}, ")), "{known}");
+    let open = site.yes(&format!("explain {id}"));
+    assert!(open.contains(&format!("Incident  {id}, held")) && open.contains("  rung \"call it\""), "{open}");
+    assert_eq!(open, site.yes(&format!("explain --incident {id}")));
 }
 
 #[test]

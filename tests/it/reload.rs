@@ -180,6 +180,40 @@ fn a_bad_configuration_keeps_the_old_one_and_a_good_one_replaces_it() {
 }
 
 #[test]
+fn a_broken_playbook_keeps_the_old_book_and_an_open_incident_its_text() {
+    let mut daemon = Daemon::start();
+    assert!(daemon.opens("One"));
+    let file = daemon.dir.path().join("books/one.md");
+    let good = fs::read_to_string(&file).unwrap();
+    let explained = |daemon: &Daemon, what: &str| {
+        let told = daemon.heald(&["explain", what]);
+        assert!(told.status.success(), "{}", text(&told.stderr));
+        text(&told.stdout)
+    };
+    let listed: Value = serde_json::from_slice(&daemon.heald(&["incidents", "-o", "json"]).stdout).unwrap();
+    let id = listed[0]["id"].to_string();
+
+    // A mistake in the one playbook that is in force.
+    fs::write(&file, good.replace("http: { put", "htpp: { put")).unwrap();
+    daemon.hangup();
+    daemon.until("the metric shows it", || daemon.taken() == 0.0);
+    let log = fs::read_to_string(daemon.dir.path().join("log")).unwrap();
+    assert!(log.contains("one.md:14:7") && log.contains("did you mean `http`?"), "{log}");
+    assert!(explained(&daemon, "alertname=One").contains("rung \"call it\""), "the old one answers");
+
+    // Mended, and changed: what comes goes by the new text, what is open by the one that it was opened with.
+    fs::write(&file, good.replace("try: call it", "try: call it louder")).unwrap();
+    assert_eq!(daemon.heald(&["reload"]).status.code(), Some(0));
+    assert_eq!(daemon.taken(), 1.0);
+    for _ in 0..2 {
+        let told = explained(&daemon, &id);
+        assert!(told.contains("rung \"call it\"") && told.contains("the playbook has changed since"), "{told}");
+        // Its text is in the journal.
+        daemon.restart();
+    }
+}
+
+#[test]
 fn a_file_in_the_state_folder_pauses_heald_until_it_is_removed() {
     let mut daemon = Daemon::start();
     let file = daemon.dir.path().join("state/paused");

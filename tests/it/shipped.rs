@@ -23,7 +23,7 @@ fn library() -> Library {
 }
 
 /// (file, alertname, labels) of every shipped rule.
-fn rules() -> Vec<(PathBuf, String, Labels)> {
+pub fn rules() -> Vec<(PathBuf, String, Labels)> {
     let mut found = Vec::new();
     for folder in ["alert-rules", "alert-rules/examples", "alert-rules/cadvisor"] {
         for entry in fs::read_dir(root().join(folder)).unwrap() {

@@ -18,10 +18,13 @@ const TABLE: &[(&str, &[&str])] = &[
     ("yaml", &["domain"]),
     ("inventory", &["domain", "yaml"]),
     ("starter", &["domain", "link", "inventory", "yaml"]),
-    ("book", &["domain", "action", "probe", "yaml"]),
+    ("book", &["domain", "action", "probe", "yaml", "schema"]),
     ("review", &["domain"]),
+    // Tests alone walk YAML there, and hold `book` and `config` against it.
+    ("schema", &["domain", "action", "probe", "yaml"]),
     ("run", &["domain", "review", "store", "telemetry"]),
     ("real_world", &["domain", "run", "book", "link", "action", "probe", "notify", "telemetry"]),
+    ("rehearse", &["domain", "run", "store", "book", "action", "probe", "config", "telemetry", "yaml"]),
     ("simulate", &["domain", "run", "store", "telemetry", "yaml"]),
     ("ingest", &["domain", "run", "telemetry"]),
     ("console", &["domain", "run", "store", "telemetry"]),
@@ -43,6 +46,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "yaml",
             "inventory",
             "telemetry",
+            "schema",
         ],
     ),
 ];

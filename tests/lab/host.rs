@@ -21,13 +21,18 @@ pub struct Host {
 impl Host {
     /// Starts it and waits until its boot is over and its bus takes connections.
     pub async fn start(engine: &Arc<Engine>, run: &Run, image: &str, name: &str) -> Result<Self> {
+        Self::start_with(engine, run, image, name, &[]).await
+    }
+
+    /// One whose root may do more than the engine lets others: `capabilities`, as in `SYS_PTRACE`.
+    pub async fn start_with(engine: &Arc<Engine>, run: &Run, image: &str, name: &str, capabilities: &[&str]) -> Result<Self> {
         let bus_dir = run.dir().join(format!("{name}.bus"));
         fs::create_dir_all(&bus_dir)?;
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
             cmd: Some(init_command()),
             env: Some(vec!["container=docker".into()]),
-            host_config: Some(host_config(&bus_dir)),
+            host_config: Some(host_config(&bus_dir, capabilities)),
             ..Default::default()
         };
         let container = Container::create(engine, name, body).await?;
@@ -170,7 +175,7 @@ fn init_command() -> Vec<String> {
     }
 }
 
-fn host_config(bus_dir: &Path) -> HostConfig {
+fn host_config(bus_dir: &Path, capabilities: &[&str]) -> HostConfig {
     let mut tmpfs = container::tmpfs(&["/run", "/run/lock", "/tmp"]);
     let mut binds = vec![format!("{}:/run/dbus", bus_dir.display())];
     let cgroups = if is_unified() {
@@ -185,7 +190,7 @@ fn host_config(bus_dir: &Path) -> HostConfig {
     };
     HostConfig {
         network_mode: Some("none".into()),
-        cap_add: Some(vec!["SYS_ADMIN".into()]),
+        cap_add: Some(["SYS_ADMIN"].iter().chain(capabilities).map(|&name| name.to_owned()).collect()),
         security_opt: Some(vec!["seccomp=unconfined".into(), "apparmor=unconfined".into()]),
         cgroupns_mode: Some(cgroups),
         tmpfs: Some(tmpfs),

@@ -14,7 +14,10 @@ mod fake;
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod act_docker;
 mod act_files;
+mod act_host;
+mod act_net;
 mod alerts;
 mod collectors;
 mod compose;
@@ -58,9 +61,18 @@ const DEADLINE: Duration = Duration::from_secs(150);
 const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take.
-const TESTS: [(&str, Test); 33] = [
+const TESTS: [(&str, Test); 45] = [
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
+    ("docker_recreate_killed_at_every_gap", |scene| act_docker::gaps::recreate(scene).boxed_local()),
+    ("docker_restore_killed_at_every_gap", |scene| act_docker::gaps::restore(scene).boxed_local()),
+    ("docker_small_actions", |scene| act_docker::small::touches(scene).boxed_local()),
+    ("docker_recreate_keeps_all", |scene| act_docker::recreate::keeps_all(scene).boxed_local()),
+    ("docker_recreate_says_no", |scene| act_docker::recreate::says_no(scene).boxed_local()),
+    ("docker_prune_keeps_what_is_needed", |scene| act_docker::small::prunes(scene).boxed_local()),
+    ("docker_recreate_from_compose", |scene| act_docker::compose::by_its_file(scene).boxed_local()),
+    /// The longest first: the last one to end decides how long all take. What makes the whole machine slow for a moment comes last.
+    ("host_steps_do_fail_and_refuse", |scene| act_host::do_fail_and_refuse(scene).boxed_local()),
     ("two_names_are_one_target", |scene| managers::two_names(scene).boxed_local()),
     ("every_panel_shows_something", |scene| dashboards::every_panel_shows_something(scene).boxed_local()),
     ("start_limit_is_never_hit", |scene| managers::start_limit(scene).boxed_local()),
@@ -90,8 +102,12 @@ const TESTS: [(&str, Test); 33] = [
     ("act_files_each_kind", |scene| act_files::each_kind(scene).boxed_local()),
     ("act_sqlite_beside_a_writer", |scene| act_files::database(scene).boxed_local()),
     ("same_webhook_200_times_is_one_repair", |scene| flood::one_repair(scene).boxed_local()),
+    ("steps_speak_to_services", |scene| act_net::services(scene).boxed_local()),
+    ("steps_restart_and_run_programs", |scene| act_net::programs(scene).boxed_local()),
+    ("steps_pull_a_model", |scene| act_net::model_pull(scene).boxed_local()),
     ("init_finds_what_runs", |scene| init::finds_what_runs(scene).boxed_local()),
     ("fast_rules_are_the_shipped_rules", |scene| rules::paced_as_shipped(scene).boxed_local()),
+    ("caches_are_dropped_where_allowed", |scene| act_host::caches(scene).boxed_local()),
 ];
 
 fn main() -> ExitCode {

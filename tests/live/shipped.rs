@@ -99,7 +99,7 @@ async fn lives_there(scene: &Scene, host: &Host) -> Result<()> {
 }
 
 /// With the Makefile itself, into a folder that the machine sees; root there owns the copy.
-async fn install(scene: &Scene, host: &Host) -> Result<()> {
+pub async fn install(scene: &Scene, host: &Host) -> Result<()> {
     let program = std::path::absolute(&scene.bench.program)?;
     let tree = host.bus_socket().with_file_name("install");
     let mut make = Command::new("make");
@@ -201,6 +201,6 @@ async fn post(host: &Host, token: &str, body: &str) -> Result<String> {
     Ok(answer.trim_end().to_owned())
 }
 
-async fn run(host: &Host, command: &[&str]) -> Result<String> {
+pub async fn run(host: &Host, command: &[&str]) -> Result<String> {
     host.exec(command).await?.ok().with_context(|| command.first().copied().unwrap_or_default().to_owned())
 }

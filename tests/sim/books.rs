@@ -2,8 +2,8 @@
 
 use heald::domain::id::{PlaybookId, Revision};
 use heald::domain::playbook::{
-    ActOn, Backoff, Budget, Check, FailureClass, Limits, Mode, Playbook, Risk, Rung, Stake, Step, StepObject, StepOptions,
-    TargetTemplate, Verify, Windows,
+    ActOn, Backoff, Budget, Check, FailureClass, Limits, Mode, OnFailure, Playbook, Retry, Risk, Rung, Stake, Step, StepObject,
+    StepOptions, TargetTemplate, Verify, Windows,
 };
 use heald::domain::selector::Selector;
 use heald::domain::target::{AllowList, Target, TargetKind};
@@ -38,6 +38,7 @@ pub fn all() -> Vec<Playbook> {
         book("Trial", Mode::Observe, vec![rung(3, vec![restart()])], vec![]),
         book("Asked", Mode::Approve, vec![rung(3, vec![restart()])], vec![]),
         book("Runbook", Mode::Auto, vec![], vec![]),
+        orderly(),
     ]
 }
 
@@ -82,6 +83,22 @@ fn book(alert: &str, mode: Mode, rungs: Vec<Rung>, rollback: Vec<Step>) -> Playb
         manual_fix: None,
         debug_prompt: None,
     }
+}
+
+/// With all that may stand beside a step, and order made afterwards.
+fn orderly() -> Playbook {
+    let mut looked = step("wait", Risk::Read);
+    looked.options.register = Some("looked".to_owned());
+    let mut clean = step("clean", Risk::Idempotent);
+    clean.options.retry = Some(Retry { attempts: 3, backoff: Backoff::RETRY });
+    clean.options.on_failure = OnFailure::Continue;
+    clean.options.when = Some("steps.looked.outcome == 'done'".to_owned());
+    let mut never = step("post", Risk::Once);
+    never.options.when = Some("labels.none | default('') == 'x'".to_owned());
+    let rungs = vec![rung(1, vec![never.clone()]), rung(2, vec![looked, clean, never, step("restart", Risk::Seen)])];
+    let mut after = step("clean", Risk::Idempotent);
+    after.options.retry = Some(Retry { attempts: 2, backoff: Backoff::RETRY });
+    Playbook { afterwards: vec![after], ..book("Orderly", Mode::Auto, rungs, vec![]) }
 }
 
 fn rung(times: u32, steps: Vec<Step>) -> Rung {

@@ -186,7 +186,13 @@ impl Run {
             12 => Signal::Looked(self.observation()),
             13 => Signal::Acted {
                 attempt: AttemptId { incident: ME, number: self.rng.below(4) as u32 },
-                section: *self.rng.pick(&[Section::Rung(0), Section::Rung(1), Section::Rung(7), Section::Rollback]),
+                section: *self.rng.pick(&[
+                    Section::Rung(0),
+                    Section::Rung(1),
+                    Section::Rung(7),
+                    Section::Rollback,
+                    Section::Afterwards,
+                ]),
                 step: self.rng.below(4) as usize,
                 acted: self.acted(),
                 took: Duration::ZERO,
@@ -340,7 +346,7 @@ impl Run {
             });
             assert!(announced, "a step is announced before it is sent\n{why}");
             assert!(self.acting.is_none() || self.absurd, "a step runs already\n{why}");
-            assert!(section == Section::Rollback || before.has_cause(), "resolved never acts\n{why}");
+            assert!(!matches!(section, Section::Rung(_)) || before.has_cause(), "resolved never acts\n{why}");
             assert!(self.house.paused.is_none() && self.house.holds.is_empty(), "people's word holds\n{why}");
             assert!(self.ledger.1.is_none(), "the lock holds\n{why}");
             assert_eq!(

@@ -133,14 +133,16 @@ fn r08_one_effect_per_target(evidence: &Evidence<'_>) {
 fn r08_locks_exclude_each_other(evidence: &Evidence<'_>) {
     let mut running: BTreeMap<Target, IncidentId> = BTreeMap::new();
     in_order(evidence, |incident, event, row| match event {
-        E::AttemptStarted { locks, .. } | E::RollbackStarted { locks, .. } => {
+        E::AttemptStarted { locks, .. } | E::RollbackStarted { locks, .. } | E::AfterwardsStarted { locks, .. } => {
             for target in locks {
                 if let Some(other) = running.insert(target.clone(), incident.id) {
                     panic!("{target} is under repair by {other} already: {row:?}");
                 }
             }
         }
-        E::AttemptEnded { .. } | E::RollbackEnded { .. } => running.retain(|_, holder| *holder != incident.id),
+        E::AttemptEnded { .. } | E::RollbackEnded { .. } | E::AfterwardsEnded { .. } => {
+            running.retain(|_, holder| *holder != incident.id)
+        }
         E::StepStarted { .. } => {
             let locked = running.values().any(|holder| *holder == incident.id);
             assert!(locked || incident.phase.label() == "acting", "no lock: {row:?}");

@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A playbook in a file of its name, which answers the alert of its name and has `more` in its front matter.
-fn book(name: &str, more: &str) -> (Edition, Arc<Playbook>) {
+pub(super) fn book(name: &str, more: &str) -> (Edition, Arc<Playbook>) {
     answering(name, &format!("alertname=\"{name}\""), more)
 }
 
-fn answering(name: &str, matcher: &str, more: &str) -> (Edition, Arc<Playbook>) {
+pub(super) fn answering(name: &str, matcher: &str, more: &str) -> (Edition, Arc<Playbook>) {
     let text = SOUND.replace("web-is-down", name).replace("severity: P1", &format!("severity: P1\n{more}"));
     let mut edition = edition(&text.replace("alertname=\"WebIsDown\"", matcher));
     edition.source.path = PathBuf::from(format!("{name}.md"));

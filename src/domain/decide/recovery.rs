@@ -1,7 +1,8 @@
 //! After a restart in the middle of a step: nothing is repeated blindly.
 
 use super::Draft;
-use super::attempt::CONFLICT_WAIT;
+use super::attempt::{CONFLICT_WAIT, unseen};
+use crate::domain::guard::{self, Ask, Proposal};
 use crate::domain::id::AttemptId;
 use crate::domain::incident::{AttemptOutcome, Escalation, IncidentEvent, Phase};
 use crate::domain::look::{LookHow, Observation, TargetState};
@@ -63,6 +64,10 @@ impl Draft<'_> {
                 self.event(settled(None, "heald was restarted; doing it again does no harm"));
                 self.send_again(attempt, &plan, index, &seen);
             }
+            Risk::Whole => {
+                self.event(settled(None, "heald was restarted; half of it is worse than none, so it is finished"));
+                self.finish(attempt, &plan, index);
+            }
             Risk::Once => {
                 self.event(settled(None, "heald was restarted; whether it took effect is unknown, and it is never repeated"));
                 let text = format!("{} was interrupted by a restart of heald", step.text());
@@ -102,6 +107,26 @@ impl Draft<'_> {
                     self.event(settled(Some(false), "heald was restarted; the target is untouched"));
                     self.send_again(attempt, &plan, index, &seen);
                 }
+            }
+        }
+    }
+
+    /// As an undoing is judged, by kill switch and lock: what was begun is not left half done because the alert, which
+    /// half of it may have silenced, does not fire any more.
+    fn finish(&mut self, attempt: AttemptId, plan: &Plan, index: usize) {
+        let seen = unseen();
+        let proposal = Proposal { ask: Ask::Rollback, incident: &self.incident, attempt, plan, seen: &seen };
+        match guard::judge(&proposal, self.facts, self.now).result {
+            Ok(permit) => self.start_step(plan, attempt, index, permit),
+            Err(refusal) => {
+                let text =
+                    format!("{} was interrupted by a restart of heald and is not finished: {}", plan.text(), refusal.reason);
+                if !matches!(plan.section, Section::Rung(_)) {
+                    return self.section_ended(plan.section, false, text);
+                }
+                let outcome = AttemptOutcome::Unknown;
+                self.event(IncidentEvent::AttemptEnded { attempt: attempt.number, outcome, text: text.clone() });
+                self.give_up(Escalation::UnknownOutcome, text);
             }
         }
     }

@@ -118,7 +118,7 @@ impl Draft<'_> {
         let made = tries + 1;
         let may = match outcome {
             ActOutcome::Failed | ActOutcome::NotSent => true,
-            ActOutcome::Unknown => matches!(step.risk, Risk::Read | Risk::Idempotent),
+            ActOutcome::Unknown => matches!(step.risk, Risk::Read | Risk::Idempotent | Risk::Whole),
             ActOutcome::Done | ActOutcome::Conflict | ActOutcome::Impossible(_) => false,
         };
         if !may || made >= retry.attempts {

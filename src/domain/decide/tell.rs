@@ -227,6 +227,7 @@ impl Draft<'_> {
             times: incident.target().map_or(0, |target| self.facts.ledger.opened(&playbook.id, target).len() as u32),
             manual_fix: playbook.manual_fix.as_ref().map(fill),
             debug_prompt: playbook.debug_prompt.as_ref().map(fill),
+            owner: playbook.owner.clone(),
             runbook_url: annotations.get("runbook_url").filter(|url| url.starts_with("https://")).cloned(),
             dashboard_url: policy.dashboard.as_ref().map(|url| url.replace("{incident}", &incident.id.to_string())),
             silence_url: policy.alertmanager.as_ref().map(|url| silence_page(url, &labels)),

@@ -15,21 +15,35 @@ use bollard::query_parameters::{
 use futures_util::StreamExt;
 use state::{Event, may_be_stopping, who_stopped};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 mod around;
+mod blueprint;
+mod calls;
+mod compose;
 mod detail;
+mod exec;
 mod list;
 mod logs;
+mod oom;
+mod prune;
+mod raw;
+mod restore;
 mod state;
 mod survey;
+mod swap;
+mod touch;
 
+pub use compose::Composition;
 pub use detail::Detail;
+pub use exec::Executed;
 pub use list::Listed;
+pub use prune::{Kept, Pruned};
 pub use state::{ContainerState, Health, Status, Stop, container_state};
 pub use survey::Found;
+pub use swap::{Change, Hindrance, Swapped};
 
 /// One engine.
 #[derive(Debug)]
@@ -38,6 +52,12 @@ pub struct Docker {
     /// Stops that this heald asked for: the container's id, and the `StartedAt` that they ended.
     /// Such a stop is no person's wish. At most one entry per allowed container.
     stops: Mutex<HashMap<String, String>>,
+    /// Pauses that this heald asked for, in the same form. Like the stops they are forgotten when heald ends: a pause
+    /// that nobody remembers is a person's.
+    pauses: Mutex<HashMap<String, String>>,
+    /// Containers are made anew, put back and removed one at a time.
+    swaps: tokio::sync::Mutex<()>,
+    raw: OnceLock<reqwest::Client>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +89,8 @@ impl Docker {
     /// `unix:///var/run/docker.sock`, or the path alone. Connects at the first call.
     pub fn new(host: &str) -> Self {
         let socket = host.strip_prefix("unix://").unwrap_or(host).to_owned();
-        Self { socket, stops: Mutex::new(HashMap::new()) }
+        let (stops, pauses) = (Mutex::default(), Mutex::default());
+        Self { socket, stops, pauses, swaps: tokio::sync::Mutex::default(), raw: OnceLock::new() }
     }
 
     pub fn socket(&self) -> &str {
@@ -118,6 +139,9 @@ impl Docker {
         mut container: ContainerState,
         finished: Option<jiff::Timestamp>,
     ) -> Result<ContainerState, LinkError> {
+        if container.status == Status::Paused {
+            container.paused_by_heald = self.pauses().get(&container.id) == Some(&container.started_at);
+        }
         if !matches!(container.status, Status::Exited | Status::Dead) {
             return Ok(container);
         }
@@ -209,7 +233,9 @@ impl Docker {
             options = options.filters(only);
         }
         let containers = self.read("list", client.list_containers(Some(options.build()))).await?;
-        Ok(containers.into_iter().filter_map(Listed::of).collect())
+        // What is kept aside is down by intent, and nobody's to look after.
+        let listed = containers.into_iter().filter_map(Listed::of);
+        Ok(listed.filter(|container| !container.name.ends_with(blueprint::ASIDE)).collect())
     }
 
     async fn inspect(&self, name: &str) -> Result<Inspected, LinkError> {
@@ -243,7 +269,12 @@ impl Docker {
         ]);
         let options = EventsOptionsBuilder::default().since(&stamp(since)).until(&stamp(clock::wall())).filters(&only).build();
         let stream = client.events(Some(options)).take(EVENTS_MAX);
-        let all = stream.filter_map(|event| async { Event::of(event.ok()?.action.as_deref()?) }).collect();
+        let all = stream.filter_map(|event| async {
+            let event = event.ok()?;
+            let name = event.actor.and_then(|actor| actor.attributes?.remove("name")).unwrap_or_default();
+            Event::of(event.action.as_deref()?, &name)
+        });
+        let all = all.collect();
         timeout(READ_MAX, all).await.unwrap_or_default()
     }
 
@@ -253,6 +284,10 @@ impl Docker {
 
     fn stops(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
         self.stops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pauses(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
+        self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Cheap: nothing is connected before the first request.
@@ -274,16 +309,7 @@ impl Docker {
 fn from_engine(error: &Error, subject: &str) -> LinkError {
     match error {
         Error::DockerResponseServerError { status_code, message } => {
-            let why = format!("{subject}: {message} ({status_code})");
-            match status_code {
-                404 => LinkError::Missing(why),
-                401 | 403 => LinkError::Denied(why),
-                409 => LinkError::Conflict(why),
-                // A proxy in front of the engine; the engine itself never says so.
-                502 | 503 => LinkError::NotSent(why),
-                504 => LinkError::Unknown(why),
-                _ => LinkError::Refused(why),
-            }
+            by_status(*status_code, format!("{subject}: {message} ({status_code})"))
         }
         Error::SocketNotFoundError(path) => LinkError::NotSent(format!("{path}: no such socket")),
         Error::HyperLegacyError { err } if err.is_connect() => {
@@ -291,6 +317,18 @@ fn from_engine(error: &Error, subject: &str) -> LinkError {
         }
         Error::RequestTimeoutError => LinkError::Unknown(format!("{subject}: the engine has not answered in time")),
         other => LinkError::Unknown(format!("{subject}: {}", super::http::root(other))),
+    }
+}
+
+fn by_status(status: u16, why: String) -> LinkError {
+    match status {
+        404 => LinkError::Missing(why),
+        401 | 403 => LinkError::Denied(why),
+        409 => LinkError::Conflict(why),
+        // A proxy in front of the engine; the engine itself never says so.
+        502 | 503 => LinkError::NotSent(why),
+        504 => LinkError::Unknown(why),
+        _ => LinkError::Refused(why),
     }
 }
 
@@ -308,6 +346,7 @@ fn read_container(found: ContainerInspectResponse) -> Option<Inspected> {
         running_for: started_at.parse().ok().filter(|_| status == Status::Running).map(clock::since),
         started_at,
         stop: Stop::Unseen,
+        paused_by_heald: false,
         around: Surroundings::default(),
     };
     let labels = found.config.and_then(|config| config.labels).unwrap_or_default();

@@ -19,6 +19,8 @@ pub struct ContainerState {
     /// Since it was started; only while it runs.
     pub running_for: Option<Duration>,
     pub stop: Stop,
+    /// By this heald, and since its start; any other pause is a person's.
+    pub paused_by_heald: bool,
     /// Empty unless it was asked for.
     pub around: Surroundings,
 }
@@ -60,6 +62,8 @@ pub(super) enum Event {
     Kill,
     Die,
     Stop,
+    /// A stop of one that bore the name under which heald keeps the old container while it makes a new one.
+    StopAside,
 }
 
 pub fn container_state(container: &ContainerState) -> TargetState {
@@ -80,6 +84,7 @@ pub fn container_state(container: &ContainerState) -> TargetState {
             Some(Health::Unhealthy) => TargetState::Failed { detail: "running, unhealthy".to_owned() },
         },
         Status::Restarting => TargetState::Restarting { detail: exited() },
+        Status::Paused if container.paused_by_heald => TargetState::Failed { detail: "paused by heald".to_owned() },
         Status::Paused => TargetState::StoppedByPerson { detail: "paused".to_owned() },
         Status::Created if container.error.is_empty() => TargetState::Failed { detail: "created, never started".to_owned() },
         Status::Created => TargetState::Failed { detail: exited() },
@@ -104,6 +109,8 @@ pub(super) fn who_stopped(events: &[Event]) -> Stop {
     let since = &events[last_start..];
     if since.contains(&Event::Stop) {
         Stop::Person
+    } else if since.contains(&Event::StopAside) {
+        Stop::Heald
     } else if since.contains(&Event::Die) {
         Stop::Nobody
     } else {
@@ -166,8 +173,10 @@ impl Status {
 // === impl Event ===
 
 impl Event {
-    pub(super) fn of(action: &str) -> Option<Self> {
+    /// `name`: of the container, at that moment.
+    pub(super) fn of(action: &str, name: &str) -> Option<Self> {
         match action {
+            "stop" if name.ends_with(super::blueprint::ASIDE) => Some(Self::StopAside),
             "start" => Some(Self::Start),
             "kill" => Some(Self::Kill),
             "die" => Some(Self::Die),
@@ -192,6 +201,7 @@ mod tests {
             started_at: "2026-11-22T05:00:00.1Z".to_owned(),
             running_for: None,
             stop,
+            paused_by_heald: false,
             around: Surroundings::default(),
         }
     }
@@ -199,6 +209,7 @@ mod tests {
     #[test]
     fn states_mean_what_decisions_need() {
         let running = |health| ContainerState { health, ..container(Status::Running, 0, Stop::Unseen) };
+        let own_pause = ContainerState { paused_by_heald: true, ..container(Status::Paused, 0, Stop::Unseen) };
         let oom = ContainerState { oom_killed: true, ..container(Status::Exited, 137, Stop::Nobody) };
         let half =
             ContainerState { error: "port is already allocated".to_owned(), ..container(Status::Exited, 128, Stop::Person) };
@@ -210,6 +221,7 @@ mod tests {
             (running(Some(Health::Unhealthy)), "failed (running, unhealthy)"),
             (container(Status::Restarting, 1, Stop::Unseen), "being restarted by its own manager (restarting 1)"),
             (container(Status::Paused, 0, Stop::Unseen), "stopped by a person (paused)"),
+            (own_pause, "failed (paused by heald)"),
             (container(Status::Created, 0, Stop::Unseen), "failed (created, never started)"),
             (unborn, "failed (created 128, network n not found)"),
             (container(Status::Removing, 0, Stop::Unseen), "a job is pending (being removed)"),
@@ -247,6 +259,7 @@ mod tests {
             (&[Kill, Die, Stopped], Stop::Person),
             (&[Start, Kill, Die, Stopped, Start], Stop::Unseen),
             (&[Start, Kill, Die, Stopped, Start, Die], Stop::Nobody),
+            (&[Start, Kill, Die, Event::StopAside], Stop::Heald),
         ] {
             assert_eq!(who_stopped(events), stop, "{events:?}");
         }

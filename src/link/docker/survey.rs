@@ -30,6 +30,7 @@ impl Docker {
         let options = ListContainersOptionsBuilder::default().all(true).build();
         let containers = self.read("list", client.list_containers(Some(options))).await?;
         let mut found: Vec<Found> = containers.into_iter().filter_map(Found::of).collect();
+        found.retain(|container| !container.name.ends_with(super::blueprint::ASIDE));
         found.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(found)
     }

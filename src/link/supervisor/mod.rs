@@ -2,6 +2,7 @@
 //!
 //! The interface: <http://supervisord.org/api.html>. Whoever may use the socket controls every program.
 
+mod program;
 mod xml;
 
 use super::LinkError;
@@ -10,6 +11,9 @@ use reqwest::StatusCode;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::timeout;
+use xml::Fault;
+
+pub use program::Restarted;
 
 /// One supervisord.
 #[derive(Debug)]
@@ -19,7 +23,7 @@ pub struct Supervisor {
 }
 
 /// A program, or one process of a program that has several.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Program {
     pub name: String,
     pub group: String,
@@ -28,10 +32,16 @@ pub struct Program {
     pub start: Option<u32>,
     /// Of the last end; 0 while it runs.
     pub exit_status: i32,
+    /// 0 where no process runs.
+    pub pid: u32,
+    /// supervisord's own time of the answer, in seconds since 1970.
+    pub now: Option<u32>,
+    /// Why the last start failed; mostly empty.
+    pub spawn_error: String,
 }
 
 /// supervisord's words (`ProcessStates` in supervisor/states.py).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     Stopped,
     Starting,
@@ -40,6 +50,7 @@ pub enum State {
     Stopping,
     Exited,
     Fatal,
+    #[default]
     Unknown,
 }
 
@@ -74,17 +85,37 @@ impl Supervisor {
     /// # Errors
     /// [`LinkError::NotSent`] when it is away or hung; [`LinkError::Refused`] with its fault, also while it shuts down.
     pub async fn programs(&self) -> Result<Vec<Program>, LinkError> {
-        let read = timeout(READ_MAX, self.call("supervisor.getAllProcessInfo")).await;
-        let answer =
-            read.map_err(|_| LinkError::NotSent(format!("{}: no answer within {READ_MAX:?}", self.socket.display())))??;
-        xml::programs(&answer).map_err(|why| LinkError::Refused(format!("{}: {why}", self.socket.display())))
+        let answer = self.read(xml::request("supervisor.getAllProcessInfo", &[])).await?;
+        xml::programs(&answer).map_err(|fault| self.refused(&fault))
     }
 
-    /// A method without parameters that only reads.
-    async fn call(&self, method: &str) -> Result<String, LinkError> {
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// As [`Supervisor::programs`].
+    pub async fn reach(&self) -> Result<(), LinkError> {
+        let answer = self.read(xml::request("supervisor.getState", &[])).await?;
+        xml::nothing(&answer).map_err(|fault| self.refused(&fault))
+    }
+
+    async fn read(&self, body: String) -> Result<String, LinkError> {
+        let read = timeout(READ_MAX, self.call(body)).await;
+        let answer = read.map_err(|_| LinkError::NotSent(format!("{}: no answer within {READ_MAX:?}", self.socket.display())))?;
+        answer.map_err(LinkError::before_sending)
+    }
+
+    fn refused(&self, fault: &Fault) -> LinkError {
+        LinkError::Refused(format!("{}: {fault}", self.socket.display()))
+    }
+
+    /// The body of the answer.
+    async fn call(&self, body: String) -> Result<String, LinkError> {
         let shown = self.socket.display();
-        let lost = |error: reqwest::Error| LinkError::NotSent(format!("{shown}: {}", root(&error)));
-        let request = self.http.post("http://supervisor/RPC2").header("content-type", "text/xml").body(xml::request(method));
+        let lost = |error: reqwest::Error| match error.is_connect() {
+            true => LinkError::NotSent(format!("{shown}: {}", root(&error))),
+            false => LinkError::Unknown(format!("{shown}: {}", root(&error))),
+        };
+        let request = self.http.post("http://supervisor/RPC2").header("content-type", "text/xml").body(body);
         let mut answer = request.send().await.map_err(lost)?;
         match answer.status() {
             StatusCode::OK => {}

@@ -2,38 +2,104 @@
 
 use super::{Program, State};
 use roxmltree::{Document, Node};
+use std::fmt;
 
-/// A method without parameters.
-pub(super) fn request(method: &str) -> String {
-    format!("<?xml version=\"1.0\"?><methodCall><methodName>{method}</methodName><params/></methodCall>")
+/// supervisord's no, or an answer that is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// `Faults` in supervisor/xmlrpc.py; None where the answer was not understood.
+    pub code: Option<i32>,
+    pub text: String,
+}
+
+/// One parameter of a method.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Param<'a> {
+    Text(&'a str),
+    Bool(bool),
+}
+
+pub(super) fn request(method: &str, params: &[Param<'_>]) -> String {
+    let params: String = params
+        .iter()
+        .map(|param| match param {
+            Param::Text(text) => format!("<param><value><string>{}</string></value></param>", escaped(text)),
+            Param::Bool(yes) => format!("<param><value><boolean>{}</boolean></value></param>", u8::from(*yes)),
+        })
+        .collect();
+    format!("<?xml version=\"1.0\"?><methodCall><methodName>{method}</methodName><params>{params}</params></methodCall>")
 }
 
 /// The answer to `supervisor.getAllProcessInfo`: an array of structs.
-pub(super) fn programs(answer: &str) -> Result<Vec<Program>, String> {
-    let document = Document::parse(answer).map_err(|error| format!("the answer is no XML: {error}"))?;
-    let response = document.root_element();
-    if let Some(fault) = child(response, "fault") {
-        let text = child(fault, "value").and_then(|value| member(value, "faultString")).map(text);
-        return Err(format!("it answers {}", text.unwrap_or("a fault without a name")));
-    }
-    let array = ["params", "param", "value", "array", "data"].iter().try_fold(response, |node, name| child(node, name));
-    let array = array.ok_or("the answer is no list of programs")?;
+pub(super) fn programs(answer: &str) -> Result<Vec<Program>, Fault> {
+    let document = read(answer)?;
+    let array = value(&document).and_then(|value| child(value, "array")).and_then(|array| child(array, "data"));
+    let array = array.ok_or_else(|| Fault::odd("the answer is no list of programs"))?;
     let values = array.children().filter(|node| node.has_tag_name("value"));
-    values.map(|value| program(value).ok_or_else(|| "a program lacks its name or state".to_owned())).collect()
+    values.map(|value| program(value).ok_or_else(|| Fault::odd("a program lacks its name or state"))).collect()
+}
+
+/// The answer to `supervisor.getProcessInfo`: a struct.
+pub(super) fn one_program(answer: &str) -> Result<Program, Fault> {
+    let document = read(answer)?;
+    value(&document).and_then(program).ok_or_else(|| Fault::odd("the answer is no program"))
+}
+
+/// The answer to a method of which nothing but its success matters.
+pub(super) fn nothing(answer: &str) -> Result<(), Fault> {
+    let document = read(answer)?;
+    value(&document).map(|_| ()).ok_or_else(|| Fault::odd("the answer has no value"))
+}
+
+fn read(answer: &str) -> Result<Document<'_>, Fault> {
+    let document = Document::parse(answer).map_err(|error| Fault::odd(&format!("the answer is no XML: {error}")))?;
+    if let Some(fault) = child(document.root_element(), "fault") {
+        let value = child(fault, "value");
+        let named = |name| value.and_then(|value| member(value, name)).map(text);
+        let code = named("faultCode").and_then(|code| code.parse().ok());
+        let said = named("faultString").unwrap_or("a fault without a name");
+        return Err(Fault { code, text: format!("it answers {said}") });
+    }
+    Ok(document)
+}
+
+fn value<'a, 'x>(document: &'a Document<'x>) -> Option<Node<'a, 'x>> {
+    ["params", "param", "value"].iter().try_fold(document.root_element(), |node, name| child(node, name))
 }
 
 fn program(value: Node<'_, '_>) -> Option<Program> {
     let name = text(member(value, "name")?).to_owned();
-    // 0: never.
-    let start = member(value, "start").and_then(|start| text(start).parse().ok()).filter(|start| *start > 0);
-    let exit_status = member(value, "exitstatus").and_then(|status| text(status).parse().ok());
+    let number = |name| member(value, name).and_then(|number| text(number).parse().ok());
     Some(Program {
         group: member(value, "group").map_or_else(|| name.clone(), |group| text(group).to_owned()),
         state: State::of(text(member(value, "statename")?)),
-        start,
-        exit_status: exit_status.unwrap_or_default(),
+        // 0: never.
+        start: number("start").filter(|start| *start > 0),
+        exit_status: member(value, "exitstatus").and_then(|status| text(status).parse().ok()).unwrap_or_default(),
+        pid: number("pid").unwrap_or_default(),
+        now: number("now"),
+        spawn_error: member(value, "spawnerr").map(|why| text(why).to_owned()).unwrap_or_default(),
         name,
     })
+}
+
+/// Names come from the allow-list, but one place that escapes is better than none.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+// === impl Fault ===
+
+impl Fault {
+    fn odd(text: &str) -> Self {
+        Self { code: None, text: text.to_owned() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 fn child<'a, 'x>(node: Node<'a, 'x>, name: &str) -> Option<Node<'a, 'x>> {
@@ -89,10 +155,10 @@ mod tests {
             ("<methodResponse/>", "the answer is no list of programs"),
             (nameless.as_str(), "a program lacks its name or state"),
         ] {
-            assert_eq!(programs(answer).unwrap_err(), why);
+            assert_eq!(programs(answer).unwrap_err().to_string(), why);
         }
         for answer in ["", "hello", "<!DOCTYPE x [<!ENTITY a \"b\">]><methodResponse>&a;</methodResponse>", &RECORDED[..2_000]] {
-            assert!(programs(answer).unwrap_err().starts_with("the answer is no XML"), "{answer}");
+            assert!(programs(answer).unwrap_err().text.starts_with("the answer is no XML"), "{answer}");
         }
     }
 
@@ -105,8 +171,22 @@ mod tests {
         };
         let member = |name: &str, value: &str| format!("<member><name>{name}</name><value>{value}</value></member>");
         let text = one(&(member("name", "a &amp; b") + &member("group", "<string>g</string>") + &member("statename", "NAPPING")));
-        let expected =
-            Program { name: "a & b".to_owned(), group: "g".to_owned(), state: State::Unknown, start: None, exit_status: 0 };
+        let expected = Program { name: "a & b".to_owned(), group: "g".to_owned(), state: State::Unknown, ..Program::default() };
         assert_eq!(programs(&text), Ok(vec![expected]));
+    }
+
+    #[test]
+    fn a_fault_has_its_number_and_names_are_escaped() {
+        let fault = "<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>10</int></value></member>\
+            <member><name>faultString</name><value><string>BAD_NAME: x</string></value></member></struct></value></fault></methodResponse>";
+        assert_eq!(one_program(fault), Err(Fault { code: Some(10), text: "it answers BAD_NAME: x".to_owned() }));
+        assert_eq!(
+            nothing("<methodResponse><params><param><value><boolean>1</boolean></value></param></params></methodResponse>"),
+            Ok(())
+        );
+        let request = request("supervisor.startProcess", &[Param::Text("a<b&c"), Param::Bool(false)]);
+        let params = "<params><param><value><string>a&lt;b&amp;c</string></value></param>\
+            <param><value><boolean>0</boolean></value></param></params>";
+        assert!(request.contains(params), "{request}");
     }
 }

@@ -7,18 +7,22 @@ use super::LinkError;
 use futures_util::StreamExt;
 use proxy::{JobRemovedStream, ManagerProxy, SdError};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 use zbus::proxy::CacheProperties;
 
 mod around;
+pub mod drop_in;
+mod hand;
 pub mod journal;
 mod proxy;
 mod read;
 mod state;
 mod survey;
 
+pub use hand::{Home, Property, Whom};
 pub use state::{UnitState, unit_state};
 pub use survey::Installed;
 
@@ -30,6 +34,8 @@ pub struct Systemd {
     /// Units that this heald stopped, and when: such a stop is no person's wish. systemd itself
     /// forgets all about a unit that is inactive. At most one entry per allowed unit.
     stops: Mutex<HashMap<String, Instant>>,
+    /// Where drop-ins are written that last until the next boot.
+    runtime: PathBuf,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +49,7 @@ pub enum Verb {
     Restart,
     Start,
     Stop,
+    Reload,
 }
 
 /// How systemd says that a job ended.
@@ -75,7 +82,12 @@ const STOP_BEGINS: Duration = Duration::from_secs(5);
 impl Systemd {
     /// Connects at the first call, so that an absent bus does not keep heald from starting.
     pub fn new(address: impl Into<String>) -> Self {
-        Self { address: address.into(), line: tokio::sync::Mutex::new(None), stops: Mutex::new(HashMap::new()) }
+        Self {
+            address: address.into(),
+            line: tokio::sync::Mutex::new(None),
+            stops: Mutex::new(HashMap::new()),
+            runtime: PathBuf::from(drop_in::FOLDER),
+        }
     }
 
     pub fn address(&self) -> &str {
@@ -140,12 +152,14 @@ impl Systemd {
             Ok(ready) => ready?,
             Err(_) => return Err(LinkError::NotSent(format!("{}: no answer in time", self.address))),
         };
-        self.remember(unit, verb == Verb::Stop);
+        if verb != Verb::Reload {
+            self.remember(unit, verb == Verb::Stop);
+        }
         let result = match timeout_at(deadline, watch(&line, removed, verb, unit)).await {
             Ok(result) => result,
             Err(_) => Err(LinkError::Unknown(format!("{unit}: the job was asked for and has not ended yet"))),
         };
-        if !matches!(&result, Ok(JobResult::Done | JobResult::Timeout) | Err(LinkError::Unknown(_))) {
+        if verb != Verb::Reload && !matches!(&result, Ok(JobResult::Done | JobResult::Timeout) | Err(LinkError::Unknown(_))) {
             self.remember(unit, false);
         }
         result
@@ -156,15 +170,7 @@ impl Systemd {
     /// # Errors
     /// As [`Systemd::job`].
     pub async fn reset_failed(&self, unit: &str, deadline: Instant) -> Result<(), LinkError> {
-        let ready_by = deadline.min(Instant::now() + READ_MAX);
-        let line = match timeout_at(ready_by, self.line()).await {
-            Ok(line) => line?,
-            Err(_) => return Err(LinkError::NotSent(format!("{}: no answer in time", self.address))),
-        };
-        match timeout_at(deadline, line.manager.reset_failed_unit(unit)).await {
-            Ok(answer) => answer.map_err(|error| from_call(error, unit)),
-            Err(_) => Err(LinkError::Unknown(format!("{unit}: reset-failed was sent and not answered"))),
-        }
+        self.send(unit, "reset-failed", deadline, |line| async move { line.manager.reset_failed_unit(unit).await }).await
     }
 
     fn remember(&self, unit: &str, stopped: bool) {
@@ -265,6 +271,7 @@ async fn watch(line: &Line, mut removed: JobRemovedStream, verb: Verb, unit: &st
             Verb::Restart => line.manager.restart_unit(unit, "fail").await,
             Verb::Start => line.manager.start_unit(unit, "fail").await,
             Verb::Stop => line.manager.stop_unit(unit, "fail").await,
+            Verb::Reload => line.manager.reload_unit(unit, "fail").await,
         }
     };
     tokio::pin!(call);
@@ -316,6 +323,7 @@ fn from_call(error: SdError, unit: &str) -> LinkError {
         | SdError::BadUnitSetting(why)
         | SdError::JobTypeNotApplicable(why)
         | SdError::TransactionOrderIsCyclic(why)
+        | SdError::NoSuchProcess(why)
         | SdError::AlreadySubscribed(why) => LinkError::Refused(format!("{unit}: {why}")),
         SdError::ZBus(zbus::Error::FDO(error)) => match *error {
             Fdo::AccessDenied(why) | Fdo::AuthFailed(why) | Fdo::InteractiveAuthorizationRequired(why) => {

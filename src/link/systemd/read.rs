@@ -46,7 +46,7 @@ pub(super) async fn unit_around(line: &Line, name: &str) -> zbus::Result<UnitSta
 }
 
 /// Its path; or all that can be said of a unit that has none.
-async fn open(line: &Line, name: &str) -> zbus::Result<Result<OwnedObjectPath, UnitState>> {
+pub(super) async fn open(line: &Line, name: &str) -> zbus::Result<Result<OwnedObjectPath, UnitState>> {
     let unusable = |load: &str| Ok(Err(UnitState { id: name.to_owned(), load: load.to_owned(), ..UnitState::default() }));
     match line.manager.load_unit(name).await {
         Ok(path) => Ok(Ok(path)),

@@ -72,6 +72,7 @@ pub(super) fn alter(book: &mut Playbook, word: &str) {
         "act-on-alert" => book.act_on = ActOn::Alert,
         "runbook" => book.rungs.clear(),
         "once" => book.rungs = vec![rung("poke", 3, vec![step("http.post", Risk::Once)])],
+        "whole" => book.rungs = vec![rung("recreate", 1, vec![step("docker.recreate", Risk::Whole)])],
         "read-first" => book.rungs[0].steps.insert(0, step("wait", Risk::Read)),
         "two-steps" => book.rungs[0].steps.push(step("warm-up", Risk::Idempotent)),
         "stop-start" => {

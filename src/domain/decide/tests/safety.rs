@@ -107,3 +107,24 @@ pub(super) fn set_aside_after_its_alert_resolved() {
         ",
     );
 }
+
+/// Half of it took away what the alert was about.
+#[test]
+pub(super) fn what_is_worse_half_done_is_finished_although_it_resolved() {
+    check(
+        "book whole; fire; look failed; resolve; restart crash; look missing; act done; look up/2",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: recreate [target: failed (says the world)]
+         0s      step 1: docker.recreate web.service
+         0s      alert a resolved
+         0s      heald crashed while it was at this
+         0s      step 1: heald was restarted; half of it is worse than none, so it is finished
+         0s      step 1: docker.recreate web.service
+         0s      step 1 done: says the world (500 ms)
+         0s      attempt 1 ended healed: active: pass; http: pass
+         0s      healed; watched until 00:05:00 at least
+         0s      → tell healed: all probes pass after 1 attempt
+        ",
+    );
+}

@@ -106,7 +106,8 @@ fn an_optional_step_may_fail() {
          0s      healed; watched until 00:05:00 at least
          0s      → tell healed: all probes pass after 1 attempt",
     );
-    check("book optional-first; fire; look failed; act unknown; act done; look up/2",
+    check(
+        "book optional-first; fire; look failed; act unknown; act done; look up/2",
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      attempt 1 permitted: restart [target: failed (says the world)]
@@ -158,7 +159,8 @@ fn a_result_decides_what_follows() {
          0s      healed; watched until 00:05:00 at least
          0s      → tell healed: all probes pass after 1 attempt",
     );
-    check("book measured; fire; look failed; act done={\"bytes\":5}; act done; look up/2",
+    check(
+        "book measured; fire; look failed; act done={\"bytes\":5}; act done; look up/2",
         "
          0s      WebDown fires for unit web.service: playbook web-down
          0s      attempt 1 permitted: restart [target: failed (says the world)]
@@ -354,10 +356,7 @@ fn nothing_is_put_in_order_where_nothing_was_done_or_all_was_taken_back() {
 
 #[test]
 fn a_fault_while_order_is_made_is_the_same_incident() {
-    check(
-        "book afterwards; fire; look failed; act done; look up/2; resolve; +5m; fire; act done; act done; look up/3",
-        "",
-    );
+    check("book afterwards; fire; look failed; act done; look up/2; resolve; +5m; fire; act done; act done; look up/3", "");
 }
 
 #[test]

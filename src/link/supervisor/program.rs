@@ -1,0 +1,164 @@
+//! One program of supervisord: its state in the words that decisions need, its restart.
+
+use super::xml::{self, Fault, Param};
+use super::{LinkError, Program, State, Supervisor};
+use crate::domain::look::{Evidence, TargetState};
+use crate::domain::target::cut;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// How often a program is looked at while it starts: a start takes `startsecs`, one second by default.
+const POLL: Duration = Duration::from_millis(200);
+
+/// `Faults` of supervisor/xmlrpc.py.
+const BAD_NAME: i32 = 10;
+const NO_FILE: i32 = 20;
+const NOT_EXECUTABLE: i32 = 21;
+const ALREADY_STARTED: i32 = 60;
+const NOT_RUNNING: i32 = 70;
+
+/// How a restart ended that supervisord carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restarted {
+    pub program: Program,
+    /// It stayed up for its `startsecs`.
+    pub running: bool,
+}
+
+// === impl Supervisor ===
+
+impl Supervisor {
+    /// `name`: as [`Program::full_name`] has it.
+    ///
+    /// # Errors
+    /// [`LinkError::Missing`] when supervisord knows no such program; else as [`Supervisor::programs`].
+    pub async fn program(&self, name: &str) -> Result<Program, LinkError> {
+        let answer = self.read(xml::request("supervisor.getProcessInfo", &[Param::Text(name)])).await?;
+        xml::one_program(&answer).map_err(|fault| self.fault(name, &fault))
+    }
+
+    /// Stops and starts it, as `supervisorctl restart` does, and waits until it runs or has failed.
+    ///
+    /// Between the two calls the program is down: a heald that dies there leaves it stopped.
+    ///
+    /// # Errors
+    /// [`LinkError::NotSent`] before anything was sent, [`LinkError::Unknown`] at the deadline.
+    pub async fn restart(&self, name: &str, deadline: Instant) -> Result<Restarted, LinkError> {
+        self.program(name).await?;
+        // It answers when the program is down: after `stopwaitsecs` at the latest, ten seconds by default.
+        self.order("supervisor.stopProcess", name, NOT_RUNNING, deadline).await?;
+        // It is not waited for in the call: supervisord answers nobody in time who has many programs to start.
+        let start = self.order("supervisor.startProcess", name, ALREADY_STARTED, deadline).await;
+        // Its process was not even made: what it is then says more.
+        match start {
+            Err(LinkError::Refused(_)) | Ok(()) => {}
+            Err(other) => return Err(other),
+        }
+        loop {
+            let program = self.program(name).await?;
+            match program.state {
+                State::Running => return Ok(Restarted { program, running: true }),
+                State::Starting | State::Backoff | State::Stopping | State::Unknown => {}
+                State::Stopped | State::Exited | State::Fatal => return Ok(Restarted { program, running: false }),
+            }
+            if Instant::now() + POLL >= deadline {
+                return Err(LinkError::Unknown(format!("{name}: still {} at the deadline", program.state.label())));
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    /// `fine`: the fault that says that it was so already.
+    async fn order(&self, method: &str, name: &str, fine: i32, deadline: Instant) -> Result<(), LinkError> {
+        let wait = method == "supervisor.stopProcess";
+        let call = self.call(xml::request(method, &[Param::Text(name), Param::Bool(wait)]));
+        let late = |_| LinkError::Unknown(format!("{name}: supervisord did not answer {method} in time"));
+        let answer = timeout_at(deadline, call).await.map_err(late)??;
+        match xml::nothing(&answer) {
+            Err(fault) if fault.code == Some(fine) => Ok(()),
+            Err(fault) => Err(self.fault(name, &fault)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn fault(&self, name: &str, fault: &Fault) -> LinkError {
+        match fault.code {
+            Some(BAD_NAME) => LinkError::Missing(format!("{name}: supervisord knows no such program")),
+            Some(NO_FILE | NOT_EXECUTABLE) => LinkError::Refused(format!("{name}: {}", cut(&fault.text))),
+            _ => self.refused(fault),
+        }
+    }
+}
+
+// === impl Program ===
+
+impl Program {
+    /// `RUNNING, pid 4711`
+    pub fn words(&self) -> String {
+        let word = self.state.label();
+        match self.state {
+            State::Running | State::Starting | State::Stopping if self.pid > 0 => format!("{word}, pid {}", self.pid),
+            State::Exited => format!("{word} with {}", self.exit_status),
+            State::Backoff | State::Fatal if !self.spawn_error.is_empty() => format!("{word}: {}", cut(&self.spawn_error)),
+            _ => word.to_owned(),
+        }
+    }
+
+    pub fn target_state(&self) -> TargetState {
+        let detail = self.words();
+        match self.state {
+            State::Running => {
+                let since = self.now.zip(self.start).map_or(0, |(now, start)| now.saturating_sub(start));
+                TargetState::up(Duration::from_secs(since.into()))
+            }
+            State::Starting => TargetState::Starting { detail },
+            // It tries again by itself, until `startretries`.
+            State::Backoff => TargetState::Restarting { detail },
+            State::Stopping => TargetState::JobPending { detail },
+            State::Exited | State::Fatal => TargetState::Failed { detail },
+            // A person's `supervisorctl stop` looks like any other stop, and like one that was never started; also like a
+            // restart that a crash of heald cut in two.
+            State::Stopped => TargetState::StoppedUnclear { detail },
+            State::Unknown => TargetState::Unreachable { detail: "supervisord does not know its state".to_owned() },
+        }
+    }
+
+    /// Of the last start, to the second: supervisord knows it no better. The process id is no part of it, because a stop
+    /// changes that too, and a restart that a crash of heald cut in two would look as if it had taken effect.
+    pub fn evidence(&self) -> Option<Evidence> {
+        Some(Evidence(format!("supervisor:{}", self.start?).into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_says_what_may_be_done() {
+        let one = |state| Program { state, start: Some(100), now: Some(160), exit_status: 3, ..Program::default() };
+        for (state, text) in [
+            (State::Running, "up"),
+            (State::Starting, "starting (STARTING)"),
+            (State::Backoff, "being restarted by its own manager (BACKOFF)"),
+            (State::Stopping, "a job is pending (STOPPING)"),
+            (State::Exited, "failed (EXITED with 3)"),
+            (State::Fatal, "failed (FATAL)"),
+            (State::Stopped, "stopped, by whom is unclear (STOPPED)"),
+            (State::Unknown, "out of sight (supervisord does not know its state)"),
+        ] {
+            assert_eq!(one(state).target_state().text(), text);
+        }
+        assert_eq!(one(State::Running).target_state(), TargetState::Up { for_ms: 60_000 });
+        let fatal = Program { state: State::Fatal, spawn_error: "can't find command '/x'".to_owned(), ..Program::default() };
+        assert_eq!(fatal.words(), "FATAL: can't find command '/x'");
+    }
+
+    #[test]
+    fn evidence_changes_with_a_start() {
+        let one = |start, pid| Program { start, pid, ..Program::default() }.evidence();
+        assert_ne!(one(Some(1), 4), one(Some(2), 5));
+        assert_eq!(one(Some(1), 4), one(Some(1), 0), "a stop is no start");
+        assert_eq!(one(None, 0), None);
+    }
+}
