@@ -213,7 +213,9 @@ fn what_is_not_written_has_its_documented_default() {
     assert!(!settings.host.is_empty());
     assert_eq!(settings.systemd_bus, "unix:path=/run/dbus/system_bus_socket");
     assert_eq!(settings.docker_host, "unix:///var/run/docker.sock");
-    assert_eq!(settings.targets, crate::domain::target::AllowList::default());
+    let own = settings.targets.own.clone();
+    assert!(own.contains("/var/lib/heald") && own.len() == 3, "its file, its state and its playbooks: {own:?}");
+    assert_eq!(settings.targets, crate::domain::target::AllowList { own, ..crate::domain::target::AllowList::default() });
     assert!(settings.playbooks[0].is_absolute() && settings.playbooks[0].ends_with("p"));
 }
 

@@ -185,7 +185,9 @@ impl Folder {
 
     fn open(&self, names: &str, flags: OFlags, mode: Mode) -> Result<File, Trouble> {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
-        let opened = resolve_by(|| openat2(&*self.fd, names, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode, resolve));
+        // With NOFOLLOW a link in a folder's place would be "no folder"; without, the resolution itself stops at it.
+        let own = if flags.contains(OFlags::DIRECTORY) { OFlags::CLOEXEC } else { OFlags::NOFOLLOW | OFlags::CLOEXEC };
+        let opened = resolve_by(|| openat2(&*self.fd, names, flags | own, mode, resolve));
         opened.map(File::from).map_err(|errno| Trouble::resolving(&self.path_of(names), errno))
     }
 
