@@ -12,7 +12,10 @@ use crate::link::Tools;
 use crate::notify::{self, Notifier};
 use crate::probe::{self, Probe};
 use crate::run::world::{ActOrder, LookOrder, World};
+use std::time::Duration;
 use tokio::time::Instant;
+
+const OWN_WORD: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub struct RealWorld {
@@ -75,7 +78,11 @@ impl World for RealWorld {
             return Acted::new(ActOutcome::Impossible(Impossible::BadParameters), why);
         }
         match Action::parse(&step) {
-            Ok(action) => action.run(&self.tools, Instant::now() + step.deadline, &Progress::new(progress)).await,
+            // A little before the loop gives it up: what a step says itself of its deadline is worth more than silence.
+            Ok(action) => {
+                let deadline = Instant::now() + step.deadline.saturating_sub(OWN_WORD);
+                action.run(&self.tools, deadline, &Progress::new(progress)).await
+            }
             Err(why) => Acted::new(ActOutcome::Impossible(Impossible::BadParameters), why),
         }
     }

@@ -74,5 +74,5 @@ pub fn survey(dirs: &[PathBuf], settings: Option<&Settings>, rules: Option<&[Ale
 /// Why it can't be read any more.
 pub fn compile(text: &str) -> Result<Playbook, String> {
     let edition = Edition::from_json(text).map_err(|error| error.to_string())?;
-    edition.compile().map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    edition.revive().map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
 }

@@ -60,8 +60,20 @@ impl Edition {
     /// # Errors
     /// Every mistake of the file, in the order of its lines.
     pub fn compile(&self) -> Result<Playbook, Vec<Problem>> {
+        self.compiled(true)
+    }
+
+    /// Of what an incident rests on already: an older heald took it, and rules that came later don't take it away.
+    ///
+    /// # Errors
+    /// As [`Edition::compile`], but for what is a matter of policy.
+    pub fn revive(&self) -> Result<Playbook, Vec<Problem>> {
+        self.compiled(false)
+    }
+
+    fn compiled(&self, new: bool) -> Result<Playbook, Vec<Problem>> {
         let file = File::new(&self.source.path, &self.source.text);
-        let playbook = self.read(&file);
+        let playbook = self.read(&file, new);
         let problems = file.into_problems();
         match playbook {
             Some(playbook) if problems.is_empty() => Ok(playbook),
@@ -80,7 +92,7 @@ impl Edition {
         serde_json::from_str(text).map_err(|error| format!("a stored playbook can't be read: {error}"))
     }
 
-    fn read(&self, file: &File<'_>) -> Option<Playbook> {
+    fn read(&self, file: &File<'_>, new: bool) -> Option<Playbook> {
         if file.text().starts_with('\u{feff}') {
             file.refuse(0, "the file begins with a byte order mark; save it as UTF-8 without one");
             return None;
@@ -111,7 +123,9 @@ impl Edition {
         let mode = changed.or(front.mode);
         let ceiling = mode.map_or(Mode::Observe, |mode| mode.ceiling);
         let steps = Steps { file, page: &page, rungs: &rungs, rollback: &rollback, afterwards: &afterwards };
-        steps.check(front.accepted || ceiling == Mode::Approve);
+        if new {
+            steps.check(front.accepted || ceiling == Mode::Approve);
+        }
         for step in rungs.iter().flat_map(|rung| &rung.steps).filter_map(action::at_closing) {
             if !afterwards.iter().any(|other| other.kind == step.kind && other.stake.object == step.stake.object) {
                 afterwards.push(step);

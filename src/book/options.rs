@@ -1,7 +1,7 @@
 //! What stands beside a step's kind: `when optional on_failure timeout retry once register`.
 
 use super::templates::check_expression;
-use crate::domain::playbook::{Backoff, OnFailure, Retry, Risk, Step, StepOptions};
+use crate::domain::playbook::{Backoff, OnFailure, Retry, Risk, Step, StepObject, StepOptions};
 use crate::yaml::{Fields, File, Key, Kind, Node, number, quote, span};
 use std::time::Duration;
 
@@ -64,6 +64,21 @@ impl Options {
         let register = fields.node("register").and_then(|node| read_name(file, node));
         fields.end();
         Some(Self { step: StepOptions { when, on_failure, retry, register }, timeout, once })
+    }
+
+    /// # Errors
+    /// What the step can't have, and what would do.
+    pub fn suits(&self, step: &Step) -> Result<(), (String, &'static str)> {
+        let changes = step.stake.risk != Risk::Read && step.stake.object != StepObject::Nothing;
+        if self.step.retry.is_some() && changes {
+            let what = format!("`retry` can't stand beside `{}`: each try would be one more that no budget counts", step.kind);
+            return Err((what, "give the rung `times:`; each of its attempts is charged and cooled down"));
+        }
+        if self.once.is_some() && step.stake.risk == Risk::Whole {
+            let what = format!("`once` can't stand beside `{}`", step.kind);
+            return Err((what, "half of it is worse than none: after a crash it is always finished"));
+        }
+        Ok(())
     }
 
     pub fn apply(self, mut step: Step) -> Step {

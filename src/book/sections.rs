@@ -120,7 +120,11 @@ impl Sections<'_> {
         let step = action::read(kind, &params).map_err(|wrong| self.wrong(at, wrong)).ok()?;
         let step = step.map_err(|why| self.file.refuse(at, why)).ok()?;
         self.fits(at, step.kind, &step.stake.object, action::object_kind);
-        let step = options?.apply(step);
+        let options = options?;
+        if let Err((what, help)) = options.suits(&step) {
+            self.file.refuse_with_help(at, what, help);
+        }
+        let step = options.apply(step);
         (self.file.count() == before).then_some(step)
     }
 

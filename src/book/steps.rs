@@ -55,10 +55,12 @@ impl Steps<'_> {
     /// Results that a step speaks of must be registered by one before it.
     fn results(&self, heading: Heading, step: &Step, known: &[&str]) {
         let mut used = Vec::new();
-        if let Some(when) = &step.options.when {
-            used.extend(registered_names(when, true).unwrap_or_default());
+        let when = step.options.when.as_ref().map(|when| registered_names(when, true));
+        let clear = when.is_none_or(|names| names.map(|names| used.extend(names)).is_some()) & names(&step.args, &mut used);
+        if !clear {
+            let help = "write `steps.NAME.key` for each result";
+            self.refuse(heading, &format!("{}: which results it speaks of can't be told", step.kind), help);
         }
-        names(&step.args, &mut used);
         for name in used.iter().filter(|name| !known.contains(&name.as_str())) {
             let hint = match nearest(name, known) {
                 Some(near) => format!("did you mean {near:?}?"),
@@ -96,11 +98,12 @@ impl Steps<'_> {
     }
 }
 
-fn names(args: &Value, used: &mut Vec<String>) {
+/// False: some of them can't be told.
+fn names(args: &Value, used: &mut Vec<String>) -> bool {
     match args {
-        Value::String(text) => used.extend(registered_names(text, false).unwrap_or_default()),
-        Value::Array(items) => items.iter().for_each(|item| names(item, used)),
-        Value::Object(map) => map.values().for_each(|item| names(item, used)),
-        _ => {}
+        Value::String(text) => registered_names(text, false).map(|names| used.extend(names)).is_some(),
+        Value::Array(items) => items.iter().fold(true, |clear, item| names(item, used) & clear),
+        Value::Object(map) => map.values().fold(true, |clear, item| names(item, used) & clear),
+        _ => true,
     }
 }

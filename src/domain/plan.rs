@@ -182,14 +182,16 @@ fn words(kind: &str, object: Option<&Target>, args: &Value) -> String {
     }
     if let Some((key, value)) = main.and_then(|key| Some((key, map?.get(key)?))) {
         words.extend(METHODS.contains(&key).then(|| key.to_owned()));
-        words.extend(scalar(value));
+        // A query may hold a key, an argument a password.
+        let shown = scalar(value).map(|value| value.split_once('?').map_or(value.clone(), |(url, _)| format!("{url}?…")));
+        words.extend(shown.map(|value| super::logs::redact(&value)));
     }
     for (key, value) in map.into_iter().flatten() {
         // Headers and bodies may be long, and hold secrets.
         let shown = Some(key.as_str()) != main && !SILENT.contains(&key.as_str());
         let names_object = object.is_some_and(|object| value.as_str() == Some(object.name()));
-        if let Some(value) = scalar(value).filter(|_| shown && !names_object) {
-            words.push(format!("{key}={value}"));
+        if let Some(value) = scalar(value).or_else(|| nested(value)).filter(|_| shown && !names_object) {
+            words.push(super::logs::redact(&format!("{key}={value}")));
         }
     }
     words.join(" ")
@@ -197,6 +199,13 @@ fn words(kind: &str, object: Option<&Target>, args: &Value) -> String {
 
 /// Parameters that say nothing about what is done.
 const SILENT: [&str; 6] = ["json", "headers", "status", "timeout", "output_max", "grace"];
+
+/// One level: whoever consents to a step sees the port and the signal, too.
+fn nested(value: &Value) -> Option<String> {
+    let words: Vec<String> =
+        value.as_object()?.iter().filter_map(|(key, value)| Some(format!("{key}={}", scalar(value)?))).collect();
+    (!words.is_empty()).then(|| format!("({})", super::target::cut(&words.join(" "))))
+}
 
 fn scalar(value: &Value) -> Option<String> {
     match value {
@@ -238,14 +247,22 @@ impl Binding<'_> {
             Some(done) => steps.iter().skip(done).filter_map(|step| step.options.register.as_deref()).collect(),
             None => self.playbook.registered().collect(),
         };
-        let done = done.unwrap_or_default();
+        let (runs, done) = (done.is_some(), done.unwrap_or_default());
         let steps = steps
             .iter()
             .enumerate()
             .map(|(index, step)| {
                 // What is over is not done again.
-                let to_come = if index < done { None } else { Some(&to_come[..]) };
-                self.step(step, to_come, &context).map_err(|why| format!("{name}, step {} ({}): {why}", index + 1, step.kind))
+                let known = if index < done { None } else { Some(&to_come[..]) };
+                let bound = self.step(step, known, &context);
+                // A rollback undoes what it can: one step that has nothing to undo must not keep the others from it.
+                let bound = match bound {
+                    Err(why) if section == Section::Rollback && runs => {
+                        Ok(PlannedStep { skip: Some(why), ..PlannedStep::new(step, step.args.clone(), None) })
+                    }
+                    other => other,
+                };
+                bound.map_err(|why| format!("{name}, step {} ({}): {why}", index + 1, step.kind))
             })
             .collect::<Result<_, _>>()?;
         Ok(Plan { section, target: self.target.cloned(), steps })

@@ -309,7 +309,6 @@ impl Incident {
             E::Held { guard, .. } => !matches!(&self.phase, Phase::Held { guard: same, .. } if same == guard),
             E::AttemptStarted { .. }
             | E::StepEnded { .. }
-            | E::StepProgressed { .. }
             | E::RungSkipped { .. }
             | E::AttemptEnded { .. }
             | E::RollbackEnded { .. }

@@ -97,6 +97,10 @@ impl ProbeKind for Params {
 // === impl Look for Run ===
 
 impl Look for Run {
+    fn is_costly(&self) -> bool {
+        true
+    }
+
     fn admit(&self, allow: &AllowList) -> Result<(), String> {
         admit_command(&self.command.argv, allow)
     }

@@ -85,6 +85,10 @@ impl ProbeKind for Params {
 // === impl Look for File ===
 
 impl Look for File {
+    fn is_costly(&self) -> bool {
+        true
+    }
+
     fn admit(&self, allow: &AllowList) -> Result<(), String> {
         Ground::new(Arc::new(allow.clone())).admit(&self.0.path).map_err(|trouble| trouble.to_string())
     }

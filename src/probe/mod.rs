@@ -14,7 +14,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use seen::Seen;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
 
 mod command;
 mod disk;
@@ -65,6 +69,11 @@ pub(crate) trait Look: Debug + Send + Sync {
     /// What keeps a state that says it all: it is read once per look, for the state and for all probes of it.
     fn managed(&self) -> Option<&Target> {
         None
+    }
+
+    /// It starts a program, or reads much: while heald only watches, it is asked once a minute.
+    fn is_costly(&self) -> bool {
+        false
     }
 
     /// Asked of nothing that is [`Look::managed`]. It ends within 30 s.
@@ -165,11 +174,37 @@ pub(crate) type Verdict = (ProbeVerdict, String);
 pub async fn look(target: Option<&Target>, probes: &[Probe], how: LookHow, tools: &Tools) -> Observation {
     // A decision follows a single look: it needs to know more than whether the target is up.
     let around = how == LookHow::Once;
-    poll::poll(how, || glance(target, probes, tools, around)).await
+    let watches = matches!(how, LookHow::UntilFail { .. });
+    let kept = Kept::default();
+    poll::poll(how, || glance(target, probes, tools, around, watches.then_some(&kept))).await
+}
+
+/// What costly probes passed with, and when, by their place in the list.
+#[derive(Debug, Default)]
+struct Kept(Mutex<BTreeMap<usize, (Instant, Verdict)>>);
+
+const COSTLY_EVERY: Duration = Duration::from_secs(60);
+
+// === impl Kept ===
+
+impl Kept {
+    /// A bad verdict is not kept: the next look is to confirm it.
+    async fn ask(&self, index: usize, look: &dyn Look, tools: &Tools) -> Verdict {
+        let fresh = |known: &&(Instant, Verdict)| known.0.elapsed() < COSTLY_EVERY;
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&index).filter(fresh).cloned();
+        if let Some((_, verdict)) = known {
+            return verdict;
+        }
+        let verdict = look.ask(tools).await;
+        if verdict.0 == ProbeVerdict::Pass {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(index, (Instant::now(), verdict.clone()));
+        }
+        verdict
+    }
 }
 
 /// Everything once, at the same time.
-async fn glance(target: Option<&Target>, probes: &[Probe], tools: &Tools, around: bool) -> Observation {
+async fn glance(target: Option<&Target>, probes: &[Probe], tools: &Tools, around: bool, kept: Option<&Kept>) -> Observation {
     let mut managed: Vec<&Target> = probes.iter().filter_map(|probe| probe.look.managed()).chain(target).collect();
     managed.sort();
     managed.dedup();
@@ -179,10 +214,11 @@ async fn glance(target: Option<&Target>, probes: &[Probe], tools: &Tools, around
             false => Seen::read(managed, tools).await,
         }
     }));
-    let ask = join_all(probes.iter().map(|probe| async move {
-        match probe.look.managed() {
-            Some(_) => None,
-            None => Some(probe.look.ask(tools).await),
+    let ask = join_all(probes.iter().enumerate().map(|(index, probe)| async move {
+        match (probe.look.managed(), kept) {
+            (Some(_), _) => None,
+            (None, Some(kept)) if probe.look.is_costly() => Some(kept.ask(index, &*probe.look, tools).await),
+            (None, _) => Some(probe.look.ask(tools).await),
         }
     }));
     let (read, asked) = tokio::join!(read, ask);
@@ -217,7 +253,7 @@ impl Probe {
 
     /// By itself, once.
     pub async fn ask(&self, tools: &Tools) -> ProbeResult {
-        let mut observation = glance(None, std::slice::from_ref(self), tools, false).await;
+        let mut observation = glance(None, std::slice::from_ref(self), tools, false, None).await;
         observation.probes.pop().unwrap_or_else(|| ProbeResult {
             probe: self.text.clone(),
             verdict: ProbeVerdict::Unknown,

@@ -66,6 +66,10 @@ impl ProbeKind for Params {
 // === impl Look for Sqlite ===
 
 impl Look for Sqlite {
+    fn is_costly(&self) -> bool {
+        true
+    }
+
     fn admit(&self, allow: &AllowList) -> Result<(), String> {
         match allow.databases.contains(&self.database) {
             true => Ok(()),

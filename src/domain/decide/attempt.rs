@@ -55,7 +55,7 @@ impl Draft<'_> {
         }
         let plan = match self.plan(Section::Rung(rung)) {
             Ok(plan) => plan,
-            Err(why) => return self.escalate(Escalation::Impossible, why),
+            Err(why) => return self.give_up(Escalation::Impossible, why),
         };
         if plan.is_idle() {
             let title = self.facts.playbook.rungs[rung].title.clone();
@@ -103,7 +103,7 @@ impl Draft<'_> {
     /// Ends the attempt, and with it its locks, without a word of the probes.
     pub(super) fn give_back(&mut self, attempt: AttemptId, why: String) {
         self.event(IncidentEvent::AttemptEnded { attempt: attempt.number, outcome: AttemptOutcome::Unknown, text: why.clone() });
-        self.escalate(Escalation::Impossible, why);
+        self.give_up(Escalation::Impossible, why);
     }
 
     pub(super) fn steps_done(&mut self, attempt: AttemptId, section: Section, trouble: Option<Trouble>) {
@@ -194,14 +194,17 @@ impl Draft<'_> {
 
     /// Rolls back first where that can help, then calls a person.
     pub(super) fn give_up(&mut self, reason: Escalation, text: String) {
-        let worth_it =
-            matches!(reason, Escalation::NotHealed | Escalation::Worse | Escalation::BudgetRefused | Escalation::Policy);
+        // Nothing is under way any more, and what earlier steps did stands.
+        let worth_it = matches!(
+            reason,
+            Escalation::NotHealed | Escalation::Worse | Escalation::BudgetRefused | Escalation::Policy | Escalation::Impossible
+        );
         if !worth_it || !self.incident.touched || self.incident.rolled_back || self.facts.playbook.rollback.is_empty() {
             return self.escalate(reason, text);
         }
         let plan = match self.plan(Section::Rollback) {
             Ok(plan) => plan,
-            Err(why) => return self.escalate(Escalation::RollbackFailed, why),
+            Err(why) => return self.escalate(Escalation::RollbackFailed, format!("{text}; the rollback can't be made: {why}")),
         };
         let attempt = self.incident.attempt(self.incident.attempts);
         match self.judge_step(attempt, &plan, &unseen()) {

@@ -19,7 +19,12 @@ impl Draft<'_> {
         let plan = match self.plan(Section::Afterwards) {
             Ok(plan) if plan.is_idle() => return self.end(outcome, note),
             Ok(plan) => plan,
-            Err(why) => return self.escalate(Escalation::AfterwardsFailed, why),
+            Err(why) => {
+                // Once, and recorded as tried: or each good look would call people again.
+                let (attempt, note) = (incident.attempts, note.to_owned());
+                self.event(IncidentEvent::AfterwardsStarted { attempt, locks: Vec::new(), outcome, note });
+                return self.afterwards_ended(false, why);
+            }
         };
         let attempt = incident.attempt(incident.attempts);
         match self.judge_step(attempt, &plan, &unseen()) {

@@ -72,6 +72,8 @@ impl Draft<'_> {
         let own = done.is_some_and(|step| step.object.as_ref() == self.incident.target());
         let acted = if own { acted } else { Acted { evidence: None, ..acted } };
         let register = done.and_then(|step| step.register.clone());
+        // What nobody asked to keep is not kept: an answer may hold a secret.
+        let acted = if register.is_some() { acted } else { Acted { facts: None, ..acted } };
         self.event(IncidentEvent::StepEnded { attempt: attempt.number, section, step, acted, took_ms, quiet, register });
         if done.is_some_and(|done| self.try_again(attempt, section, step, done, outcome)) {
             return;
@@ -121,7 +123,8 @@ impl Draft<'_> {
             ActOutcome::Unknown => matches!(step.risk, Risk::Read | Risk::Idempotent | Risk::Whole),
             ActOutcome::Done | ActOutcome::Conflict | ActOutcome::Impossible(_) => false,
         };
-        if !may || made >= retry.attempts {
+        let late = matches!(section, Section::Rung(_)) && self.incident.spent(self.now) > self.facts.playbook.limits.within;
+        if !may || late || made >= retry.attempts {
             return false;
         }
         let until = self.now + retry.backoff.wait(made, self.incident.id.0);
