@@ -176,8 +176,16 @@ fn executable_sections_are_checked_at_their_place() {
         ("- systemd.restart: { force: 1 }", "x.md:12:22: unknown key `force`; known are unit"),
         ("- systemd.restart: {}\n  optional: sure", "x.md:13:13: a text where true or false is expected"),
         ("- systemd.restart: {}\n  optinal: true", "x.md:13:3: a second key \"optinal\" in one step"),
-        ("- systemd.restart: {}\n  retry: 1", "x.md:13:10: 1 is out of range: a whole number from 2 to 10"),
-        ("- systemd.restart: {}\n  retry: { base: 5s, max: 1s }", "x.md:13:10: `max` is shorter than `base`"),
+        ("- http: { get: 'http://h/' }\n  retry: 1", "x.md:13:10: 1 is out of range: a whole number from 2 to 10"),
+        (
+            "- systemd.restart: {}\n  retry: 3",
+            "x.md:12:3: `retry` can't stand beside `systemd.restart`: each try would be one more that no budget counts",
+        ),
+        (
+            "- wait: 1s\n  register: a\n- wait: 1s\n  when: steps['a'].outcome == 'done'",
+            "x.md:9:1: wait: which results it speaks of can't be told",
+        ),
+        ("- http: { get: 'http://h/' }\n  retry: { base: 5s, max: 1s }", "x.md:13:10: `max` is shorter than `base`"),
         ("- systemd.restart: {}\n  timeout: 2h", "x.md:13:12: 2h is out of range: from 1s to 1h"),
         ("- systemd.restart: {}\n  on_failure: stop", "x.md:13:15: \"stop\" is none of verify, continue, escalate"),
         (
@@ -218,7 +226,7 @@ fn executable_sections_are_checked_at_their_place() {
         ("- wait: 5", "x.md:12:9: \"5\" is no duration: it lacks a unit (write 30s, 5m or 1h30m)"),
         (
             "- systemctl restart web",
-            "x.md:12:3: unknown step `systemctl restart web`; known are systemd.restart, systemd.start, systemd.stop, systemd.reset_failed, docker.restart, docker.start, docker.stop, http, wait",
+            &format!("x.md:12:3: unknown step `systemctl restart web`; known are {}", crate::action::KINDS.join(", ")),
         ),
         ("systemd.restart: {}", "x.md:12:1: a map where a list is expected"),
         ("[]", "x.md:12:1: an empty list"),

@@ -46,7 +46,7 @@ irreversible: accepted
   times: 1
   irreversible: accepted
   do:
-    - systemd.restart: {}
+    - http: { put: "http://127.0.0.1/" }
       when: labels.a == 'b'
       on_failure: continue
       timeout: 1m
@@ -87,7 +87,7 @@ limits: { budget: 5 per 10m, cooldown: 10s }
 ## Auto-recovery
 
 ```yaml
-- systemd.restart: {}
+- http: { put: "http://127.0.0.1/" }
   retry: 3
   when: false
 ```
