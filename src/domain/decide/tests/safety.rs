@@ -124,7 +124,7 @@ pub(super) fn what_is_worse_half_done_is_finished_although_it_resolved() {
          0s      step 1 done: says the world (500 ms)
          0s      attempt 1 ended healed: active: pass; http: pass
          0s      healed; watched until 00:05:00 at least
-         0s      → tell healed: all probes pass after 1 attempt
-        ",
+         0s      all alerts resolved; closes at 00:05:00 if it stays good
+         0s      → tell healed: all probes pass after 1 attempt",
     );
 }

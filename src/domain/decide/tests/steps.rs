@@ -356,7 +356,10 @@ fn nothing_is_put_in_order_where_nothing_was_done_or_all_was_taken_back() {
 
 #[test]
 fn a_fault_while_order_is_made_is_the_same_incident() {
-    check("book afterwards; fire; look failed; act done; look up/2; resolve; +5m; fire; act done; act done; look up/3", "");
+    check(
+        "book afterwards; fire; look failed; act done; look up/2; resolve; +5m; fire; act done; look failed/2; act done; look up/3",
+        "",
+    );
 }
 
 #[test]
