@@ -11,6 +11,8 @@ pub const RESULTS_MAX: usize = 16;
 const TIMEOUT_MAX: Duration = Duration::from_secs(3_600);
 const RETRY_MAX: Duration = Duration::from_secs(600);
 
+type Entries = Vec<(Key, Node)>;
+
 /// As written; nothing is decided yet.
 #[derive(Debug, Default)]
 pub struct Options {
@@ -21,7 +23,7 @@ pub struct Options {
 
 /// Takes the options out of one entry of a list of steps. They stand beside the kind, or, all but `timeout`, among its
 /// parameters.
-pub fn split(file: &File<'_>, entries: &[(Key, Node)]) -> (Vec<(Key, Node)>, Vec<(Key, Node)>) {
+pub fn split(file: &File<'_>, entries: &[(Key, Node)]) -> (Entries, Entries) {
     let is_option = |key: &Key| OPTIONS.contains(&key.name.as_str());
     let (mut options, named): (Vec<_>, Vec<_>) = entries.iter().cloned().partition(|(key, _)| is_option(key));
     let named = named

@@ -96,7 +96,7 @@ mod tests {
             format!(r#"{{"version": "4", "groupLabels": {{}}, "alerts": [{alert}]}}"#),
             format!(r#"{{"status": "success", "data": {{"alerts": [{alert}]}}}}"#),
         ] {
-            assert_eq!(parse(&text).unwrap(), [expected.clone()], "{text}");
+            assert_eq!(parse(&text).unwrap(), std::slice::from_ref(&expected), "{text}");
         }
         let body = include_str!("../../tests/payloads/am025-grouped-mixed.json");
         assert!(parse(body).unwrap().len() > 1);

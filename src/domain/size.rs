@@ -34,7 +34,7 @@ const UNITS: [(&str, u64); 9] = [
 impl Size {
     /// In the unit that makes the shortest whole number.
     fn exact(self) -> Option<(u64, &'static str)> {
-        let whole = UNITS.iter().filter(|(_, factor)| self.0 % factor == 0);
+        let whole = UNITS.iter().filter(|(_, factor)| self.0.is_multiple_of(*factor));
         whole.map(|(unit, factor)| (self.0 / factor, *unit)).min_by_key(|(number, _)| *number).filter(|_| self.0 > 0)
     }
 }

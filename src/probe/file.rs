@@ -69,7 +69,7 @@ impl ProbeKind for Params {
             return Err(format!("max_age {age} is out of range: 1s to 366d"));
         }
         match &self.sha256 {
-            Some(text) if !is_template(text) && !(text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())) => {
+            Some(text) if !(is_template(text) || text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())) => {
                 Err(format!("sha256 {:?} is none: 64 hexadecimal digits", cut(text)))
             }
             _ => Ok(StepObject::Nothing),

@@ -134,7 +134,7 @@ impl Params {
 impl Act for Restore {
     fn admit(&self, allow: &AllowList) -> Result<(), String> {
         admit(allow, &self.database)?;
-        self.from_is_allowed(&Ground::new(Arc::new(allow.clone()))).map_err(|trouble| trouble.to_string())
+        self.backup_is_allowed(&Ground::new(Arc::new(allow.clone()))).map_err(|trouble| trouble.to_string())
     }
 
     fn run<'a>(&'a self, call: &'a Call<'a>) -> BoxFuture<'a, Acted> {
@@ -181,7 +181,7 @@ impl Restore {
     }
 
     /// Beneath an allowed path, or a copy that heald made beside the database.
-    fn from_is_allowed(&self, ground: &Ground) -> Result<(), Trouble> {
+    fn backup_is_allowed(&self, ground: &Ground) -> Result<(), Trouble> {
         let (folder, name) = split(&self.from);
         let own_copy =
             self.from.strip_prefix(&self.database).is_some_and(|rest| rest.starts_with(".heald-") && !rest.contains('/'));
@@ -192,7 +192,7 @@ impl Restore {
     }
 
     fn prepare(&self, ground: &Ground, until: &Until) -> Result<Prepared, Trouble> {
-        self.from_is_allowed(ground)?;
+        self.backup_is_allowed(ground)?;
         let place = place_of(ground, &self.database)?;
         let from = match split(&self.from) {
             (folder, name) if folder == split(&self.database).0 && !Glob::is_pattern(name) => place.folder.place(name),
