@@ -87,6 +87,18 @@ impl<'de> Deserialize<'de> for Size {
     }
 }
 
+/// For people, always with one digit behind the point: `1.4 GB`.
+pub fn words(bytes: u64) -> String {
+    let decimal = UNITS.iter().filter(|(unit, factor)| !unit.contains('i') && *factor > 1);
+    match decimal.into_iter().find(|(_, factor)| bytes >= *factor) {
+        Some((unit, factor)) => {
+            let tenths = bytes / (factor / 10);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} B"),
+    }
+}
+
 // === impl Amount ===
 
 impl Amount {

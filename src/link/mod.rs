@@ -22,7 +22,6 @@ pub mod prometheus;
 pub mod redis;
 mod schema;
 pub mod secret;
-pub mod size;
 pub mod slack;
 pub mod sqlite;
 pub mod supervisor;

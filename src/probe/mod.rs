@@ -10,15 +10,12 @@ use crate::domain::target::{AllowList, Target, TargetKind};
 use crate::domain::template::is_template;
 use crate::link::Tools;
 use futures_util::future::{BoxFuture, join_all};
+use kept::Kept;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use seen::Seen;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-use tokio::time::Instant;
 
 mod command;
 mod disk;
@@ -27,6 +24,7 @@ mod docker;
 mod docker_more;
 mod file;
 mod http;
+mod kept;
 mod memory;
 mod poll;
 mod process;
@@ -177,30 +175,6 @@ pub async fn look(target: Option<&Target>, probes: &[Probe], how: LookHow, tools
     let watches = matches!(how, LookHow::UntilFail { .. });
     let kept = Kept::default();
     poll::poll(how, || glance(target, probes, tools, around, watches.then_some(&kept))).await
-}
-
-/// What costly probes passed with, and when, by their place in the list.
-#[derive(Debug, Default)]
-struct Kept(Mutex<BTreeMap<usize, (Instant, Verdict)>>);
-
-const COSTLY_EVERY: Duration = Duration::from_secs(60);
-
-// === impl Kept ===
-
-impl Kept {
-    /// A bad verdict is not kept: the next look is to confirm it.
-    async fn ask(&self, index: usize, look: &dyn Look, tools: &Tools) -> Verdict {
-        let fresh = |known: &&(Instant, Verdict)| known.0.elapsed() < COSTLY_EVERY;
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&index).filter(fresh).cloned();
-        if let Some((_, verdict)) = known {
-            return verdict;
-        }
-        let verdict = look.ask(tools).await;
-        if verdict.0 == ProbeVerdict::Pass {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(index, (Instant::now(), verdict.clone()));
-        }
-        verdict
-    }
 }
 
 /// Everything once, at the same time.

@@ -3,8 +3,8 @@
 use super::super::{Act, Call, Form, StepKind};
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::PlannedStep;
+use crate::domain::size::words;
 use crate::link::process::top::{By, Top, top};
-use crate::link::size::words;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
