@@ -358,7 +358,27 @@ fn nothing_is_put_in_order_where_nothing_was_done_or_all_was_taken_back() {
 fn a_fault_while_order_is_made_is_the_same_incident() {
     check(
         "book afterwards; fire; look failed; act done; look up/2; resolve; +5m; fire; act done; look failed/2; act done; look up/3",
-        "",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      step 1: systemd.restart web.service
+         0s      step 1 done: says the world (500 ms)
+         0s      attempt 1 ended healed: active: pass; http: pass
+         0s      healed; watched until 00:05:00 at least
+         0s      → tell healed: all probes pass after 1 attempt
+         0s      alert a resolved
+         0s      all alerts resolved; closes at 00:05:00 if it stays good
+         5m      putting in order what the repair left
+         5m      afterwards, step 1: flag.clear web.service
+         5m      alert a joined
+         5m      afterwards, step 1 done: says the world (500 ms)
+         5m      put in order afterwards
+         5m      attempt 2 permitted: restart [target: failed (says the world)]
+         5m      step 1: systemd.restart web.service
+         5m      step 1 done: says the world (500 ms)
+         5m      attempt 2 ended healed: active: pass; http: pass
+         5m      healed; watched until 00:10:00 at least
+         5m      → tell healed: all probes pass after 2 attempts",
     );
 }
 
