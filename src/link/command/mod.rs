@@ -24,7 +24,7 @@ mod output;
 mod passwd;
 mod trust;
 
-pub use argv::{Argv, Exits};
+pub use argv::{Argv, Exits, check_no_code, check_user};
 pub use family::Family;
 pub use passwd::User;
 
