@@ -42,31 +42,47 @@ impl Supervisor {
     /// Between the two calls the program is down: a heald that dies there leaves it stopped.
     ///
     /// # Errors
-    /// [`LinkError::NotSent`] before anything was sent, [`LinkError::Unknown`] at the deadline.
+    /// [`LinkError::NotSent`] before anything was sent, [`LinkError::Unknown`] at the deadline, also where supervisord went
+    /// away after the stop.
     pub async fn restart(&self, name: &str, deadline: Instant) -> Result<Restarted, LinkError> {
         self.program(name).await?;
         // It answers when the program is down: after `stopwaitsecs` at the latest, ten seconds by default.
         self.order("supervisor.stopProcess", name, NOT_RUNNING, deadline).await?;
         fail::fail_point!("supervisor-stopped");
-        // It is not waited for in the call: supervisord answers nobody in time who has many programs to start.
-        let start = self.order("supervisor.startProcess", name, ALREADY_STARTED, deadline).await;
-        // Its process was not even made: what it is then says more.
-        match start {
-            Err(LinkError::Refused(_)) | Ok(()) => {}
-            Err(other) => return Err(other),
-        }
+        let mut is_ordered = false;
         loop {
-            let program = self.program(name).await?;
-            match program.state {
-                State::Running => return Ok(Restarted { program, running: true }),
-                State::Starting | State::Backoff | State::Stopping | State::Unknown => {}
-                State::Stopped | State::Exited | State::Fatal => return Ok(Restarted { program, running: false }),
-            }
+            let seen = match self.start(name, &mut is_ordered, deadline).await {
+                Ok(program) => match program.state {
+                    State::Running => return Ok(Restarted { program, running: true }),
+                    State::Stopped | State::Exited | State::Fatal => return Ok(Restarted { program, running: false }),
+                    State::Starting | State::Backoff | State::Stopping | State::Unknown => {
+                        format!("{name}: still {} at the deadline", program.state.label())
+                    }
+                },
+                // The program is down by our hand: nobody may be told that nothing was sent.
+                Err(LinkError::NotSent(why) | LinkError::Unknown(why)) => {
+                    format!("{name}: stopped, and whether it was started is unknown: {why}")
+                }
+                Err(other) => return Err(other),
+            };
             if Instant::now() + POLL >= deadline {
-                return Err(LinkError::Unknown(format!("{name}: still {} at the deadline", program.state.label())));
+                return Err(LinkError::Unknown(seen));
             }
             sleep(POLL).await;
         }
+    }
+
+    /// Orders the start unless supervisord has the order, and looks at what became of it.
+    async fn start(&self, name: &str, is_ordered: &mut bool, deadline: Instant) -> Result<Program, LinkError> {
+        if !*is_ordered {
+            // It is not waited for in the call: supervisord answers nobody in time who has many programs to start.
+            match self.order("supervisor.startProcess", name, ALREADY_STARTED, deadline).await {
+                // Refused: its process was not even made. What it is then says more.
+                Ok(()) | Err(LinkError::Refused(_)) => *is_ordered = true,
+                Err(other) => return Err(other),
+            }
+        }
+        self.program(name).await
     }
 
     /// `fine`: the fault that says that it was so already.
