@@ -82,7 +82,8 @@ impl Supervisor {
                 Err(other) => return Err(other),
             }
         }
-        self.program(name).await
+        let late = |_| LinkError::Unknown(format!("{name}: supervisord did not tell its state in time"));
+        timeout_at(deadline, self.program(name)).await.map_err(late)?
     }
 
     /// `fine`: the fault that says that it was so already.
@@ -150,6 +151,54 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixListener;
+
+    const DONE: &str =
+        "<methodResponse><params><param><value><boolean>1</boolean></value></param></params></methodResponse>";
+
+    /// Answers so many calls, and is away with the last.
+    async fn serve(socket: &Path, answers: &[&str]) {
+        drop(std::fs::remove_file(socket));
+        let mut listener = Some(UnixListener::bind(socket).unwrap());
+        for (index, answer) in answers.iter().enumerate() {
+            let (mut stream, _) = listener.as_ref().unwrap().accept().await.unwrap();
+            if index + 1 == answers.len() {
+                drop(listener.take());
+            }
+            let mut request = Vec::new();
+            while !request.ends_with(b"</methodCall>") {
+                assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+            }
+            let length = answer.len();
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_start_that_does_not_get_through_is_tried_again_and_else_unknown() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("supervisor.sock");
+        let supervisor = Supervisor::new(&socket).unwrap();
+        let member = |name: &str, text: &str| format!("<member><name>{name}</name><value><string>{text}</string></value></member>");
+        let web = format!("<struct>{}{}</struct>", member("name", "web"), member("statename", "RUNNING"));
+        let up = DONE.replace("<boolean>1</boolean>", &web);
+
+        let lost = supervisor.restart("web", Instant::now() + Duration::from_secs(1));
+        let ((), lost) = tokio::join!(serve(&socket, &[up.as_str(), DONE]), lost);
+        assert!(matches!(&lost, Err(LinkError::Unknown(why)) if why.contains("whether it was started is unknown")), "{lost:?}");
+
+        let back = async {
+            serve(&socket, &[up.as_str(), DONE]).await;
+            sleep(Duration::from_millis(300)).await;
+            serve(&socket, &[DONE, up.as_str()]).await;
+        };
+        let ((), found) = tokio::join!(back, supervisor.restart("web", Instant::now() + Duration::from_secs(10)));
+        assert!(found.unwrap().running);
+    }
 
     #[test]
     fn each_state_says_what_may_be_done() {
