@@ -1,4 +1,4 @@
-//! A number of bytes as people write it: `500MB`, `2GiB`.
+//! A number of bytes as people write it: `500MB`, `2GiB`; what the configuration reads is in domain/size.rs.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

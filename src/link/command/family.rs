@@ -103,11 +103,8 @@ fn members(group: Pid, mark: &str) -> Vec<Pid> {
     members.extend(all.iter().filter(|row| row.group == group.as_raw_nonzero().get() || marked(row)).map(|row| row.pid));
     // Parents come before children only by chance.
     loop {
-        let found: Vec<i32> = all
-            .iter()
-            .filter(|row| members.contains(&row.parent) && !members.contains(&row.pid))
-            .map(|row| row.pid)
-            .collect();
+        let found: Vec<i32> =
+            all.iter().filter(|row| members.contains(&row.parent) && !members.contains(&row.pid)).map(|row| row.pid).collect();
         if found.is_empty() {
             break;
         }

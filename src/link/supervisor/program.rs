@@ -155,8 +155,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::UnixListener;
 
-    const DONE: &str =
-        "<methodResponse><params><param><value><boolean>1</boolean></value></param></params></methodResponse>";
+    const DONE: &str = "<methodResponse><params><param><value><boolean>1</boolean></value></param></params></methodResponse>";
 
     /// Answers so many calls, and is away with the last.
     async fn serve(socket: &Path, answers: &[&str]) {
@@ -183,7 +182,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("supervisor.sock");
         let supervisor = Supervisor::new(&socket).unwrap();
-        let member = |name: &str, text: &str| format!("<member><name>{name}</name><value><string>{text}</string></value></member>");
+        let member =
+            |name: &str, text: &str| format!("<member><name>{name}</name><value><string>{text}</string></value></member>");
         let web = format!("<struct>{}{}</struct>", member("name", "web"), member("statename", "RUNNING"));
         let up = DONE.replace("<boolean>1</boolean>", &web);
 
