@@ -188,11 +188,12 @@ mod tests {
         let up = DONE.replace("<boolean>1</boolean>", &web);
 
         let lost = supervisor.restart("web", Instant::now() + Duration::from_secs(1));
-        let ((), lost) = tokio::join!(serve(&socket, &[up.as_str(), DONE]), lost);
+        let first = [up.as_str(), DONE];
+        let ((), lost) = tokio::join!(serve(&socket, &first), lost);
         assert!(matches!(&lost, Err(LinkError::Unknown(why)) if why.contains("whether it was started is unknown")), "{lost:?}");
 
         let back = async {
-            serve(&socket, &[up.as_str(), DONE]).await;
+            serve(&socket, &first).await;
             sleep(Duration::from_millis(300)).await;
             serve(&socket, &[DONE, up.as_str()]).await;
         };
