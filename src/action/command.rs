@@ -7,7 +7,7 @@ use crate::domain::playbook::{Risk, StepObject};
 use crate::domain::target::{AllowList, cut};
 use crate::domain::time::Span;
 use crate::link::admit_command;
-use crate::link::command::{Argv, Command, End, Ended, Exits, NotRun};
+use crate::link::command::{Argv, Command, End, Ended, Exits, NotRun, check_user};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
@@ -22,7 +22,8 @@ use tokio::time::Instant;
 /// No shell reads the arguments. The program stands under `targets: commands:` with its absolute path, is an ordinary file, and
 /// neither it nor a folder above it can be changed by anybody but root and heald's own user; setuid files are refused. It gets
 /// an environment with `PATH`, `LANG` and `env` only, `/` as its folder, no input, and heald's umask. A value from a template
-/// can't become an option: one that begins with a hyphen is refused.
+/// can't become an option: one that begins with a hyphen is refused. Nor can it become code: where a shell, an interpreter or a
+/// program that starts others (`env`, `xargs`, `sudo`) is named anywhere in `argv`, no template may stand in it.
 ///
 /// At its `timeout` it is killed with all that it started: its process group, its children's children, and whatever has left
 /// both but still carries its environment. A process that also emptied its environment escapes, and so does all of it when
@@ -142,6 +143,7 @@ impl StepKind for Params {
 
     fn form(&self) -> Result<Form, String> {
         self.argv.check()?;
+        check_user(self.user.as_deref())?;
         check_env(&self.env)?;
         self.output()?;
         if matches!(&self.exit, Some(Exits::Any(codes)) if codes.is_empty()) {
@@ -239,6 +241,8 @@ mod tests {
             (json!({ "argv": ["tool"] }), "no absolute path"),
             (json!({ "argv": ["/bin/tool"], "env": { "LD_PRELOAD": "/x" } }), "begins with HEALD_"),
             (json!({ "argv": ["/bin/tool"], "env": { "HEALD_RUN": "x" } }), "begins with HEALD_"),
+            (json!({ "argv": ["/bin/sh", "-c", "logger {{ labels.x }}"] }), "as code"),
+            (json!({ "argv": ["/bin/tool"], "user": "{{ labels.x }}" }), "the user is written out"),
             (json!({ "argv": ["/bin/tool"], "timeout": "2h" }), "out of range"),
             (json!({ "argv": ["/bin/tool"], "output_max": 65536 }), "out of range"),
             (json!({ "argv": ["/bin/tool"], "exit": [] }), "empty"),

@@ -342,6 +342,7 @@ mod tests {
             ("docker.exec: { command: 'ls -l' }", "string"),
             ("docker.exec: { command: ['{{ labels.program }}'] }", "written out"),
             ("docker.exec: { command: [/bin/sh, -c, 'echo {{ labels.x }}'] }", "as code"),
+            ("docker.exec: { command: [env, sh, -c, 'echo {{ labels.x }}'] }", "as code"),
             ("docker.exec: { command: [ls], timeout: 1h }", "out of range"),
             ("docker.network_connect: { network: 'a b' }", "no name of a network"),
             ("docker.network_connect: { network: a, aliases: ['-x'] }", "no name"),

@@ -7,7 +7,7 @@ use crate::domain::plan::PlannedProbe;
 use crate::domain::playbook::StepObject;
 use crate::domain::target::{AllowList, cut};
 use crate::domain::time::Span;
-use crate::link::command::{Argv, Command, End, Exits};
+use crate::link::command::{Argv, Command, End, Exits, check_user};
 use crate::link::{Tools, admit_command};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -82,6 +82,7 @@ impl ProbeKind for Params {
 
     fn form(&self) -> Result<StepObject, String> {
         self.argv.check()?;
+        check_user(self.user.as_deref())?;
         patience(self.timeout)?;
         Ok(StepObject::Nothing)
     }

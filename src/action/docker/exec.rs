@@ -5,8 +5,8 @@ use crate::domain::outcome::{ActOutcome, Acted, Impossible};
 use crate::domain::plan::PlannedStep;
 use crate::domain::playbook::Risk;
 use crate::domain::target::{TargetKind, cut};
-use crate::domain::template::is_template;
 use crate::domain::time::Span;
+use crate::link::command::check_no_code;
 use crate::link::docker::Executed;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -17,8 +17,8 @@ use std::time::Duration;
 
 /// Runs a command inside a running container, as the container's own user, and expects exit code 0.
 ///
-/// `command` is a list of arguments: no shell reads it, and one that is started by name (`sh -c`) gets no values from an
-/// alert, because it would take them for code. Of the output 4 KiB are kept (`exit_code`, `output`, `bytes`). What still
+/// `command` is a list of arguments: no shell reads it, and where a shell or an interpreter is named in it (`sh -c`) it holds
+/// no values from an alert, because they would be taken for code. Of the output 4 KiB are kept (`exit_code`, `output`, `bytes`). What still
 /// runs at the end of `timeout` is killed with its children; where heald can't see the container's processes (it runs in
 /// a container itself) it says that it could not. Never repeated after a crash of heald unless `once: false`, and nothing
 /// takes it back.
@@ -53,7 +53,6 @@ const MARGIN: Duration = Duration::from_secs(10);
 const ITEMS_MAX: usize = 64;
 const ITEM_MAX: usize = 4 << 10;
 const OUTPUT_MAX: usize = 4 << 10;
-const SHELLS: [&str; 7] = ["sh", "bash", "dash", "ash", "zsh", "ksh", "busybox"];
 
 // === impl StepKind for Exec ===
 
@@ -63,14 +62,7 @@ impl StepKind for Exec {
 
     fn form(&self) -> Result<Form, String> {
         self.check()?;
-        let program = self.command.first().map_or("", String::as_str);
-        let own = program.rsplit('/').next().unwrap_or(program);
-        if is_template(program) {
-            return Err("the program itself must be written out: only its arguments may hold templates".to_owned());
-        }
-        if SHELLS.contains(&own) && self.command.iter().any(|item| is_template(item)) {
-            return Err(format!("{own} would read the value as code: give it to a program as an argument of its own"));
-        }
+        check_no_code(&self.command)?;
         let object = object(TargetKind::Container, self.container.as_ref())?;
         Ok(Form::new(object, Risk::Once, self.timeout()? + MARGIN).for_good())
     }

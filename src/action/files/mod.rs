@@ -170,6 +170,11 @@ pub(super) fn aside_name(name: &str) -> String {
     format!("{name}.heald-{}", time_stamp())
 }
 
+/// What [`aside_name`] made, also with `-wal` behind it, and a copy that is not finished.
+fn is_aside(name: &str) -> bool {
+    name.split(".heald-").skip(1).any(|rest| rest == "tmp" || rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 /// A whole copy with owner, mode and time, under a name that was free.
 pub(super) fn copy(from: &Place, stamp: &Stamp, to: &Place, until: &Until) -> Result<Copied, Trouble> {
     let mut fresh = Fresh::create(to)?;

@@ -1,13 +1,14 @@
 //! `files.restore_backup`: a file from its backup.
 
 use super::super::{Act, Form, StepKind};
-use super::{Bench, Files, LONG, Work, aside, glob_form, path_form};
+use super::{Bench, Files, LONG, Work, aside, glob_form, is_aside, path_form};
 use crate::domain::outcome::{ActOutcome, Acted};
 use crate::domain::plan::PlannedStep;
 use crate::domain::playbook::{Risk, StepObject};
 use crate::domain::target::cut;
 use crate::domain::template::is_template;
-use crate::link::beneath::{Fresh, Glob, Ground, Odd, Pick, Place, Trouble, split, walk};
+use crate::link::beneath::{Found, Fresh, Glob, Ground, Odd, Pick, Place, Stamp, Trouble, split, walk};
+use crate::link::sqlite::BESIDE;
 use crate::link::until::Until;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,8 +32,8 @@ use serde_json::json;
 pub struct RestoreBackup {
     /// The file, absolute, at or beneath an entry of `targets: paths:`.
     path: String,
-    /// The backup, absolute, at or beneath an entry of `targets: paths:`; with `*` or `?` in its name the newest that matches.
-    /// Where it is left out: `path` with `.bak` behind it.
+    /// The backup, absolute, at or beneath an entry of `targets: paths:`; with `*` or `?` in its name the newest that matches,
+    /// `path` itself and heald's own copies aside excepted. Where it is left out: `path` with `.bak` behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<String>,
 }
@@ -75,11 +76,12 @@ pub(in crate::action) fn from_form(from: &str) -> Result<(), String> {
     if Glob::is_pattern(name) { glob_form(name) } else { Ok(()) }
 }
 
-/// What a path means whose name may be a pattern: the newest that matches.
+/// What a path means whose name may be a pattern: the newest that matches. The file that is to be restored is no backup of
+/// itself, nor is what lies beside it; and the broken file that heald put aside is none unless the pattern says `.heald-`.
 ///
 /// # Errors
 /// Nothing does, or not all could be seen.
-pub(in crate::action) fn newest(ground: &Ground, from: &str, until: &Until) -> Result<Place, Trouble> {
+pub(in crate::action) fn newest(ground: &Ground, from: &str, of: &Place, until: &Until) -> Result<Place, Trouble> {
     let (folder, name) = split(from);
     if !Glob::is_pattern(name) {
         return ground.place(from);
@@ -90,7 +92,10 @@ pub(in crate::action) fn newest(ground: &Ground, from: &str, until: &Until) -> R
         return Err(Trouble::Failed(format!("{}: which is the newest can't be told: {why}", cut(folder))));
     }
     // Behind an empty newest one an older one may look good, and nobody would know what it lacks.
-    let newest = found.files.into_iter().next().map(|file| file.place);
+    let own: Vec<_> = [""].into_iter().chain(BESIDE).filter_map(|ending| of.beside(ending).file().ok().flatten()).collect();
+    let is_own = |stamp: &Stamp| own.iter().any(|own| (own.device, own.inode) == (stamp.device, stamp.inode));
+    let is_backup = |file: &Found| !is_own(&file.stamp) && (name.contains(".heald-") || !is_aside(&file.place.name));
+    let newest = found.files.into_iter().find(is_backup).map(|file| file.place);
     newest.ok_or_else(|| Trouble::Missing(format!("nothing matches {}{}", cut(from), found.skipped.words())))
 }
 
@@ -111,7 +116,7 @@ impl Work for Restore {
         let from = match &self.from {
             // Beside it, and its own: allowed as the file is.
             None => place.beside(".bak"),
-            Some(from) => newest(bench.ground, from, bench.until)?,
+            Some(from) => newest(bench.ground, from, &place, bench.until)?,
         };
         let stamp = from.present()?;
         if stamp.size == 0 {

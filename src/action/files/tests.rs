@@ -284,6 +284,10 @@ async fn a_backup_takes_the_place_of_the_broken_file() {
     assert_eq!((world.text("in/shop.conf").as_str(), &facts["from"]), ("newer", &json!(world.at("archive/conf.2"))));
     let asides = world.names("in").into_iter().filter(|name| name.contains(".heald-")).count();
     assert_eq!(asides, 2, "each time what was there is kept");
+    // Neither the file itself nor what was put aside is a backup, though both are newer.
+    world.old("in/shop.conf", "broken again", 0);
+    let facts = world.done("files.restore_backup", json!({ "path": path, "from": world.at("in/shop.conf*") })).await;
+    assert_eq!((world.text("in/shop.conf").as_str(), &facts["from"]), ("good", &json!(world.at("in/shop.conf.bak"))));
     symlink(world.at("out/secret.log"), world.at("in/link")).unwrap();
     let link = world.run("files.restore_backup", json!({ "path": world.at("in/link"), "from": path })).await;
     assert_eq!((link.outcome, world.text("out/secret.log").as_str()), (ActOutcome::Impossible(Impossible::Refused), "secret"));

@@ -50,7 +50,7 @@ pub struct Params {
     /// Another file than the playbook's target: absolute, as `targets: databases:` has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     database: Option<String>,
-    /// The backup, absolute; with `*` or `?` in its name the newest that matches.
+    /// The backup, absolute; with `*` or `?` in its name the newest that matches, `database` itself excepted.
     from: String,
     /// The unit that must be stopped. Exactly one of `unit` and `container`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,7 +196,7 @@ impl Restore {
         let place = place_of(ground, &self.database)?;
         let from = match split(&self.from) {
             (folder, name) if folder == split(&self.database).0 && !Glob::is_pattern(name) => place.folder.place(name),
-            _ => newest(ground, &self.from, until)?,
+            _ => newest(ground, &self.from, &place, until)?,
         };
         let (stamp, present) = (from.present()?, place.file()?);
         if stamp.size == 0 {

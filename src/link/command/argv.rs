@@ -24,6 +24,52 @@ pub enum Exits {
 const ITEMS_MAX: usize = 64;
 const ITEM_MAX: usize = 4_096;
 
+/// Take an argument for code, or for another program's name and arguments. Without the number of a version.
+const READERS: &str = "sh bash rbash dash ash zsh ksh mksh csh tcsh fish busybox toybox env xargs parallel nice ionice nohup timeout \
+    stdbuf setsid time watch script chroot nsenter unshare systemd-run sudo doas su runuser setpriv ssh python \
+    pypy perl ruby node nodejs deno bun php lua luajit tclsh expect awk gawk mawk nawk sed";
+
+/// That no value from outside becomes code: the program is written out, and where a shell, an interpreter or a program that
+/// starts others stands anywhere in the arguments, none of them holds a template. For arguments as a playbook writes them.
+///
+/// # Errors
+/// Why a template is refused, and what to write instead.
+pub fn check_no_code(argv: &[String]) -> Result<(), String> {
+    if argv.first().is_some_and(|program| is_template(program)) {
+        return Err("the program itself must be written out: only its arguments may hold templates".to_owned());
+    }
+    if !argv.iter().any(|item| is_template(item)) {
+        return Ok(());
+    }
+    match argv.iter().find_map(|item| reader(item)) {
+        Some(own) => Err(format!(
+            "{own} could read a value as code, so no argument may hold a template beside it: \
+             put the work into a program or script of its own, and give the value to that as an argument"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Whose rights a program gets is nothing that an alert may say.
+///
+/// # Errors
+/// It holds a template.
+pub fn check_user(user: Option<&str>) -> Result<(), String> {
+    match user {
+        Some(user) if is_template(user) => {
+            Err(format!("user {:?} holds a template: the user is written out, as in litellm", cut(user)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `python3.12` of `/usr/bin/python3.12`.
+fn reader(item: &str) -> Option<&str> {
+    let own = item.rsplit('/').next().unwrap_or(item);
+    let plain = own.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
+    READERS.split(' ').any(|reader| reader == plain).then_some(own)
+}
+
 // === impl Argv ===
 
 impl Argv {
@@ -33,9 +79,8 @@ impl Argv {
     /// What is wrong and what would be right.
     pub fn check(&self) -> Result<(), String> {
         let Some(program) = self.0.first() else { return Err("argv is empty: name a program".to_owned()) };
-        if !is_template(program) {
-            check_program(program)?;
-        }
+        check_no_code(&self.0)?;
+        check_program(program)?;
         match self.0.len() > ITEMS_MAX || self.0.iter().any(|item| item.len() > ITEM_MAX) {
             true => Err(format!("argv is too long: at most {ITEMS_MAX} items of {ITEM_MAX} bytes")),
             false => Ok(()),
@@ -132,7 +177,22 @@ mod tests {
             let error = argv(text.clone()).and_then(|argv| argv.check()).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }
-        argv(json!(["{{ vars.tool }}", "x"])).unwrap().check().unwrap();
+    }
+
+    #[test]
+    fn no_value_becomes_code() {
+        for (text, part) in [
+            (json!(["{{ vars.tool }}", "x"]), "written out"),
+            (json!(["/bin/sh", "-c", "logger {{ labels.x }}"]), "sh could read a value as code"),
+            (json!(["/usr/bin/env", "tool", "{{ labels.x }}"]), "env could read"),
+            (json!(["/usr/bin/setpriv", "--reset-env", "bash", "-c", "{{ labels.x }}"]), "could read"),
+            (json!(["/opt/run", "/usr/bin/python3.12", "-c", "{{ labels.x }}"]), "python3.12 could read"),
+        ] {
+            let error = argv(text.clone()).unwrap().check().unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        argv(json!(["/bin/sh", "-c", "sync"])).unwrap().check().unwrap();
+        argv(json!(["/usr/local/bin/refresh.sh", "--node", "{{ labels.x }}"])).unwrap().check().unwrap();
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod output;
 mod passwd;
 mod trust;
 
-pub use argv::{Argv, Exits};
+pub use argv::{Argv, Exits, check_no_code, check_user};
 pub use family::Family;
 pub use passwd::User;
 
@@ -87,14 +87,13 @@ const DRAIN: Duration = Duration::from_millis(300);
 // === impl Command ===
 
 impl Command {
-    /// Runs it to its end or to the deadline. Dropping the future kills it as the deadline does.
+    /// Runs it to its end or to the deadline. Dropping the future kills its process group.
     ///
     /// # Errors
     /// Why no process was made.
     pub async fn run(&self, deadline: Instant) -> Result<Ended, NotRun> {
         let program = self.argv.first().ok_or_else(|| NotRun::Missing("no program is named".to_owned()))?;
-        let file = trust::check(Path::new(program))?;
-        let user = self.user.as_deref().map(rights_of).transpose()?.flatten();
+        let (file, user) = self.checked(program, deadline).await?;
         let (reader, writer) = std::io::pipe().map_err(|error| failed(program, &error))?;
         let mark = format!("{:016x}", RandomState::new().hash_one((program, std::process::id())));
         let mut process = self.process(&file, user.as_ref(), &mark);
@@ -103,7 +102,7 @@ impl Command {
         let mut child = process.spawn().map_err(|error| failed(program, &error))?;
         // It holds the pipe's other end, which would never close.
         drop(process);
-        let family = Family::of(child.id(), MARK, &mark);
+        let mut family = Family::of(child.id(), MARK, &mark);
         let mut pipe = Receiver::from_owned_fd(reader.into()).map_err(|error| failed(program, &error))?;
         let mut output = Output::new(self.output_max);
         let how = loop {
@@ -115,7 +114,7 @@ impl Command {
                     _ => output.close(),
                 },
                 ended = child.wait() => break ended.map_or(End::Signal(0), End::of),
-                () = tokio::time::sleep_until(deadline) => break End::Late { killed: family.kill() },
+                () = tokio::time::sleep_until(deadline) => break End::Late { killed: family.kill().await },
             }
         };
         if let End::Late { .. } = how {
@@ -132,6 +131,20 @@ impl Command {
             }
         }
         Ok(Ended { how, written: output.written(), output: output.text() })
+    }
+
+    /// Where its path leads, and whose rights it gets. A file system may hang: not on the runtime.
+    async fn checked(&self, program: &str, deadline: Instant) -> Result<(PathBuf, Option<User>), NotRun> {
+        let (path, user) = (PathBuf::from(program), self.user.clone());
+        let check = tokio::task::spawn_blocking(move || -> Result<_, NotRun> {
+            let file = trust::check(&path)?;
+            Ok((file, user.as_deref().map(rights_of).transpose()?.flatten()))
+        });
+        let failed = |why: String| NotRun::Failed(format!("{} can't be looked at: {why}", cut(program)));
+        match timeout_at(deadline, check).await {
+            Ok(checked) => checked.map_err(|error| failed(error.to_string()))?,
+            Err(_) => Err(failed("the file system did not answer in time".to_owned())),
+        }
     }
 
     fn process(&self, file: &Path, user: Option<&User>, mark: &str) -> Process {

@@ -23,6 +23,8 @@ pub enum Checkpoint {
 /// 4 MB of the usual pages; under a reader's lock a writer waits no longer than this takes.
 const PAGES: i32 = 1_000;
 const AGAIN: Duration = Duration::from_millis(100);
+/// For so long at once a checkpoint keeps the application from writing.
+const WRITERS_WAIT: Duration = Duration::from_millis(500);
 
 /// SQLite's online backup into an empty file: all that is committed, with what is only in the log.
 ///
@@ -78,26 +80,47 @@ pub fn copy_is_sound(path: &Path, expected: &[Expect], limits: &Limits) -> Resul
     })
 }
 
-/// `PRAGMA wal_checkpoint(TRUNCATE)`: waits for readers and writers until the deadline.
+/// `PRAGMA wal_checkpoint(TRUNCATE)`: tries until the deadline, or until it is called off.
+///
+/// While it waits for a reader it keeps all writers out, so each try is short, and most of the work is done before.
 ///
 /// # Errors
 /// The file is damaged, or may not be written.
 pub fn checkpoint(path: &Path, limits: &Limits) -> Result<Checkpoint, String> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let asked = Connection::open_with_flags(path, flags).and_then(|connection| {
-        connection.busy_timeout(limits.deadline.saturating_duration_since(Instant::now()))?;
+        connection.busy_timeout(WRITERS_WAIT)?;
         connection.pragma_update(None, "trusted_schema", false)?;
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
-        })
+        // In nobody's way. What is wrong with the file the next one says too.
+        let _ = checkpointed(&connection, "PRAGMA wal_checkpoint(PASSIVE)");
+        loop {
+            let left = limits.deadline.saturating_duration_since(Instant::now());
+            connection.busy_timeout(WRITERS_WAIT.min(left))?;
+            let asked = checkpointed(&connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+            let is_busy = match &asked {
+                Ok((busy, ..)) => *busy != 0,
+                Err(error) => is_locked(error),
+            };
+            if !is_busy || limits.stop.load(Ordering::Relaxed) || Instant::now() + AGAIN >= limits.deadline {
+                return asked;
+            }
+            std::thread::sleep(AGAIN);
+        }
     });
     match asked {
         Ok((0, -1, _)) => Ok(Checkpoint::NoLog),
         Ok((0, _, pages)) => Ok(Checkpoint::Done { pages }),
         Ok(_) => Ok(Checkpoint::Busy),
-        Err(error) if matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)) => {
-            Ok(Checkpoint::Busy)
-        }
+        Err(error) if is_locked(&error) => Ok(Checkpoint::Busy),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Whether somebody was in the way, the pages in the log, and those of them that are in the database.
+fn checkpointed(connection: &Connection, pragma: &str) -> rusqlite::Result<(i64, i64, i64)> {
+    connection.query_row(pragma, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+}
+
+fn is_locked(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }

@@ -42,31 +42,48 @@ impl Supervisor {
     /// Between the two calls the program is down: a heald that dies there leaves it stopped.
     ///
     /// # Errors
-    /// [`LinkError::NotSent`] before anything was sent, [`LinkError::Unknown`] at the deadline.
+    /// [`LinkError::NotSent`] before anything was sent, [`LinkError::Unknown`] at the deadline, also where supervisord went
+    /// away after the stop.
     pub async fn restart(&self, name: &str, deadline: Instant) -> Result<Restarted, LinkError> {
         self.program(name).await?;
         // It answers when the program is down: after `stopwaitsecs` at the latest, ten seconds by default.
         self.order("supervisor.stopProcess", name, NOT_RUNNING, deadline).await?;
         fail::fail_point!("supervisor-stopped");
-        // It is not waited for in the call: supervisord answers nobody in time who has many programs to start.
-        let start = self.order("supervisor.startProcess", name, ALREADY_STARTED, deadline).await;
-        // Its process was not even made: what it is then says more.
-        match start {
-            Err(LinkError::Refused(_)) | Ok(()) => {}
-            Err(other) => return Err(other),
-        }
+        let mut is_ordered = false;
         loop {
-            let program = self.program(name).await?;
-            match program.state {
-                State::Running => return Ok(Restarted { program, running: true }),
-                State::Starting | State::Backoff | State::Stopping | State::Unknown => {}
-                State::Stopped | State::Exited | State::Fatal => return Ok(Restarted { program, running: false }),
-            }
+            let seen = match self.start(name, &mut is_ordered, deadline).await {
+                Ok(program) => match program.state {
+                    State::Running => return Ok(Restarted { program, running: true }),
+                    State::Stopped | State::Exited | State::Fatal => return Ok(Restarted { program, running: false }),
+                    State::Starting | State::Backoff | State::Stopping | State::Unknown => {
+                        format!("{name}: still {} at the deadline", program.state.label())
+                    }
+                },
+                // The program is down by our hand: nobody may be told that nothing was sent.
+                Err(LinkError::NotSent(why) | LinkError::Unknown(why)) => {
+                    format!("{name}: stopped, and whether it was started is unknown: {why}")
+                }
+                Err(other) => return Err(other),
+            };
             if Instant::now() + POLL >= deadline {
-                return Err(LinkError::Unknown(format!("{name}: still {} at the deadline", program.state.label())));
+                return Err(LinkError::Unknown(seen));
             }
             sleep(POLL).await;
         }
+    }
+
+    /// Orders the start unless supervisord has the order, and looks at what became of it.
+    async fn start(&self, name: &str, is_ordered: &mut bool, deadline: Instant) -> Result<Program, LinkError> {
+        if !*is_ordered {
+            // It is not waited for in the call: supervisord answers nobody in time who has many programs to start.
+            match self.order("supervisor.startProcess", name, ALREADY_STARTED, deadline).await {
+                // Refused: its process was not even made. What it is then says more.
+                Ok(()) | Err(LinkError::Refused(_)) => *is_ordered = true,
+                Err(other) => return Err(other),
+            }
+        }
+        let late = |_| LinkError::Unknown(format!("{name}: supervisord did not tell its state in time"));
+        timeout_at(deadline, self.program(name)).await.map_err(late)?
     }
 
     /// `fine`: the fault that says that it was so already.
@@ -134,6 +151,55 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::UnixListener;
+
+    const DONE: &str = "<methodResponse><params><param><value><boolean>1</boolean></value></param></params></methodResponse>";
+
+    /// Answers so many calls, and is away with the last.
+    async fn serve(socket: &Path, answers: &[&str]) {
+        drop(std::fs::remove_file(socket));
+        let mut listener = Some(UnixListener::bind(socket).unwrap());
+        for (index, answer) in answers.iter().enumerate() {
+            let (mut stream, _) = listener.as_ref().unwrap().accept().await.unwrap();
+            if index + 1 == answers.len() {
+                drop(listener.take());
+            }
+            let mut request = Vec::new();
+            while !request.ends_with(b"</methodCall>") {
+                assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+            }
+            let length = answer.len();
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{answer}");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_start_that_does_not_get_through_is_tried_again_and_else_unknown() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("supervisor.sock");
+        let supervisor = Supervisor::new(&socket).unwrap();
+        let member =
+            |name: &str, text: &str| format!("<member><name>{name}</name><value><string>{text}</string></value></member>");
+        let web = format!("<struct>{}{}</struct>", member("name", "web"), member("statename", "RUNNING"));
+        let up = DONE.replace("<boolean>1</boolean>", &web);
+
+        let lost = supervisor.restart("web", Instant::now() + Duration::from_secs(1));
+        let first = [up.as_str(), DONE];
+        let ((), lost) = tokio::join!(serve(&socket, &first), lost);
+        assert!(matches!(&lost, Err(LinkError::Unknown(why)) if why.contains("whether it was started is unknown")), "{lost:?}");
+
+        let back = async {
+            serve(&socket, &first).await;
+            sleep(Duration::from_millis(300)).await;
+            serve(&socket, &[DONE, up.as_str()]).await;
+        };
+        let ((), found) = tokio::join!(back, supervisor.restart("web", Instant::now() + Duration::from_secs(10)));
+        assert!(found.unwrap().running);
+    }
 
     #[test]
     fn each_state_says_what_may_be_done() {
