@@ -60,6 +60,8 @@ pub struct Change {
     pub own: BTreeSet<String>,
 }
 
+/// So many may live in a container's network; the deadline has room for no more.
+pub const DEPENDANTS_MAX: u32 = 4;
 /// Between two tries while the engine is away.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Shown of what differs.
@@ -107,6 +109,12 @@ impl Docker {
         };
         let from = id(&source).to_owned();
         let (dependants, left) = self.dependants(name, &from).await?;
+        if dependants.len() > DEPENDANTS_MAX as usize {
+            return Err(Hindrance::Refused(format!(
+                "{name}: {} containers live in its network and would have to be made anew too: at most {DEPENDANTS_MAX}",
+                dependants.len()
+            )));
+        }
         // All that could be in the way is found before anything is changed.
         for who in std::iter::once(name).chain(dependants.iter().map(String::as_str)) {
             self.may_touch(who, name, change).await?;
