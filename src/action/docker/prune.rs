@@ -25,7 +25,8 @@ use tokio::time::Instant;
 /// `docker.recreate` keeps, a volume or image that any container names, running or not. Containers count from when they
 /// ended and volumes from when they were made; images and build cache by the engine's own reckoning (`until`), which takes
 /// the day an image was built, on newer engines the day it was pulled. Nothing is forced and nothing comes back. The result
-/// has `bytes`, `count`, and of each part the names that went.
+/// has `bytes`, `count`, of each part the names that went, and `left`: how many there was no time for. It fails when there
+/// was no time for any.
 ///
 /// ```yaml
 /// - docker.prune:
@@ -133,7 +134,7 @@ impl Prune {
         let deadline = call.deadline - Duration::from_secs(5);
         let own = &call.tools.allow.now().containers;
         let mut facts = Map::new();
-        let (mut bytes, mut count, mut refused) = (0, 0, Vec::new());
+        let (mut bytes, mut count, mut left, mut refused) = (0, 0, 0, Vec::new());
         for part in ["containers", "images", "build_cache", "volumes"] {
             let pruned = match self.part(docker, part, own, deadline).await {
                 None => continue,
@@ -146,13 +147,15 @@ impl Prune {
             };
             bytes += pruned.bytes;
             count += pruned.removed.len();
+            left += pruned.left;
             facts.insert(part.to_owned(), json!(pruned.removed.iter().take(NAMES_MAX).collect::<Vec<_>>()));
             refused.extend(pruned.refused);
         }
-        facts.extend([("bytes".to_owned(), json!(bytes)), ("count".to_owned(), json!(count))]);
+        facts.extend([("bytes", json!(bytes)), ("count", json!(count)), ("left", json!(left))].map(|(key, n)| (key.to_owned(), n)));
         let more = refused.first().map(|why| format!("; {} the engine would not, as {}", refused.len(), cut(why)));
-        let detail = format!("{count} removed, {bytes} bytes freed{}", more.unwrap_or_default());
-        Acted::new(ActOutcome::Done, detail).knowing(Value::Object(facts))
+        let late = if left > 0 { format!("; {left} left, as there was no time for them") } else { String::new() };
+        let detail = format!("{count} removed, {bytes} bytes freed{}{late}", more.unwrap_or_default());
+        Acted::new(outcome(count, left), detail).knowing(Value::Object(facts))
     }
 
     async fn part(
@@ -186,6 +189,10 @@ impl Prune {
             }
         })
     }
+}
+
+fn outcome(count: usize, left: usize) -> ActOutcome {
+    if count == 0 && left > 0 { ActOutcome::Failed } else { ActOutcome::Done }
 }
 
 fn check_part(older_than: Option<Span>, labels: &[String], later: &impl Fn(&str) -> bool) -> Result<(), String> {

@@ -7,7 +7,7 @@ use crate::domain::plan::PlannedStep;
 use crate::domain::playbook::Risk;
 use crate::domain::target::{AllowList, TargetKind};
 use crate::domain::time::Span;
-use crate::link::docker::{Change, Composition, Hindrance, Swapped};
+use crate::link::docker::{Change, Composition, DEPENDANTS_MAX, Hindrance, Swapped};
 use crate::link::own;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -24,7 +24,7 @@ use std::time::Duration;
 /// mounts, published ports, restart policy, networks with their aliases and fixed addresses. Both are compared before the
 /// old one is stopped; if anything would be lost, nothing happens. Volumes without a name are handed over by the name that
 /// the engine gave them. Containers that live in its network (`network_mode: container:`) and run are made anew after it;
-/// they must be on the allow-list too. What the container wrote outside its volumes is in the old one only.
+/// they must be on the allow-list too, and at most 4. What the container wrote outside its volumes is in the old one only.
 ///
 /// If heald or the engine is killed in the middle, heald goes on where it stopped: there is never none and never two.
 /// If making or starting the new one fails, the old one is put back by the step itself. A second recreate while the old one
@@ -120,6 +120,11 @@ struct Ready {
 /// Beside the grace: image, two inspections, networks, the start; and the same for those that live in its network.
 const WORK_MAX: Duration = Duration::from_secs(300);
 
+/// Each of those that live in its network may take its own grace to end.
+fn deadline(grace: Duration) -> Duration {
+    grace + grace * DEPENDANTS_MAX + WORK_MAX
+}
+
 fn ready(verb: Verb, grace: Option<Span>, step: &PlannedStep) -> Result<Box<dyn Act>, String> {
     Ok(Box::new(Ready { verb, container: object_of(step, TargetKind::Container)?, grace: grace_of(grace)? }))
 }
@@ -132,8 +137,8 @@ impl StepKind for Recreate {
 
     fn form(&self) -> Result<Form, String> {
         let (object, grace) = (object(TargetKind::Container, self.container.as_ref())?, grace_of(self.grace)?);
-        let form = Form { in_flight: grace + MARGIN, ..Form::new(object, Risk::Whole, grace + WORK_MAX) };
-        Ok(if self.from == Source::Compose { form.for_good() } else { form })
+        let form = |deadline| Form { in_flight: grace + MARGIN, ..Form::new(object, Risk::Whole, deadline) };
+        Ok(if self.from == Source::Compose { form(grace + WORK_MAX).for_good() } else { form(deadline(grace)) })
     }
 
     fn ready(self, step: &PlannedStep) -> Result<Box<dyn Act>, String> {
@@ -155,7 +160,7 @@ impl StepKind for Restore {
 
     fn form(&self) -> Result<Form, String> {
         let (object, grace) = (object(TargetKind::Container, self.container.as_ref())?, grace_of(self.grace)?);
-        Ok(Form { in_flight: grace + MARGIN, ..Form::new(object, Risk::Whole, grace + WORK_MAX) })
+        Ok(Form { in_flight: grace + MARGIN, ..Form::new(object, Risk::Whole, deadline(grace)) })
     }
 
     fn ready(self, step: &PlannedStep) -> Result<Box<dyn Act>, String> {

@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 pub(super) const FROM: &str = "heald.recreated-from";
 /// Of the new container: the restart policy that the old one had before it was set to `no`.
 pub(super) const POLICY: &str = "heald.restart-policy";
+/// Of the new container: whether the old one ran before it was stopped.
+pub(super) const RUNNING: &str = "heald.was-running";
 /// Of the old one's name while it is kept.
 pub(super) const ASIDE: &str = "-heald-old";
 
@@ -16,6 +18,13 @@ pub(super) const ASIDE: &str = "-heald-old";
 pub(super) struct Moved<'a> {
     pub from: &'a str,
     pub to: &'a str,
+}
+
+/// What the old one was before a change touched it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Before {
+    pub policy: String,
+    pub running: bool,
 }
 
 /// How to make a container's like.
@@ -55,11 +64,24 @@ pub(super) fn obstacle(old: &Value) -> Option<String> {
     }
 }
 
+// === impl Before ===
+
+impl Before {
+    /// The labels of the new one know it also when the old one was stopped by an earlier run.
+    pub(super) fn of(old: &Value, new: Option<&Value>) -> Self {
+        let label = |key: &str| new.and_then(|new| new["Config"]["Labels"][key].as_str());
+        Self {
+            policy: label(POLICY).map_or_else(|| policy_text(&old["HostConfig"]["RestartPolicy"]), str::to_owned),
+            running: label(RUNNING).map_or_else(|| is_running(old), |ran| ran == "true"),
+        }
+    }
+}
+
 // === impl Blueprint ===
 
 impl Blueprint {
-    /// `image`: the name or id to make it from.
-    pub(super) fn of(old: &Value, image: &str, moved: Option<Moved<'_>>) -> Self {
+    /// `before`: what the old one was before it was touched. `image`: the name or id to make it from.
+    pub(super) fn of(old: &Value, before: &Before, image: &str, moved: Option<Moved<'_>>) -> Self {
         let id = old["Id"].as_str().unwrap_or_default();
         let mut config = object(&old["Config"]);
         let mut host = object(&old["HostConfig"]);
@@ -69,7 +91,9 @@ impl Blueprint {
         config.insert("Image".to_owned(), json!(image));
         let mut labels = object(&old["Config"]["Labels"]);
         labels.insert(FROM.to_owned(), json!(id));
-        labels.insert(POLICY.to_owned(), json!(policy_text(&old["HostConfig"]["RestartPolicy"])));
+        labels.insert(POLICY.to_owned(), json!(before.policy));
+        labels.insert(RUNNING.to_owned(), json!(before.running.to_string()));
+        host.insert("RestartPolicy".to_owned(), policy_of(&before.policy));
         config.insert("Labels".to_owned(), Value::Object(labels));
 
         let mut networks = endpoints(old);
@@ -184,7 +208,7 @@ fn essence(container: &Value, moved: Option<Moved<'_>>) -> Value {
     config.retain(|key, _| !["Image", "MacAddress"].contains(&key.as_str()));
     host.retain(|key, _| !["Binds", "Mounts", "RestartPolicy", "ContainerIDFile"].contains(&key.as_str()));
     if let Some(labels) = config.get_mut("Labels").and_then(Value::as_object_mut) {
-        labels.retain(|key, _| ![FROM, POLICY].contains(&key.as_str()));
+        labels.retain(|key, _| ![FROM, POLICY, RUNNING].contains(&key.as_str()));
     }
     follow(&mut host, moved);
     let mut mounts = Map::new();

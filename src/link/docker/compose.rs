@@ -6,16 +6,18 @@
 
 use super::around::{PROJECT, SERVICE};
 use super::blueprint::aside;
-use super::raw::id;
+use super::raw::{Ask, id};
 use super::swap::{Change, Hindrance, missing};
 use super::{Docker, LinkError};
 use crate::domain::target::{AllowList, cut};
+use futures_util::future::try_join3;
 use rustix::process::{Pid, Signal, kill_process_group};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 use tokio::time::{Instant, timeout_at};
 
@@ -82,6 +84,25 @@ impl Docker {
                 missing.display()
             )));
         }
+        let label = [format!("{PROJECT}={}", origin.project), format!("{SERVICE}={}", origin.service)];
+        let filters = json!({ "label": label }).to_string();
+        let listed = self.send(Ask::get(&["containers", "json"]).with(&[("all", "true"), ("filters", &filters)])).await?;
+        match listed.as_array().map_or(0, Vec::len) {
+            1 => {}
+            count => {
+                return Err(refuse(format!(
+                    "{count} containers are of the service {} of {}, and Compose would make all of them anew; use from: inspect",
+                    origin.service, origin.project
+                )));
+            }
+        }
+        let image = found["Config"]["Image"].as_str().unwrap_or_default();
+        match self.send(Ask::get(&["images", image, "json"])).await {
+            Err(LinkError::Missing(_)) => {
+                return Err(refuse(format!("its image {image} is no longer on this host; pull it first")));
+            }
+            answer => drop(answer?),
+        }
         let base = origin.arguments(&program);
         let soon = deadline.min(Instant::now() + CONFIG_MAX);
         let now = self.compose(&program, &base, &["config", "--hash", &origin.service], soon).await?;
@@ -90,7 +111,12 @@ impl Docker {
             return Err(refuse(format!("{why}; bring it up by hand once, or use from: inspect")));
         }
         let grace = change.grace.as_secs().to_string();
-        let up = ["up", "-d", "--no-deps", "--force-recreate", "--no-build", "--timeout", &grace, &origin.service];
+        let mut up = vec!["up", "-d", "--no-deps", "--force-recreate", "--no-build", "--timeout", &grace];
+        // Compose 1 knows no such word.
+        if is_plugin(&program) {
+            up.extend(["--pull", "never"]);
+        }
+        up.push(&origin.service);
         let output = self.compose(&program, &base, &up, deadline).await?;
         Ok(Composition { project: origin.project, service: origin.service, output })
     }
@@ -102,28 +128,47 @@ impl Docker {
         command.env_clear().env("PATH", PATH).env("HOME", "/nonexistent").env("LC_ALL", "C.UTF-8");
         command.env("DOCKER_HOST", format!("unix://{}", self.socket)).process_group(0).kill_on_drop(true);
         let shown = program.display();
-        let child = command.spawn().map_err(|error| Hindrance::Refused(format!("{shown} can't be started: {error}")))?;
+        let mut child = command.spawn().map_err(|error| Hindrance::Refused(format!("{shown} can't be started: {error}")))?;
         let group = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let work = try_join3(child.wait(), tail(stdout), tail(stderr));
         // What it started must end before the deadline of the step.
-        let Ok(ended) =
-            timeout_at(deadline.checked_sub(Duration::from_secs(2)).unwrap_or(deadline), child.wait_with_output()).await
-        else {
+        let Ok(ended) = timeout_at(deadline.checked_sub(Duration::from_secs(2)).unwrap_or(deadline), work).await else {
             if let Some(group) = group {
                 // One that has ended by now is no error.
                 let _ = kill_process_group(group, Signal::KILL);
             }
             return Err(LinkError::Unknown(format!("{shown} {} was not done in time and was killed", arguments[0])).into());
         };
-        let ended = ended.map_err(|error| LinkError::Unknown(format!("{shown}: {error}")))?;
+        let (status, stdout, stderr) = ended.map_err(|error| LinkError::Unknown(format!("{shown}: {error}")))?;
         let said =
             |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>();
-        if !ended.status.success() {
-            let why = said(&ended.stderr);
-            return Err(Hindrance::Undone(format!("{shown} {}: {} ({})", arguments[0], cut(last(&why)), ended.status)));
+        if !status.success() {
+            let why = said(&stderr);
+            return Err(Hindrance::Undone(format!("{shown} {}: {} ({})", arguments[0], cut(last(&why)), status)));
         }
-        let all = said(&ended.stdout) + &said(&ended.stderr);
+        let all = said(&stdout) + &said(&stderr);
         Ok(crate::domain::logs::end(&all, OUTPUT_MAX).to_owned())
     }
+}
+
+/// The end of what it prints. All of it is read, so that it never waits for a reader.
+async fn tail(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
+    let (mut kept, mut part) = (Vec::new(), vec![0; OUTPUT_MAX]);
+    let Some(mut pipe) = pipe else { return Ok(kept) };
+    loop {
+        let count = pipe.read(&mut part).await?;
+        if count == 0 {
+            return Ok(kept);
+        }
+        kept.extend_from_slice(&part[..count]);
+        kept.drain(..kept.len().saturating_sub(OUTPUT_MAX));
+    }
+}
+
+/// The engine's client, whose plugin is Compose 2.
+fn is_plugin(program: &Path) -> bool {
+    program.file_name().is_some_and(|name| name == "docker")
 }
 
 fn last(text: &str) -> &str {
@@ -166,7 +211,7 @@ impl Origin {
     }
 
     fn arguments(&self, program: &Path) -> Vec<String> {
-        let plugin = program.file_name().is_some_and(|name| name == "docker").then(|| "compose".to_owned());
+        let plugin = is_plugin(program).then(|| "compose".to_owned());
         let mut arguments: Vec<String> = plugin.into_iter().collect();
         arguments.extend(["--project-name", &self.project, "--project-directory"].map(str::to_owned));
         arguments.push(self.folder.display().to_string());
@@ -180,7 +225,6 @@ impl Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn labels() -> Value {
         json!({ PROJECT: "shop", SERVICE: "db", FOLDER: "/srv/shop", FILES: "base.yml,/etc/more.yml", HASH: "5f2d" })
@@ -208,6 +252,14 @@ mod tests {
             let why = Origin::of(&labels).unwrap_err();
             assert!(why.contains(part), "{key}: {why}");
         }
+    }
+
+    #[tokio::test]
+    async fn only_the_end_of_what_it_prints_is_kept() {
+        let printed = [vec![b'a'; 3 * OUTPUT_MAX], b"end".to_vec()].concat();
+        let kept = tail(Some(printed.as_slice())).await.unwrap();
+        assert_eq!(kept.len(), OUTPUT_MAX);
+        assert!(kept.ends_with(b"aend"));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub use list::Listed;
 pub use prune::{Kept, Pruned};
 pub use state::{ContainerState, Health, Status, Stop, container_state};
 pub use survey::Found;
-pub use swap::{Change, Hindrance, Swapped};
+pub use swap::{Change, DEPENDANTS_MAX, Hindrance, Swapped};
 
 /// One engine.
 #[derive(Debug)]

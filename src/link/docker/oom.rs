@@ -2,7 +2,7 @@
 
 use super::{Docker, EVENTS_MAX, LinkError, READ_MAX, clock};
 use bollard::query_parameters::EventsOptionsBuilder;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -32,10 +32,28 @@ impl Docker {
         ]);
         let options = EventsOptionsBuilder::default().since(&stamp(from)).until(&stamp(now)).filters(&only).build();
         let stream = self.client(READ_MAX)?.events(Some(options)).take(EVENTS_MAX);
-        let events = timeout(READ_MAX, stream.filter(|event| std::future::ready(event.is_ok())).count()).await;
-        let seen = events.map_err(|_| LinkError::NotSent(format!("{name}: the engine has not sent its events in time")))?;
+        let late = |_| LinkError::NotSent(format!("{name}: the engine has not sent its events in time"));
+        let counted = timeout(READ_MAX, count(stream)).await.map_err(late)?;
+        let seen = counted.map_err(|error| LinkError::NotSent(format!("{name}: the engine's events can't be read: {error}")))?;
         // What it remembers of the run that this look is about, when the event is gone.
         let state = usize::from(container.oom_killed && (since.is_none() || began >= from));
         Ok(seen.max(state))
+    }
+}
+
+/// One that can't be read makes the whole blind.
+async fn count<T, E>(events: impl Stream<Item = Result<T, E>>) -> Result<usize, E> {
+    events.try_fold(0, |seen, _| std::future::ready(Ok(seen + 1))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream::iter;
+
+    #[tokio::test]
+    async fn an_event_that_can_not_be_read_is_no_zero() {
+        assert_eq!(count(iter([Ok::<(), &str>(()), Ok(())])).await, Ok(2));
+        assert_eq!(count(iter([Ok(()), Err("lost"), Ok(())])).await, Err("lost"));
     }
 }

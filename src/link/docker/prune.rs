@@ -32,6 +32,8 @@ pub struct Pruned {
     pub removed: Vec<String>,
     /// Names, with the reason why the engine would not.
     pub refused: Vec<String>,
+    /// Those that fit and that there was no time for.
+    pub left: usize,
 }
 
 /// For one removal.
@@ -53,7 +55,11 @@ impl Docker {
         let mut pruned = Pruned::default();
         for one in listed.as_array().into_iter().flatten() {
             let Some(container) = self.find(id(one)).await? else { continue };
-            if Instant::now() + ONE_MAX > deadline || !is_over(&container, kept, clock::wall()) {
+            if !is_over(&container, kept, clock::wall()) {
+                continue;
+            }
+            if Instant::now() + ONE_MAX > deadline {
+                pruned.left += 1;
                 continue;
             }
             let name = name_of(&container).to_owned();
@@ -111,7 +117,11 @@ impl Docker {
         for volume in listed["Volumes"].as_array().into_iter().flatten() {
             let Some(name) = volume["Name"].as_str() else { continue };
             let old = kept.is_old(&volume["CreatedAt"], clock::wall());
-            if Instant::now() + ONE_MAX > deadline || !old || !kept.bears_all(&volume["Labels"]) {
+            if !old || !kept.bears_all(&volume["Labels"]) {
+                continue;
+            }
+            if Instant::now() + ONE_MAX > deadline {
+                pruned.left += 1;
                 continue;
             }
             match self.send(Ask::delete(&["volumes", name], ONE_MAX)).await {

@@ -15,9 +15,10 @@ impl Docker {
         let name = change.container.as_str();
         let Some(old) = self.find(&aside(name)).await? else { return Ok(None) };
         let (dependants, _) = self.dependants(name, id(&old)).await?;
-        let mut back = self.put_back(name, change.grace, true).await?;
+        let mut back = self.put_back(name, change.grace, true, None).await?;
         for dependant in dependants {
-            if self.put_back(&dependant, change.grace, true).await.map_err(|why| why.of_dependant(&dependant))?.is_some() {
+            let put = self.put_back(&dependant, change.grace, true, None).await;
+            if put.map_err(|why| why.of_dependant(&dependant))?.is_some() {
                 back.as_mut().into_iter().for_each(|back| back.dependants.push(dependant.clone()));
             }
         }
@@ -26,20 +27,32 @@ impl Docker {
 
     /// The new one is stopped and removed, the old one started under its own name again. Its name comes last: until then
     /// whoever finds the two knows what is to be done.
-    pub(super) async fn put_back(&self, name: &str, grace: Duration, start: bool) -> Result<Option<Swapped>, Hindrance> {
+    ///
+    /// `policy`: the old one's, where no new one is left to tell it.
+    pub(super) async fn put_back(
+        &self,
+        name: &str,
+        grace: Duration,
+        start: bool,
+        policy: Option<&str>,
+    ) -> Result<Option<Swapped>, Hindrance> {
         let Some(old) = self.find(&aside(name)).await? else { return Ok(None) };
-        if let Some(new) = self.find(name).await? {
-            if made_from(&new) != Some(id(&old)) {
+        let new = self.find(name).await?;
+        if let Some(new) = &new {
+            if made_from(new) != Some(id(&old)) {
                 let why = format!("{name}: somebody made it anew while {} is kept; remove one of the two", name_of(&old));
                 return Err(Hindrance::Refused(why));
             }
-            self.set_policy(id(&new), "no").await?;
-            self.stop(id(&new), grace).await?;
+            self.set_policy(id(new), "no").await?;
+            self.stop(id(new), grace).await?;
             fail::fail_point!("restore-stopped");
-            if let Some(policy) = new["Config"]["Labels"][blueprint::POLICY].as_str() {
-                self.set_policy(id(&old), policy).await?;
-            }
-            self.remove(id(&new)).await?;
+        }
+        let known = new.as_ref().and_then(|new| new["Config"]["Labels"][blueprint::POLICY].as_str()).or(policy);
+        if let Some(policy) = known {
+            self.set_policy(id(&old), policy).await?;
+        }
+        if let Some(new) = &new {
+            self.remove(id(new)).await?;
         }
         fail::fail_point!("restore-removed");
         let started = if start && !is_running(&old) { self.start(id(&old)).await } else { Ok(()) };

@@ -1,7 +1,7 @@
 //! A container is made anew, and the old one kept until the new one has proved itself.
 //!
 //! The engine is the record: the old container's name ends in `-heald-old`, and the new one's labels say whose like it is
-//! and which restart policy the old one had. Whoever finds a half-done change goes on where it stopped, so that a kill at
+//! which restart policy the old one had, and whether it ran. Whoever finds a half-done change goes on where it stopped, so that a kill at
 //! any point leaves the old one running, or the new one, or one start from it; never both. In this order:
 //!
 //! 1. rename the old one; 2. make the new one under the old name; 3. connect its other networks; 4. compare the two;
@@ -10,7 +10,7 @@
 //!
 //! Until 5 the old one runs and nothing is lost; a new one that was never started is made again if it is not whole.
 
-use super::blueprint::{self, Blueprint, Moved, aside, differences, is_running, made_from, was_started};
+use super::blueprint::{self, Before, Blueprint, Moved, aside, differences, is_running, made_from, was_started};
 use super::calls::{MAKE_MAX, SMALL_MAX};
 use super::raw::{Ask, id, name_of};
 use super::{Docker, LinkError};
@@ -60,6 +60,8 @@ pub struct Change {
     pub own: BTreeSet<String>,
 }
 
+/// So many may live in a container's network; the deadline has room for no more.
+pub const DEPENDANTS_MAX: u32 = 4;
 /// Between two tries while the engine is away.
 const AGAIN: Duration = Duration::from_secs(1);
 /// Shown of what differs.
@@ -107,6 +109,12 @@ impl Docker {
         };
         let from = id(&source).to_owned();
         let (dependants, left) = self.dependants(name, &from).await?;
+        if dependants.len() > DEPENDANTS_MAX as usize {
+            return Err(Hindrance::Refused(format!(
+                "{name}: {} containers live in its network and would have to be made anew too: at most {DEPENDANTS_MAX}",
+                dependants.len()
+            )));
+        }
         // All that could be in the way is found before anything is changed.
         for who in std::iter::once(name).chain(dependants.iter().map(String::as_str)) {
             self.may_touch(who, name, change).await?;
@@ -162,12 +170,13 @@ impl Docker {
         };
         fail::fail_point!("recreate-renamed");
         let id_of_old = id(&old).to_owned();
-        match self.take_over(name, &old, new, grace, moved).await {
+        let before = Before::of(&old, new.as_ref());
+        match self.take_over(name, &old, new, &before, grace, moved).await {
             Ok(id) => Ok(Swapped { id, old: id_of_old, ..Swapped::default() }),
             // Nothing is known: whoever comes next sees what there is.
             Err(Hindrance::Link(error)) if error.is_blind() => Err(Hindrance::Link(error)),
             Err(why) => {
-                let back = self.put_back(name, grace, is_running(&old)).await;
+                let back = self.put_back(name, grace, before.running, Some(&before.policy)).await;
                 Err(Hindrance::Undone(match back {
                     Ok(_) => format!("{why}; the old one is back"),
                     Err(error) => format!("{why}; and the old one could not be put back: {error}"),
@@ -182,21 +191,17 @@ impl Docker {
         name: &str,
         old: &Value,
         new: Option<Value>,
+        before: &Before,
         grace: Duration,
         moved: Option<Moved<'_>>,
     ) -> Result<String, Hindrance> {
         let to = match new {
             Some(whole) if differences(old, &whole, moved).is_empty() => id(&whole).to_owned(),
             Some(unfinished) => {
-                // Its label knows the policy also when the old one's was changed already.
-                let mut like = old.clone();
-                if let Some(policy) = unfinished["Config"]["Labels"][blueprint::POLICY].as_str() {
-                    like["HostConfig"]["RestartPolicy"] = blueprint::policy_of(policy);
-                }
                 self.remove(id(&unfinished)).await?;
-                self.build(name, &like, moved).await?
+                self.build(name, old, before, moved).await?
             }
-            None => self.build(name, old, moved).await?,
+            None => self.build(name, old, before, moved).await?,
         };
         fail::fail_point!("recreate-connected");
         self.set_policy(id(old), "no").await?;
@@ -208,9 +213,15 @@ impl Docker {
     }
 
     /// Made, connected, and compared.
-    async fn build(&self, name: &str, old: &Value, moved: Option<Moved<'_>>) -> Result<String, Hindrance> {
+    async fn build(
+        &self,
+        name: &str,
+        old: &Value,
+        before: &Before,
+        moved: Option<Moved<'_>>,
+    ) -> Result<String, Hindrance> {
         let image = self.image_of(old).await?;
-        let plan = Blueprint::of(old, &image, moved);
+        let plan = Blueprint::of(old, before, &image, moved);
         let query = [("name", name)];
         let made = self.send(Ask::post(&["containers", "create"], MAKE_MAX).with(&query).json(&plan.body)).await?;
         let to = made["Id"].as_str().unwrap_or_default().to_owned();

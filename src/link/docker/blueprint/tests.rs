@@ -33,7 +33,7 @@ fn inspected() -> Value {
 
 /// As the engine would show what was made from it.
 fn made(old: &Value) -> Value {
-    let plan = Blueprint::of(old, "shop:1", None);
+    let plan = Blueprint::of(old, &Before::of(old, None), "shop:1", None);
     let mut new = old.clone();
     new["Id"] = json!("77".repeat(32));
     new["Config"] = plan.body.clone();
@@ -58,7 +58,7 @@ fn made(old: &Value) -> Value {
 #[test]
 fn the_body_says_what_the_old_one_was_asked_for() {
     let old = inspected();
-    let plan = Blueprint::of(&old, "shop:1", None);
+    let plan = Blueprint::of(&old, &Before::of(&old, None), "shop:1", None);
     let (body, host) = (&plan.body, &plan.body["HostConfig"]);
     assert!(body["Hostname"].is_null(), "the short id of the old one is no name");
     assert_eq!(body["Cmd"], json!(["/bin/sleep", "600"]));
@@ -111,7 +111,7 @@ fn who_lives_in_a_network_namespace_follows_it() {
     old["Config"]["ExposedPorts"] = json!({ "80/tcp": {} });
     old["NetworkSettings"]["Networks"] = json!({});
     let moved = Moved { from: "aaaa", to: "bbbb" };
-    let plan = Blueprint::of(&old, "shop:1", Some(moved));
+    let plan = Blueprint::of(&old, &Before::of(&old, None), "shop:1", Some(moved));
     assert_eq!(plan.body["HostConfig"]["NetworkMode"], "container:bbbb");
     assert_eq!(plan.body["HostConfig"]["PidMode"], "container:cccc");
     // The engine refuses these for one that borrows its network.
@@ -148,4 +148,18 @@ fn a_restart_policy_survives_as_a_label() {
         let wanted = if name.is_empty() { json!({ "Name": "no", "MaximumRetryCount": 0 }) } else { policy };
         assert_eq!(policy_of(text), wanted);
     }
+}
+
+#[test]
+fn what_the_old_one_was_survives_in_the_new_ones_labels() {
+    let mut old = inspected();
+    old["State"]["Running"] = json!(true);
+    let new = made(&old);
+    assert_eq!(new["Config"]["Labels"][RUNNING], "true");
+    let before = Before::of(&old, None);
+    assert_eq!(before, Before { policy: "on-failure:5".to_owned(), running: true });
+    old["State"]["Running"] = json!(false);
+    old["HostConfig"]["RestartPolicy"] = policy_of("no");
+    assert_eq!(Before::of(&old, Some(&new)), before);
+    assert_eq!(Before::of(&old, None), Before { policy: "no".to_owned(), running: false });
 }
