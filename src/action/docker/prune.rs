@@ -151,7 +151,9 @@ impl Prune {
             facts.insert(part.to_owned(), json!(pruned.removed.iter().take(NAMES_MAX).collect::<Vec<_>>()));
             refused.extend(pruned.refused);
         }
-        facts.extend([("bytes", json!(bytes)), ("count", json!(count)), ("left", json!(left))].map(|(key, n)| (key.to_owned(), n)));
+        facts.extend(
+            [("bytes", json!(bytes)), ("count", json!(count)), ("left", json!(left))].map(|(key, n)| (key.to_owned(), n)),
+        );
         let more = refused.first().map(|why| format!("; {} the engine would not, as {}", refused.len(), cut(why)));
         let late = if left > 0 { format!("; {left} left, as there was no time for them") } else { String::new() };
         let detail = format!("{count} removed, {bytes} bytes freed{}{late}", more.unwrap_or_default());

@@ -213,13 +213,7 @@ impl Docker {
     }
 
     /// Made, connected, and compared.
-    async fn build(
-        &self,
-        name: &str,
-        old: &Value,
-        before: &Before,
-        moved: Option<Moved<'_>>,
-    ) -> Result<String, Hindrance> {
+    async fn build(&self, name: &str, old: &Value, before: &Before, moved: Option<Moved<'_>>) -> Result<String, Hindrance> {
         let image = self.image_of(old).await?;
         let plan = Blueprint::of(old, before, &image, moved);
         let query = [("name", name)];
