@@ -48,7 +48,7 @@ impl Docker {
             fail::fail_point!("restore-stopped");
         }
         let known = new.as_ref().and_then(|new| new["Config"]["Labels"][blueprint::POLICY].as_str()).or(policy);
-        if let Some(policy) = known {
+        if let Some(policy) = known.filter(|known| *known != blueprint::policy_text(&old["HostConfig"]["RestartPolicy"])) {
             self.set_policy(id(&old), policy).await?;
         }
         if let Some(new) = &new {
