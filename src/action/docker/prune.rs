@@ -224,3 +224,15 @@ impl Act for Prune {
         self.act(call).boxed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_fails_only_when_there_was_no_time_for_any() {
+        assert!(matches!(outcome(0, 3), ActOutcome::Failed));
+        assert!(matches!(outcome(1, 3), ActOutcome::Done));
+        assert!(matches!(outcome(0, 0), ActOutcome::Done));
+    }
+}

@@ -28,7 +28,8 @@ use std::time::Duration;
 ///
 /// If heald or the engine is killed in the middle, heald goes on where it stopped: there is never none and never two.
 /// If making or starting the new one fails, the old one is put back by the step itself. A second recreate while the old one
-/// is still kept makes no third: it starts the new one if that is down.
+/// is still kept makes no third: it starts the new one if that is down. Where the new one has run for more than an hour, the
+/// old one is removed first and the container made anew once more.
 ///
 /// Refused: heald's own container, one that is removed when it stops (`--rm`), one that is paused, a swarm service's, one
 /// whose image is no longer on the host.
@@ -70,7 +71,7 @@ pub enum Source {
 /// and restart policy back and is started; those that live in its network too.
 ///
 /// Where nothing was put aside there is nothing to do, and it says so. If heald is killed in the middle it goes on where it
-/// stopped. Refused when somebody else made a container of that name meanwhile.
+/// stopped. An old container that is kept beside one that was not made from it is left alone: it is of no repair any more.
 ///
 /// ```yaml
 /// - docker.restore: {}
@@ -209,7 +210,7 @@ impl Ready {
             },
             Verb::Restore => match docker.restore(change, call.deadline).await {
                 Ok(Some(done)) => done_as(format!("the old one is back and started{}", after(&done)), name, &done),
-                Ok(None) => nothing(format!("{name}: nothing was put aside, so there is nothing to restore")),
+                Ok(None) => nothing(format!("{name}: nothing of this repair is kept, so there is nothing to restore")),
                 Err(why) => hindered(why),
             },
             Verb::Discard => match docker.discard(change, call.deadline).await {

@@ -2,7 +2,9 @@
 //!
 //! It works on the engine's own JSON: a field that heald has never heard of is carried over like all others.
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// Of the new container: whose like it is. With the old one's name it is the record that a half-done step leaves.
 pub(super) const FROM: &str = "heald.recreated-from";
@@ -279,6 +281,13 @@ pub(super) fn made_from(container: &Value) -> Option<&str> {
 /// Never means: made, and not yet started once.
 pub(super) fn was_started(container: &Value) -> bool {
     container["State"]["StartedAt"].as_str().is_some_and(|at| !at.is_empty() && !at.starts_with("0001-"))
+}
+
+/// Its last start is longer ago than `age`, and it runs since.
+pub(super) fn runs_for(container: &Value, age: Duration, now: Timestamp) -> bool {
+    let started = container["State"]["StartedAt"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    let since = started.and_then(|started| Duration::try_from(now.duration_since(started)).ok());
+    container["State"]["Running"] == true && since.is_some_and(|since| since > age)
 }
 
 /// Also while its restart policy is at it.

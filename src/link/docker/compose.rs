@@ -111,7 +111,7 @@ impl Docker {
             return Err(refuse(format!("{why}; bring it up by hand once, or use from: inspect")));
         }
         let grace = change.grace.as_secs().to_string();
-        let mut up = vec!["up", "-d", "--no-deps", "--force-recreate", "--no-build", "--timeout", &grace];
+        let mut up = vec!["up", "-d", "--no-deps", "--force-recreate", "--no-build", "--timeout", grace.as_str()];
         // Compose 1 knows no such word.
         if is_plugin(&program) {
             up.extend(["--pull", "never"]);
@@ -154,7 +154,7 @@ impl Docker {
 
 /// The end of what it prints. All of it is read, so that it never waits for a reader.
 async fn tail(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
-    let (mut kept, mut part) = (Vec::new(), vec![0; OUTPUT_MAX]);
+    let (mut kept, mut part) = (Vec::new(), vec![0_u8; OUTPUT_MAX]);
     let Some(mut pipe) = pipe else { return Ok(kept) };
     loop {
         let count = pipe.read(&mut part).await?;

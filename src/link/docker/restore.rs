@@ -14,6 +14,10 @@ impl Docker {
         let _alone = self.swaps.lock().await;
         let name = change.container.as_str();
         let Some(old) = self.find(&aside(name)).await? else { return Ok(None) };
+        // Without a new one it is half done; beside somebody else's the old one is of no repair that is still open.
+        if self.find(name).await?.is_some_and(|new| made_from(&new) != Some(id(&old))) {
+            return Ok(None);
+        }
         let (dependants, _) = self.dependants(name, id(&old)).await?;
         let mut back = self.put_back(name, change.grace, true, None).await?;
         for dependant in dependants {
@@ -48,7 +52,7 @@ impl Docker {
             fail::fail_point!("restore-stopped");
         }
         let known = new.as_ref().and_then(|new| new["Config"]["Labels"][blueprint::POLICY].as_str()).or(policy);
-        if let Some(policy) = known {
+        if let Some(policy) = known.filter(|known| *known != blueprint::policy_text(&old["HostConfig"]["RestartPolicy"])) {
             self.set_policy(id(&old), policy).await?;
         }
         if let Some(new) = &new {
@@ -64,7 +68,11 @@ impl Docker {
 
     pub(super) async fn discard_all(&self, change: &Change) -> Result<Option<Swapped>, Hindrance> {
         let _alone = self.swaps.lock().await;
-        let name = change.container.as_str();
+        self.discard_kept(change.container.as_str()).await
+    }
+
+    /// Under the lock.
+    pub(super) async fn discard_kept(&self, name: &str) -> Result<Option<Swapped>, Hindrance> {
         let Some(old) = self.find(&aside(name)).await? else { return Ok(None) };
         let (dependants, _) = self.dependants(name, id(&old)).await?;
         let mut done = Swapped { old: id(&old).to_owned(), ..Swapped::default() };

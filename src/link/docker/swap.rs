@@ -10,10 +10,10 @@
 //!
 //! Until 5 the old one runs and nothing is lost; a new one that was never started is made again if it is not whole.
 
-use super::blueprint::{self, Before, Blueprint, Moved, aside, differences, is_running, made_from, was_started};
+use super::blueprint::{self, Before, Blueprint, Moved, aside, differences, is_running, made_from, runs_for, was_started};
 use super::calls::{MAKE_MAX, SMALL_MAX};
 use super::raw::{Ask, id, name_of};
-use super::{Docker, LinkError};
+use super::{Docker, LinkError, clock};
 use crate::domain::target::AllowList;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -64,6 +64,8 @@ pub struct Change {
 pub const DEPENDANTS_MAX: u32 = 4;
 /// Between two tries while the engine is away.
 const AGAIN: Duration = Duration::from_secs(1);
+/// A new one that has run for so long has proved itself: the old one is of an earlier repair.
+const OUTLIVED: Duration = Duration::from_secs(3600);
 /// Shown of what differs.
 const SHOWN: usize = 6;
 
@@ -103,6 +105,7 @@ impl Docker {
     async fn recreate_all(&self, change: &Change, deadline: Instant) -> Result<Swapped, Hindrance> {
         let _alone = self.swaps.lock().await;
         let name = change.container.as_str();
+        self.discard_outlived(name).await?;
         let source = match self.find(&aside(name)).await? {
             Some(old) => old,
             None => self.find(name).await?.ok_or_else(|| missing(name))?,
@@ -128,6 +131,19 @@ impl Docker {
         }
         (swapped.dependants, swapped.left) = (dependants, left);
         Ok(swapped)
+    }
+
+    /// An old one that was kept beyond its repair goes, so that this one is a real one. Where it can't go, the earlier repair
+    /// goes on.
+    async fn discard_outlived(&self, name: &str) -> Result<(), Hindrance> {
+        let (Some(old), Some(new)) = (self.find(&aside(name)).await?, self.find(name).await?) else { return Ok(()) };
+        if made_from(&new) != Some(id(&old)) || !runs_for(&new, OUTLIVED, clock::wall()) {
+            return Ok(());
+        }
+        match self.discard_kept(name).await {
+            Err(Hindrance::Link(error)) => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 
     /// An engine that is restarted in the middle of it comes back, and the change goes on.

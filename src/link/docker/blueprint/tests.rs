@@ -163,3 +163,13 @@ fn what_the_old_one_was_survives_in_the_new_ones_labels() {
     assert_eq!(Before::of(&old, Some(&new)), before);
     assert_eq!(Before::of(&old, None), Before { policy: "no".to_owned(), running: false });
 }
+
+#[test]
+fn how_long_it_runs_counts_from_its_last_start() {
+    let (hour, now) = (Duration::from_secs(3600), "2026-11-22T12:00:00Z".parse().unwrap());
+    let state = |running: bool, at: &str| json!({ "State": { "Running": running, "StartedAt": at } });
+    assert!(runs_for(&state(true, "2026-11-22T10:59:59.5Z"), hour, now));
+    assert!(!runs_for(&state(true, "2026-11-22T11:00:00Z"), hour, now));
+    assert!(!runs_for(&state(false, "2026-11-22T10:00:00Z"), hour, now));
+    assert!(!runs_for(&state(true, "0001"), hour, now));
+}
