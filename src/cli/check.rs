@@ -18,8 +18,8 @@ pub struct Args {
     /// The configuration file, with the playbooks that it names.
     #[arg(long = "config.file", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
-    /// Prometheus rule files, or folders of them: all that feed these playbooks.
-    #[arg(long, value_name = "FILE|DIR", num_args = 1..)]
+    /// A Prometheus rule file, or a folder of them; may be given again: all that feed these playbooks.
+    #[arg(long, value_name = "FILE|DIR")]
     pub rules: Vec<PathBuf>,
     /// Fail on warnings too.
     #[arg(long)]

@@ -21,6 +21,37 @@ pub struct Context<'a> {
 /// What steps with `register:` brought.
 pub type Results = BTreeMap<String, Value>;
 
+/// [`Context`] for a `when:`: as in a matcher, a label that is missing is empty.
+#[derive(Debug, Serialize)]
+struct Condition<'a> {
+    labels: minijinja::Value,
+    annotations: minijinja::Value,
+    vars: &'a BTreeMap<String, Value>,
+    target: Option<&'a str>,
+    steps: &'a Results,
+}
+
+#[derive(Debug)]
+struct OrEmpty(Labels);
+
+// === impl Condition ===
+
+impl<'a> Condition<'a> {
+    fn of(context: &Context<'a>) -> Self {
+        let or_empty = |labels: &Labels| minijinja::Value::from_object(OrEmpty(labels.clone()));
+        let Context { labels, annotations, vars, target, steps } = *context;
+        Self { labels: or_empty(labels), annotations: or_empty(annotations), vars, target, steps }
+    }
+}
+
+// === impl Object for OrEmpty ===
+
+impl minijinja::value::Object for OrEmpty {
+    fn get_value(self: &std::sync::Arc<Self>, name: &minijinja::Value) -> Option<minijinja::Value> {
+        Some(minijinja::Value::from(self.0.get(name.as_str()?).map_or("", String::as_str)))
+    }
+}
+
 /// What *Manual fix* and *Debug prompt* may speak of besides: `{{ logs(20) }}` and `{{ timeline }}`.
 #[derive(Debug, Serialize)]
 pub struct Help<'a> {
@@ -45,6 +76,8 @@ thread_local! {
     /// The same, with [`Help`].
     static HELPER: Environment<'static> = {
         let mut engine = ENGINE.with(Environment::clone);
+        // One name without a value must not cost the reader all the others.
+        engine.set_undefined_behavior(UndefinedBehavior::Chainable);
         engine.add_function("logs", logs);
         engine
     };
@@ -128,7 +161,7 @@ pub fn holds(expression: &str, context: &Context<'_>) -> Result<bool, String> {
     ENGINE.with(|engine| {
         let compiled = engine.compile_expression(expression).map_err(|error| format!("when {expression:?}: {error}"))?;
         let value =
-            compiled.eval(context).map_err(|error| format!("when {:?}: {}", super::target::cut(expression), error.kind()))?;
+            compiled.eval(Condition::of(context)).map_err(|error| format!("when {:?}: {}", super::target::cut(expression), error.kind()))?;
         // An empty label is no label.
         Ok(value.is_true())
     })
@@ -217,7 +250,9 @@ mod tests {
             ("steps.free.bytes > 100", Ok(false)),
             ("steps.free.outcome == 'failed' and target == 'web.service'", Ok(true)),
             ("steps.none is defined", Ok(false)),
-            ("labels.none == 'x'", Err(())),
+            ("labels.none == 'x'", Ok(false)),
+            ("not labels.none", Ok(true)),
+            ("steps.none.bytes > 1", Err(())),
             ("labels.tier ==", Err(())),
         ] {
             assert_eq!(holds(expression, &context).map_err(drop), expected, "{expression}");

@@ -258,8 +258,16 @@ mod tests {
         assert!(matches!(ended.how, End::Late { killed: 3.. }), "{ended:?}");
         assert_eq!(pids.lines().count(), 2, "{pids}");
         for pid in pids.lines() {
-            let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            assert!(state.is_empty() || state.contains(") Z"), "{state}");
+            // Who was killed may take a moment to end.
+            let end = Instant::now() + Duration::from_secs(10);
+            loop {
+                let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                if state.is_empty() || state.contains(") Z") || state.contains(") X") {
+                    break;
+                }
+                assert!(Instant::now() < end, "{state}");
+                tokio::task::yield_now().await;
+            }
         }
     }
 
