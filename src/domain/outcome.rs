@@ -69,6 +69,12 @@ impl Acted {
         self
     }
 
+    /// Without what passwords, tokens and keys look like or are called, for the journal.
+    pub fn redacted(mut self) -> Self {
+        self.facts = self.facts.map(redacted);
+        self
+    }
+
     /// What later steps and messages may say of it: `{{ steps.NAME.outcome }}`, `.detail`, and its facts.
     pub fn result(&self) -> Value {
         let mut result = serde_json::Map::new();
@@ -85,6 +91,23 @@ impl Acted {
     pub fn with(mut self, evidence: Option<Evidence>) -> Self {
         self.evidence = evidence;
         self
+    }
+}
+
+fn redacted(value: Value) -> Value {
+    const NAMES: [&str; 5] = ["token", "password", "passwd", "secret", "authorization"];
+    match value {
+        Value::String(text) => Value::String(super::logs::redact(&text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(redacted).collect()),
+        Value::Object(map) => {
+            let hidden = |name: &str| NAMES.iter().any(|secret| name.to_ascii_lowercase().contains(secret));
+            let one = |(name, value): (String, Value)| match hidden(&name) {
+                true => (name, Value::from("…")),
+                false => (name, redacted(value)),
+            };
+            Value::Object(map.into_iter().map(one).collect())
+        }
+        other => other,
     }
 }
 
@@ -113,5 +136,19 @@ impl Impossible {
             Self::BadParameters => "bad_parameters",
             Self::Refused => "refused",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_of_an_answer_stay_out_of_the_journal() {
+        let answer = json!({ "state": "RUNNING", "auth_token": "abc", "log": ["password=hunter2 ok"], "bytes": 4 });
+        let facts = Acted::new(ActOutcome::Done, "answered 200").knowing(answer).redacted().facts.unwrap();
+        assert_eq!((&facts["state"], &facts["bytes"], &facts["auth_token"]), (&json!("RUNNING"), &json!(4), &json!("…")));
+        assert!(!facts.to_string().contains("hunter2"), "{facts}");
     }
 }

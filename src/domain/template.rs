@@ -160,8 +160,9 @@ pub fn holds(expression: &str, context: &Context<'_>) -> Result<bool, String> {
     is_expression(expression).map_err(|why| format!("when {:?}: {why}", super::target::cut(expression)))?;
     ENGINE.with(|engine| {
         let compiled = engine.compile_expression(expression).map_err(|error| format!("when {expression:?}: {error}"))?;
-        let value =
-            compiled.eval(Condition::of(context)).map_err(|error| format!("when {:?}: {}", super::target::cut(expression), error.kind()))?;
+        let value = compiled
+            .eval(Condition::of(context))
+            .map_err(|error| format!("when {:?}: {}", super::target::cut(expression), error.kind()))?;
         // An empty label is no label.
         Ok(value.is_true())
     })

@@ -72,8 +72,8 @@ impl Draft<'_> {
         let own = done.is_some_and(|step| step.object.as_ref() == self.incident.target());
         let acted = if own { acted } else { Acted { evidence: None, ..acted } };
         let register = done.and_then(|step| step.register.clone());
-        // What nobody asked to keep is not kept: an answer may hold a secret.
-        let acted = if register.is_some() { acted } else { Acted { facts: None, ..acted } };
+        // An answer may hold a secret, which only a step that was asked to keep it needs.
+        let acted = if register.is_some() { acted } else { acted.redacted() };
         self.event(IncidentEvent::StepEnded { attempt: attempt.number, section, step, acted, took_ms, quiet, register });
         if done.is_some_and(|done| self.try_again(attempt, section, step, done, outcome)) {
             return;
