@@ -5,6 +5,7 @@
 //! What a file says is checked here once: after this, a [`crate::domain::playbook::Playbook`]
 //! has only parts that make sense together. Nothing here runs, asks or connects.
 
+mod checklist;
 mod compile;
 mod cycles;
 mod fed;

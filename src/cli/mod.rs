@@ -33,6 +33,7 @@ mod status;
 mod store;
 mod target;
 mod test;
+mod tick;
 mod timeline;
 
 use clap::{Parser, Subcommand};
@@ -57,6 +58,7 @@ enum Command {
     Incidents(incidents::Args),
     Explain(explain::Args),
     Ack(ack::Args),
+    Tick(tick::Args),
     Approve(approve::Approve),
     Deny(approve::Deny),
     Hold(hold::Args),
@@ -132,6 +134,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Incidents(args) => incidents::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Ack(args) => ack::run(args).await,
+        Command::Tick(args) => tick::run(args).await,
         Command::Approve(args) => approve::approve(args).await,
         Command::Deny(args) => approve::deny(args).await,
         Command::Hold(args) => hold::run(args).await,
