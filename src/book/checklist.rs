@@ -15,19 +15,21 @@ pub fn read(page: &Page, file: &File<'_>) -> Vec<String> {
     check_prose(file, part.body.clone());
     let mut items: Vec<(usize, String)> = Vec::new();
     let mut at = part.body.start;
+    let mut open = false;
     for line in file.text()[part.body.clone()].split_inclusive('\n') {
-        let words = line.trim();
-        match (words.strip_prefix("- [ ] "), items.last_mut()) {
-            (Some(item), _) if !line.starts_with([' ', '\t']) => items.push((at, item.to_owned())),
-            (None, Some((_, item))) if line.starts_with([' ', '\t']) && !words.is_empty() => {
-                item.push(' ');
-                item.push_str(words);
-            }
-            _ if words.is_empty() => {}
-            _ => {
-                let help = "begin each step with `- [ ] `; indent what continues it; other words belong into Manual fix";
-                file.refuse_with_help(at, "a line of the checklist that is no step", help);
-            }
+        let (words, indented) = (line.trim(), line.starts_with([' ', '\t']));
+        if let Some(item) = words.strip_prefix("- [ ] ").filter(|_| !indented) {
+            items.push((at, item.to_owned()));
+            open = true;
+        } else if let Some((_, item)) = items.last_mut().filter(|_| open && indented && !words.is_empty()) {
+            item.push(' ');
+            item.push_str(words);
+        } else if !indented && ["- ", "* ", "+ "].iter().any(|mark| words.starts_with(mark)) {
+            let help = "begin each step with `- [ ] `, and indent what continues it";
+            file.refuse_with_help(at, "a line of the checklist that is no step", help);
+        } else if !words.is_empty() {
+            // Words between the steps are for whoever reads the page.
+            open = false;
         }
         at += line.len();
     }
@@ -62,7 +64,8 @@ mod tests {
 
     #[test]
     fn a_step_is_a_line_with_what_is_indented_below_it() {
-        let (found, problems) = items("\n- [ ] Call the owner.\n\n- [ ] Stop it:\n      `systemctl stop {{ target }}`\n");
+        let (found, problems) =
+            items("\nFirst of all:\n\n- [ ] Call the owner.\n\n- [ ] Stop it:\n      `systemctl stop {{ target }}`\n");
         assert_eq!(problems, [""; 0]);
         assert_eq!(found, ["Call the owner.", "Stop it: `systemctl stop {{ target }}`"]);
     }
@@ -72,7 +75,7 @@ mod tests {
         for (body, told) in [
             ("\n", "6: a checklist without steps"),
             ("- [x] done already\n", "7: a line of the checklist that is no step"),
-            ("- [ ] one\nand more\n", "8: a line of the checklist that is no step"),
+            ("- [ ] one\n* [ ] two\n", "8: a line of the checklist that is no step"),
             ("- [ ] say {{ labels.x\n", "7: template: "),
         ] {
             let (_, problems) = items(body);

@@ -31,4 +31,5 @@ pub use front::read_selector;
 pub use limits::{Cooldown, LimitsPatch, Override, parse_budget, read_budgets};
 pub use load::{Loaded, OVERRIDES, load, load_all};
 pub use rules::{AlertRule, rules};
+pub use vars::fill;
 pub use whole::{check, warnings};

@@ -8,6 +8,7 @@ mod breaker;
 mod check;
 mod client;
 mod close;
+mod drill;
 mod explain;
 mod export;
 mod hold;
@@ -77,6 +78,7 @@ enum Command {
     Review(review::Args),
     Simulate(simulate::Args),
     Test(test::Args),
+    Drill(drill::Args),
     Notify(notify::Args),
 }
 
@@ -92,6 +94,9 @@ pub enum Failure {
     Usage(String),
     #[error("{0}")]
     Unreachable(String),
+    /// A person or the system ended it.
+    #[error("{0}")]
+    Stopped(String),
 }
 
 /// For blocking work that is left at the end: a file system that hangs must not keep heald from ending.
@@ -153,6 +158,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Review(args) => review::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Test(args) => test::run(args).await,
+        Command::Drill(args) => drill::run(args).await,
         Command::Notify(args) => notify::run(args).await,
     }
 }
@@ -165,6 +171,8 @@ impl Failure {
             Self::Refused(_) => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
             Self::Unreachable(_) => ExitCode::from(3),
+            // As a shell has it after Ctrl-C.
+            Self::Stopped(_) => ExitCode::from(130),
         }
     }
 }

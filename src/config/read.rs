@@ -2,7 +2,7 @@
 
 use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Tls, Web};
-use super::{collect, escalation, guards, intervals, notify, objectives, targets};
+use super::{collect, drills, escalation, guards, intervals, notify, objectives, targets};
 use crate::book::Override;
 use crate::chat::People;
 use crate::domain::escalation::{EscalationPolicy, Watchdog};
@@ -10,7 +10,7 @@ use crate::domain::policy::{Objective, Policy};
 use crate::domain::target::AllowList;
 use crate::inventory::{self, Inventory};
 use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
@@ -95,6 +95,7 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
     let page = alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.clone());
     let escalation = EscalationPolicy { watchdog, alertmanager: page, ..escalation };
     let (objectives, inventory) = objectives(&mut fields, places);
+    let drills = fields.fields("drills").map(|fields| drills::read(fields, places, &intervals)).unwrap_or_default();
     let settings = Settings {
         file: file.path().to_owned(),
         web,
@@ -119,14 +120,18 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         notify,
         people,
         collect: fields.fields("collect").map(collect::read).unwrap_or_default(),
+        drills,
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
     fields.end();
     let mut settings = settings;
     settings.guards.order.modes = inventory.continuity_on(&settings.host);
     let own = [&settings.file, &settings.state].into_iter().chain(&settings.playbooks);
-    let own = own.filter_map(|path| std::path::absolute(path).ok()).map(|path| path.to_string_lossy().into_owned()).collect();
-    Some(Settings { targets: AllowList { own, ..settings.targets }, ..settings })
+    let own: BTreeSet<String> =
+        own.filter_map(|path| std::path::absolute(path).ok()).map(|path| path.to_string_lossy().into_owned()).collect();
+    let allowed = AllowList { own: own.clone(), ..settings.drills.allowed };
+    let drills = crate::drill::Settings { allowed, ..settings.drills };
+    Some(Settings { targets: AllowList { own, ..settings.targets }, drills, ..settings })
 }
 
 fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {

@@ -28,8 +28,8 @@ pub struct Set {
 
 const DOWN_DEFAULT: u32 = 3;
 /// What of a service can be down, as the shipped rules and those of the inventory call it.
-const DOWN: &str = "ServiceProbeDown|ServiceUnitDown|ServiceContainerDown|ServiceTimingOut|SystemdUnitFailed|SystemdUnitNotRunning\
-                    |ContainerDown|ContainerMissing|SupervisorProgramDown|ValkeyDown";
+const DOWN: &str = "ServiceProbeDown|ServiceUnitDown|ServiceContainerDown|ServiceTimingOut|SystemdUnitFailed|SystemdUnitNotRunning|ContainerDown|ContainerMissing\
+                    |SupervisorProgramDown|ValkeyDown";
 
 pub(super) fn read(mut fields: Fields<'_>, services: &BTreeMap<String, Service>) -> Continuity {
     let minimal = set(&mut fields, "minimal", services, Duration::from_secs(1_800));

@@ -17,7 +17,9 @@ const UNREPORTED_MAX: Duration = Duration::from_secs(120);
 
 pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {
     let me = proposal.incident;
-    if let Some(refusal) = facts.policy.order.modes.iter().find_map(|mode| outside(mode, proposal, facts, now)) {
+    // A mode waits for the smaller one, never for itself or a larger one.
+    let before = facts.policy.order.modes.iter().take_while(|mode| mode.playbook != me.playbook);
+    if let Some(refusal) = before.filter_map(|mode| outside(mode, proposal, facts, now)).next() {
         return Some(refusal);
     }
     let books = facts.playbook.after.iter().map(|book| (format!("playbook {book}"), facts.ledger.trouble_of(book)));
@@ -40,9 +42,8 @@ pub(super) fn check(proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Op
 fn outside(mode: &ContinuityMode, proposal: &Proposal<'_>, facts: &Facts<'_>, now: Time) -> Option<Refusal> {
     let me = proposal.incident;
     let on = facts.ledger.trouble_of(&mode.playbook)?;
-    let is_mine =
-        on.incident == me.id || me.playbook == mode.playbook || me.target().is_some_and(|own| mode.members.contains(own));
-    if is_mine || matches!(on.trouble, Trouble::Healed(_)) || waited(&me.phase, now) >= mode.within {
+    let is_member = me.target().is_some_and(|own| mode.members.contains(own));
+    if is_member || matches!(on.trouble, Trouble::Healed(_)) || waited(&me.phase, now) >= mode.within {
         return None;
     }
     let reason = format!("{} mode since incident {}: its services come first", mode.name, on.incident);
