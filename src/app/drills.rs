@@ -43,6 +43,8 @@ enum NotNow {
     Busy,
 }
 
+/// The page on drills that failed or were missed.
+const ABOUT_DRILLS: &str = "heald-drill";
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// heald has started, and what it watches has shown itself.
 const SETTLE: Duration = Duration::from_secs(120);
@@ -165,8 +167,10 @@ async fn hindrance(plan: &Plan, handle: &Handle, now: Timestamp) -> Option<NotNo
     if status.paused.is_some() {
         return Some(NotNow::Paused);
     }
-    // What is healed and only watched is open too: its target is better left in peace.
-    (status.state != "ok" || status.open.values().any(|count| *count > 0)).then_some(NotNow::Busy)
+    let Ok(incidents) = handle.incidents().await else { return Some(NotNow::Busy) };
+    // What is healed and only watched is open too: its target is better left in peace. That a drill is late must not keep it late.
+    let busy = incidents.iter().any(|view| view.state != "closed" && &*view.playbook.0 != ABOUT_DRILLS);
+    (status.state != "ok" || busy).then_some(NotNow::Busy)
 }
 
 /// The same program, as a person would start it. Its report is its own.

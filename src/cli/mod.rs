@@ -1,5 +1,5 @@
 //! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `schema`, `simulate`, `test`, `notify`
-//! and what reads the journal work by themselves, the others only ask the daemon.
+//! and what reads the journal work by themselves; `drill` breaks by itself and asks the daemon; the others only ask the daemon.
 
 mod ack;
 mod alert_json;

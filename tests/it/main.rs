@@ -12,6 +12,7 @@ mod cards;
 mod cli;
 mod dashboards;
 mod docs;
+mod drill;
 mod email;
 mod gitea;
 mod init;

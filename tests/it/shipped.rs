@@ -2,7 +2,7 @@
 
 use heald::domain::alert::Labels;
 use heald::domain::playbook::{Library, Mode};
-use heald::telemetry::{Budget, Telemetry};
+use heald::telemetry::{Budget, DrillStanding, Telemetry};
 use heald::{app, book, config};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -134,6 +134,8 @@ fn the_metrics_page_and_its_reference_name_the_same() {
     telemetry.dependency("docker", true);
     telemetry.breaker("p", "unit web.service", true);
     telemetry.standing_back("storm", 0);
+    let (last, recovery, interval) = (Some((1.0, true)), Some(Duration::from_secs(1)), Duration::from_secs(604_800));
+    telemetry.drills(&[DrillStanding { drill: "d".to_owned(), last, recovery, interval, due: 2.0 }]);
     let page = telemetry.page();
     let shown: BTreeSet<String> = page
         .lines()
