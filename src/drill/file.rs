@@ -197,7 +197,11 @@ fn unfilled(file: &File<'_>, node: &Node) {
 
 fn faults(file: &File<'_>, fields: &mut Fields<'_>) -> Vec<Fault> {
     let Some(node) = fields.node("fault") else { return Vec::new() };
+    let before = file.count();
     unfilled(file, node);
+    if file.count() > before {
+        return Vec::new();
+    }
     let items = match &node.kind {
         Kind::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
