@@ -24,7 +24,7 @@ pub enum Undo {
     StartUnit { unit: String, frozen: bool },
     StartContainer { container: String },
     Unpause { container: String },
-    /// Bytes; 0 is no limit, -1 for swap too.
+    /// Bytes; of memory and swap together 0 or -1 is no limit.
     Memory { container: String, memory: i64, swap: i64 },
     Attach { container: String, network: String, aliases: Vec<String> },
     StartProgram { program: String },
