@@ -68,18 +68,13 @@ const DETECT: Duration = Duration::from_secs(300);
 const RANGE: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 const ATTEMPTS_MAX: u32 = 100;
 const EVERY: [(&str, Every); 3] = [("weekly", Every::Weekly), ("monthly", Every::Monthly), ("quarterly", Every::Quarterly)];
-const EXPECT: [(&str, Expect); 3] =
-    [("healed", Expect::Healed), ("escalated", Expect::Escalated), ("refused", Expect::Refused)];
+const EXPECT: [(&str, Expect); 3] = [("healed", Expect::Healed), ("escalated", Expect::Escalated), ("refused", Expect::Refused)];
 
 /// `vars`: by drill, of the configuration.
 ///
 /// # Errors
 /// Every mistake of the file.
-pub fn read(
-    path: &Path,
-    content: &str,
-    vars: &BTreeMap<String, BTreeMap<String, Value>>,
-) -> Result<Vec<Drill>, Vec<Problem>> {
+pub fn read(path: &Path, content: &str, vars: &BTreeMap<String, BTreeMap<String, Value>>) -> Result<Vec<Drill>, Vec<Problem>> {
     let file = File::new(path, content);
     let drills = drills(&file, vars);
     let problems = file.into_problems();

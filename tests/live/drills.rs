@@ -54,9 +54,10 @@ pub async fn break_and_mend(scene: Arc<Scene>) -> Result<()> {
 
     let before = there(&scene, &frozen).await?;
     let entry = run(&heald, "frozen").await?;
-    check(entry["passed"] == true && entry["posted"] == true && entry["undone"].as_array().is_some_and(|all| all.len() == 3), || {
-        entry.to_string()
-    })?;
+    check(
+        entry["passed"] == true && entry["posted"] == true && entry["undone"].as_array().is_some_and(|all| all.len() == 3),
+        || entry.to_string(),
+    )?;
     let after = there(&scene, &frozen).await?;
     equal("paused", after["State"]["Paused"].clone(), json!(false))?;
     equal("the same run of it", after["State"]["StartedAt"].clone(), before["State"]["StartedAt"].clone())?;
