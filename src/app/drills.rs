@@ -93,7 +93,12 @@ fn written(file: &Path) -> Option<Timestamp> {
 }
 
 /// Until `stopping`.
-pub(super) async fn keep(plan: watch::Receiver<Arc<Plan>>, handle: Handle, telemetry: Telemetry, mut stopping: watch::Receiver<bool>) {
+pub(super) async fn keep(
+    plan: watch::Receiver<Arc<Plan>>,
+    handle: Handle,
+    telemetry: Telemetry,
+    mut stopping: watch::Receiver<bool>,
+) {
     let clock = Clock::system(None);
     let mut turns = interval(LOOK_EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -85,7 +85,8 @@ fn drills(dirs: &[PathBuf], settings: Option<&Settings>, books: &crate::book::Lo
         let what = format!("`drills: vars:` names the drill `{}`, and there is none", crate::domain::target::cut(name));
         problems.push(Problem::of_file(std::path::Path::new(crate::book::OVERRIDES), what));
     }
-    let meant = drills.iter().filter(|drill| settings.vars.contains_key(&drill.name) || drill.is_partly_marked(&settings.allowed));
+    let meant =
+        drills.iter().filter(|drill| settings.vars.contains_key(&drill.name) || drill.is_partly_marked(&settings.allowed));
     problems.extend(meant.flat_map(|drill| drill::not_marked(drill, settings)));
     problems
 }

@@ -289,11 +289,8 @@ fn choose<'d>(drills: &'d [Drill], args: &Run) -> Result<Vec<&'d Drill>, Failure
 
 /// Before anything is broken: a run that ends in the middle for want of a mark helps nobody.
 fn refuse_unmarked(chosen: &[&Drill], settings: &Settings) -> Result<(), Failure> {
-    let problems: Vec<String> = chosen
-        .iter()
-        .flat_map(|drill| drill::not_marked(drill, &settings.drills))
-        .map(|problem| problem.what)
-        .collect();
+    let problems: Vec<String> =
+        chosen.iter().flat_map(|drill| drill::not_marked(drill, &settings.drills)).map(|problem| problem.what).collect();
     if problems.is_empty() { Ok(()) } else { Err(Failure::Refused(problems.join("\n"))) }
 }
 

@@ -68,18 +68,13 @@ const DETECT: Duration = Duration::from_secs(300);
 const RANGE: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 const ATTEMPTS_MAX: u32 = 100;
 const EVERY: [(&str, Every); 3] = [("weekly", Every::Weekly), ("monthly", Every::Monthly), ("quarterly", Every::Quarterly)];
-const EXPECT: [(&str, Expect); 3] =
-    [("healed", Expect::Healed), ("escalated", Expect::Escalated), ("refused", Expect::Refused)];
+const EXPECT: [(&str, Expect); 3] = [("healed", Expect::Healed), ("escalated", Expect::Escalated), ("refused", Expect::Refused)];
 
 /// `vars`: by drill, of the configuration.
 ///
 /// # Errors
 /// Every mistake of the file.
-pub fn read(
-    path: &Path,
-    content: &str,
-    vars: &BTreeMap<String, BTreeMap<String, Value>>,
-) -> Result<Vec<Drill>, Vec<Problem>> {
+pub fn read(path: &Path, content: &str, vars: &BTreeMap<String, BTreeMap<String, Value>>) -> Result<Vec<Drill>, Vec<Problem>> {
     let file = File::new(path, content);
     let drills = drills(&file, vars);
     let problems = file.into_problems();
@@ -197,7 +192,11 @@ fn unfilled(file: &File<'_>, node: &Node) {
 
 fn faults(file: &File<'_>, fields: &mut Fields<'_>) -> Vec<Fault> {
     let Some(node) = fields.node("fault") else { return Vec::new() };
+    let before = file.count();
     unfilled(file, node);
+    if file.count() > before {
+        return Vec::new();
+    }
     let items = match &node.kind {
         Kind::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),

@@ -111,9 +111,8 @@ pub fn judge(drill: &Drill, fault: Timestamp, timeline: Option<&Timeline>, withi
         let why = format!("no incident of playbook {} within {} of the fault", drill.playbook, Span(drill.detect_within));
         return Judged { why: vec![why], ..Judged::default() };
     };
-    let between = |from: Option<Timestamp>, to: Option<Timestamp>| {
-        Some(Duration::try_from(to?.duration_since(from?)).unwrap_or_default())
-    };
+    let between =
+        |from: Option<Timestamp>, to: Option<Timestamp>| Some(Duration::try_from(to?.duration_since(from?)).unwrap_or_default());
     let mut judged = Judged {
         detect: between(Some(fault), timeline.opened),
         act: between(timeline.opened, timeline.first_effect),

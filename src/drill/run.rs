@@ -124,7 +124,9 @@ pub fn refusals<'a>(
             let earned = view.trust.as_ref().is_some_and(|trust| trust.starts_with("observe"));
             if view.mode == "observe" || earned {
                 let id = &drill.playbook;
-                no.push(format!("playbook {id} only observes here; write `overrides: {{ {id}: {{ mode: auto }} }}` into heald.yaml"));
+                no.push(format!(
+                    "playbook {id} only observes here; write `overrides: {{ {id}: {{ mode: auto }} }}` into heald.yaml"
+                ));
             }
         }
         Some(_) => {}
@@ -133,7 +135,10 @@ pub fn refusals<'a>(
         no.push(format!("playbook {} repairs nothing: expect `escalated`", drill.playbook));
     }
     if let Some(other) = still_open(drill, open) {
-        no.push(format!("incident {} of this playbook is still {}: the drill's own could not be told from it", other.id, other.state));
+        no.push(format!(
+            "incident {} of this playbook is still {}: the drill's own could not be told from it",
+            other.id, other.state
+        ));
     }
     if no.is_empty() { Ok(marked) } else { Err(no) }
 }
@@ -345,8 +350,11 @@ fn entry<D>(
 
 /// The goal of a drill in words.
 pub fn goal_text(drill: &Drill, books: &[Arc<Playbook>]) -> String {
-    goal(drill, books).map_or_else(|| drill.expect.label().to_owned(), |within| match drill.expect {
-        Expect::Healed => format!("healed within {}", Span(within)),
-        other => other.label().to_owned(),
-    })
+    goal(drill, books).map_or_else(
+        || drill.expect.label().to_owned(),
+        |within| match drill.expect {
+            Expect::Healed => format!("healed within {}", Span(within)),
+            other => other.label().to_owned(),
+        },
+    )
 }

@@ -4,8 +4,8 @@ use super::fault::Undo;
 use super::run::refusals;
 use super::under_way::UnderWay;
 use super::*;
-use crate::domain::target::AllowList;
 use crate::domain::playbook::Playbook;
+use crate::domain::target::AllowList;
 use crate::link::{Allowed, Tools, docker, http, systemd};
 use crate::run::view::{IncidentView, Status};
 use jiff::Timestamp;
@@ -34,9 +34,8 @@ fn books(folder: &Path) -> Vec<Arc<Playbook>> {
 fn one(text: &str) -> Result<Drill, Vec<String>> {
     let vars = BTreeMap::from([("given".to_owned(), BTreeMap::from([("path".to_owned(), json!("/srv/given"))]))]);
     let read = read(Path::new("x.drill.yml"), text, &vars);
-    read.map(|mut drills| drills.remove(0)).map_err(|found| {
-        found.iter().map(|problem| format!("{}: {}", problem.place(), problem.what)).collect()
-    })
+    read.map(|mut drills| drills.remove(0))
+        .map_err(|found| found.iter().map(|problem| format!("{}: {}", problem.place(), problem.what)).collect())
 }
 
 #[test]
@@ -54,7 +53,8 @@ fn a_drill_is_read_with_its_variables() {
 
 #[test]
 fn mistakes_of_a_drill_have_their_place() {
-    let with = |more: &str| format!("drills:\n  - drill: a-b\n    playbook: p\n    fault: [{{ files.hide: {{ path: /x }} }}]\n{more}");
+    let with =
+        |more: &str| format!("drills:\n  - drill: a-b\n    playbook: p\n    fault: [{{ files.hide: {{ path: /x }} }}]\n{more}");
     for (text, expected) in [
         ("drills: []".to_owned(), "x.drill.yml:1:9: `drills` is empty"),
         ("drill: x".to_owned(), "x.drill.yml:1:1: key `drills` is missing"),
@@ -67,11 +67,17 @@ fn mistakes_of_a_drill_have_their_place() {
         (with("    expect: refused\n    steps: [wait]\n"), "x.drill.yml:2:5: `refused` means"),
         (with("    alert: { labels: { target: x } }\n"), "x.drill.yml:5:12: the alert has no `alertname`"),
         (with("").replace("a-b", "A_b"), "x.drill.yml:2:12: \"A_b\" is no name of a drill"),
-        (with("").replace("files.hide", "files.hied"), "x.drill.yml:4:15: \"files.hied\" is no kind of fault; did you mean `files.hide`?"),
+        (
+            with("").replace("files.hide", "files.hied"),
+            "x.drill.yml:4:15: \"files.hied\" is no kind of fault; did you mean `files.hide`?",
+        ),
         (with("").replace("path: /x", "paht: /x"), "x.drill.yml:4:29: unknown key `paht`; did you mean `path`?"),
         (with("").replace("/x", "'{{ labels.x }}'"), "x.drill.yml:4:35: \"{{ labels.x }}\" can't be filled in"),
         (with("").replace("/x", "x y"), "x.drill.yml:4:15: files.hide: \"x y\" is no path"),
-        (with("  - { drill: a-b, playbook: p, fault: { files.hide: { path: /x } } }\n"), "x.drill.yml:5:5: there is a drill \"a-b\" already"),
+        (
+            with("  - { drill: a-b, playbook: p, fault: { files.hide: { path: /x } } }\n"),
+            "x.drill.yml:5:5: there is a drill \"a-b\" already",
+        ),
     ] {
         let found = one(&text).map(drop).unwrap_err();
         assert!(found[0].starts_with(expected), "{text}\n{found:?}");
@@ -132,8 +138,10 @@ fn incident(id: u64, target: &str, state: &str, events: &[(&str, &str)]) -> Inci
 fn nothing_is_broken_where_nothing_could_be_learned() {
     let dir = tempfile::tempdir().unwrap();
     let books = books(dir.path());
-    let drill = one("drills: [{ drill: a, playbook: flag-missing, target: /srv/x, fault: { files.hide: { path: /srv/x } } }]").unwrap();
-    let marked = Settings { allowed: AllowList { paths: ["/srv".to_owned()].into(), ..AllowList::default() }, ..Settings::default() };
+    let drill =
+        one("drills: [{ drill: a, playbook: flag-missing, target: /srv/x, fault: { files.hide: { path: /srv/x } } }]").unwrap();
+    let marked =
+        Settings { allowed: AllowList { paths: ["/srv".to_owned()].into(), ..AllowList::default() }, ..Settings::default() };
     let no = |change: &dyn Fn(&mut Value), settings: &Settings, open: &[IncidentView]| {
         let mut status = status();
         change(&mut status);
@@ -152,7 +160,9 @@ fn nothing_is_broken_where_nothing_could_be_learned() {
     };
     assert!(no(&earn, &marked, &[]).contains("only observes here"));
     assert!(no(&|status| status["playbooks"] = json!([]), &marked, &[]).contains("`heald reload`"));
-    assert!(no(&nothing, &marked, &[incident(3, "/srv/x", "healed", &[])]).contains("incident 3 of this playbook is still healed"));
+    assert!(
+        no(&nothing, &marked, &[incident(3, "/srv/x", "healed", &[])]).contains("incident 3 of this playbook is still healed")
+    );
     let status: Status = serde_json::from_value(status()).unwrap();
     let other = [incident(3, "/srv/y", "healed", &[]), incident(2, "/srv/x", "closed", &[])];
     assert!(refusals(&drill, &marked, &books, &status, &other).is_ok());
@@ -351,8 +361,11 @@ async fn what_can_not_be_undone_is_kept_and_told() {
 #[test]
 fn a_drill_is_due_its_interval_after_its_last_run() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
-    let planned = [("a", Every::Weekly), ("b", Every::Quarterly)]
-        .map(|(name, every)| Planned { name: name.to_owned(), every, since: at("2026-11-01T00:00:00Z") });
+    let planned = [("a", Every::Weekly), ("b", Every::Quarterly)].map(|(name, every)| Planned {
+        name: name.to_owned(),
+        every,
+        since: at("2026-11-01T00:00:00Z"),
+    });
     let ran = told::entry("a", "2026-11-10T00:00:00Z", true, Some(2_000));
     let found = due(&planned, &[told::entry("a", "2026-11-03T00:00:00Z", false, None), ran]);
     assert_eq!((found[0].by, found[0].last), (at("2026-11-17T00:00:00Z"), Some((at("2026-11-10T00:00:00Z"), true))));

@@ -1,10 +1,10 @@
 //! The verbs that move the metrics: one per thing that happens.
 
+use super::drills::Drills;
 use super::metrics::{
     ByBreaker, ByChannel, ByChat, ByCode, ByDependency, ByFrom, ByGuard, ByOutcome, ByPlaybook, ByReason, ByResult, ByScope,
     ByStage, ByState, Metrics, Word,
 };
-use super::drills::Drills;
 use super::recovery::Recoveries;
 use super::words::{AlertResult, Stage, WebhookRefusal};
 use prometheus_client::encoding::text;

@@ -144,7 +144,10 @@ fn a_drill_is_refused_where_it_must_be() {
         site.configure(more);
         let refused = run(&site);
         assert!(refused.status.code() == Some(1) && said(&refused).contains(part), "{more}: {}", said(&refused));
-        assert!(site.flag().exists() && !site.folder.join("state/drills/under-way.json").exists(), "{more}: something was broken");
+        assert!(
+            site.flag().exists() && !site.folder.join("state/drills/under-way.json").exists(),
+            "{more}: something was broken"
+        );
     }
     site.configure(MARKED);
     let check = site.heald(&["check"]);
@@ -169,9 +172,14 @@ fn check_reads_drills_too() {
     assert!(said(&bad).contains("`drills: vars:` names the drill `flag-mising`, and there is none"), "{}", said(&bad));
     site.configure(&MARKED.replace("paths: [GROUND]", ""));
     let warned = site.heald(&["check"]);
-    assert!(warned.status.code() == Some(0) && said(&warned).contains("drill `flag-missing` can't be run here"), "{}", said(&warned));
+    assert!(
+        warned.status.code() == Some(0) && said(&warned).contains("drill `flag-missing` can't be run here"),
+        "{}",
+        said(&warned)
+    );
     site.configure(MARKED);
-    fs::write(site.folder.join("books/x.drill.yml"), "drills: [{ drill: x, playbook: y, fault: { files.hied: { path: /x } } }]").unwrap();
+    fs::write(site.folder.join("books/x.drill.yml"), "drills: [{ drill: x, playbook: y, fault: { files.hied: { path: /x } } }]")
+        .unwrap();
     let bad = site.heald(&["check"]);
     assert!(said(&bad).contains("books/x.drill.yml:1:44: \"files.hied\" is no kind of fault"), "{}", said(&bad));
     assert_eq!(bad.status.code(), Some(1));
@@ -182,7 +190,8 @@ fn a_drill_passes_from_end_to_end_and_is_in_the_history() {
     let site = Site::new();
     site.configure(MARKED);
     let _daemon = site.serve();
-    let drill = site.command(&["drill", "run", "flag-missing", "-o", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let drill =
+        site.command(&["drill", "run", "flag-missing", "-o", "json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     until("the fault is injected", || !site.flag().exists());
     site.alert();
     let ended = drill.unwrap().wait_with_output().unwrap();

@@ -25,6 +25,7 @@ mod consent;
 mod crashes;
 mod dashboards;
 mod detection;
+mod drills;
 mod flood;
 mod ground;
 mod guards;
@@ -62,9 +63,10 @@ const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take. What makes the whole machine slow for a moment comes
 /// last.
-const TESTS: [(&str, Test); 45] = [
+const TESTS: [(&str, Test); 46] = [
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
+    ("drills_break_and_mend", |scene| drills::break_and_mend(scene).boxed_local()),
     ("docker_recreate_killed_at_every_gap", |scene| act_docker::gaps::recreate(scene).boxed_local()),
     ("docker_restore_killed_at_every_gap", |scene| act_docker::gaps::restore(scene).boxed_local()),
     ("docker_small_actions", |scene| act_docker::small::touches(scene).boxed_local()),

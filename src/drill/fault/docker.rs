@@ -37,7 +37,7 @@ pub struct Pause {
 }
 
 /// Gives a running container another memory limit, without swap beside it; the kernel ends it where it already uses more.
-/// Undone by the limit that it had.
+/// Undone by the limit that it had; one that has none is refused, because the engine can't take a limit away.
 ///
 /// ```yaml
 /// - docker.memory: { container: shop, limit: 16MiB }
@@ -139,6 +139,10 @@ impl FaultKind for Memory {
         async move {
             must_run(tools, &self.container).await?;
             let (memory, swap) = tools.docker.memory(&self.container).await.map_err(said)?;
+            if memory <= 0 {
+                let what = "it has no memory limit, and the engine can't take one away again: give it one of its own first";
+                return Err(format!("{}: {what}", self.container));
+            }
             Ok(Undo::Memory { container: self.container.clone(), memory, swap })
         }
         .boxed()

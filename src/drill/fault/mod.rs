@@ -248,8 +248,10 @@ fn deadline() -> Instant {
     Instant::now() + CALL_MAX
 }
 
+/// On one line, and no longer than a report bears.
 fn said(error: impl fmt::Display) -> String {
-    cut(&error.to_string())
+    const SHOWN: usize = 400;
+    error.to_string().chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -80,7 +80,11 @@ fn what_is_not_marked_is_refused_with_the_key_to_add() {
     let (_dir, folder) = scratch();
     let tools = tools(&folder);
     for (kind, args, part) in [
-        ("systemd.kill", json!({ "unit": "web.service" }), "web.service is not marked for drills; to let drills break it, add it under `drills: allowed: units:`"),
+        (
+            "systemd.kill",
+            json!({ "unit": "web.service" }),
+            "web.service is not marked for drills; to let drills break it, add it under `drills: allowed: units:`",
+        ),
         ("docker.kill", json!({ "container": "shop" }), "`drills: allowed: containers:`"),
         ("docker.detach", json!({ "container": "shop", "network": "back" }), "`drills: allowed: networks:`"),
         ("supervisor.stop", json!({ "program": "mail" }), "`drills: allowed: programs:`"),
@@ -90,7 +94,11 @@ fn what_is_not_marked_is_refused_with_the_key_to_add() {
         ("files.spoil", json!({ "path": "/etc/passwd" }), "`drills: allowed: paths:`"),
         ("sqlite.corrupt", json!({ "database": "/srv/x.db" }), "`drills: allowed: databases:`"),
         ("http", json!({ "post": "http://127.0.0.1:9701/" }), "`drills: allowed: urls:`"),
-        ("http", json!({ "post": "http://127.0.0.1:9700/x", "undo": { "delete": "http://127.0.0.1:1/" } }), "http://127.0.0.1:1/ is"),
+        (
+            "http",
+            json!({ "post": "http://127.0.0.1:9700/x", "undo": { "delete": "http://127.0.0.1:1/" } }),
+            "http://127.0.0.1:1/ is",
+        ),
         ("command", json!({ "argv": ["/usr/bin/false"] }), "`drills: allowed: commands:`"),
         ("command", json!({ "argv": ["/usr/bin/true"], "undo": ["/usr/bin/false"] }), "/usr/bin/false is not marked"),
     ] {

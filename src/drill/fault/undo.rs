@@ -21,24 +21,67 @@ pub enum Undo {
     /// It ends with the process that holds it, or nothing is left of it.
     Nothing,
     /// It ran before; what is stopped or frozen runs again.
-    StartUnit { unit: String, frozen: bool },
-    StartContainer { container: String },
-    Unpause { container: String },
-    /// Bytes; 0 is no limit, -1 for swap too.
-    Memory { container: String, memory: i64, swap: i64 },
-    Attach { container: String, network: String, aliases: Vec<String> },
-    StartProgram { program: String },
-    Continue { pidfile: String },
+    StartUnit {
+        unit: String,
+        frozen: bool,
+    },
+    StartContainer {
+        container: String,
+    },
+    Unpause {
+        container: String,
+    },
+    /// Bytes; of memory and swap together 0 or -1 is no limit.
+    Memory {
+        container: String,
+        memory: i64,
+        swap: i64,
+    },
+    Attach {
+        container: String,
+        network: String,
+        aliases: Vec<String>,
+    },
+    StartProgram {
+        program: String,
+    },
+    Continue {
+        pidfile: String,
+    },
     /// Files that the drill made.
-    Remove { paths: Vec<String> },
+    Remove {
+        paths: Vec<String>,
+    },
     /// `keep` is the original; `spoilt` tells what the drill wrote from what somebody repaired.
-    PutBack { path: String, keep: String, spoilt: super::keep::Spoilt, mode: u32, user: u32, group: u32 },
-    RenameBack { path: String, aside: String },
+    PutBack {
+        path: String,
+        keep: String,
+        spoilt: super::keep::Spoilt,
+        mode: u32,
+        user: u32,
+        group: u32,
+    },
+    RenameBack {
+        path: String,
+        aside: String,
+    },
     /// When it was last changed: seconds since 1970 and nanoseconds. `to`: what the drill made of it.
-    Modified { path: String, seconds: i64, nanos: i64, to: i64 },
-    DropKeys { address: String },
-    Http { call: Box<super::http::Answering> },
-    Run { argv: Vec<String>, timeout: Span },
+    Modified {
+        path: String,
+        seconds: i64,
+        nanos: i64,
+        to: i64,
+    },
+    DropKeys {
+        address: String,
+    },
+    Http {
+        call: Box<super::http::Answering>,
+    },
+    Run {
+        argv: Vec<String>,
+        timeout: Span,
+    },
 }
 
 const START_GRACE: Duration = Duration::from_secs(10);

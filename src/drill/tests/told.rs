@@ -122,7 +122,10 @@ fn the_history_is_added_to_and_shows_a_trend() {
     assert_eq!(history.read().unwrap(), all);
     let text = history_text(&all, None);
     assert!(text.starts_with("a: 3 of 3 passed, slower than before (4.0s after 2.0s)\n"), "{text}");
-    assert!(text.contains("b: 0 of 1 passed\n  2026-11-09T00:00:00Z  FAILED  detected -, recovered - (goal 10.0s)  not healed"), "{text}");
+    assert!(
+        text.contains("b: 0 of 1 passed\n  2026-11-09T00:00:00Z  FAILED  detected -, recovered - (goal 10.0s)  not healed"),
+        "{text}"
+    );
     assert_eq!(history_text(&all, Some("b")).lines().count(), 2);
     let runs: Vec<&Entry> = all[..2].iter().collect();
     assert_eq!(trend(&runs).unwrap(), "as fast than before (2.0s after 2.0s)".replace("than", "as"));

@@ -126,17 +126,16 @@ impl Docker {
         Ok((limit("Memory"), limit("MemorySwap")))
     }
 
-    /// Changes what [`Docker::memory`] reads, of a running container too. The engine takes 0 for "leave it as it is", so no
-    /// limit is asked for as -1.
+    /// Changes what [`Docker::memory`] reads, of a running container too. No limit of memory and swap together is asked for
+    /// as -1; the memory's own limit can't be taken away.
     ///
     /// # Errors
-    /// [`LinkError::Refused`] where the kernel can't reclaim so much.
+    /// [`LinkError::Refused`] where the engine or the kernel says no.
     pub async fn set_memory(&self, name: &str, memory: i64, swap: i64) -> Result<(), LinkError> {
         let Some(container) = self.find(name).await? else {
             return Err(LinkError::Missing(format!("{name}: no container of that name")));
         };
-        let limit = |bytes: i64| if bytes <= 0 { -1 } else { bytes };
-        let body = json!({ "Memory": limit(memory), "MemorySwap": limit(swap) });
+        let body = json!({ "Memory": memory, "MemorySwap": if swap <= 0 { -1 } else { swap } });
         self.send(Ask::post(&["containers", id(&container), "update"], SMALL_MAX).json(&body)).await.map(drop)
     }
 }
