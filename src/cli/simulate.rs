@@ -173,6 +173,7 @@ fn text(report: &Report, hours: u32) -> String {
         line("restarts by the healer", &|column| column.restarts.to_string()),
         line("  needless", &|column| needless(column)),
         line("  in the worst hour", &|column| column.restarts_per_hour_max.to_string()),
+        line("  in the worst 10 minutes, of one service", &|column| column.restarts_per_10min_max.to_string()),
         line("  per hour", &|column| format!("{:.2}", column.restarts_per_hour_mean)),
         line("time to heal, median", &|column| {
             if healed(column) { span(column.time_to_heal_median) } else { "never".to_owned() }
@@ -180,6 +181,7 @@ fn text(report: &Report, hours: u32) -> String {
         line("  95 of 100", &|column| if healed(column) { span(column.time_to_heal_p95) } else { "never".to_owned() }),
         line("  longest", &|column| if healed(column) { span(column.time_to_heal_max) } else { "never".to_owned() }),
         line("downtime of all services", &|column| span(column.downtime)),
+        line("availability", &|column| format!("{:.1} %", column.availability * 100.0)),
         line("people called", &|column| column.people_called.to_string()),
         line("messages to people", &|column| column.messages.to_string()),
     ];

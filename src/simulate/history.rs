@@ -74,6 +74,15 @@ pub struct Outage {
     pub healed_by: Option<Who>,
 }
 
+// === impl History ===
+
+impl History {
+    /// Starts and restarts that took effect, but for those by people; in their order.
+    pub fn restarts_by_healers(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter().filter(|call| call.restarts() && call.by != Who::Person)
+    }
+}
+
 // === impl Call ===
 
 impl Call {

@@ -20,6 +20,7 @@ pub mod report;
 mod rng;
 pub mod scenario;
 mod scene;
+pub mod timeline;
 mod watchdog;
 mod world;
 
@@ -27,3 +28,4 @@ pub use life::{Lived, START, Setup};
 pub use read::read;
 pub use report::{Column, Report, simulate};
 pub use scenario::Scenario;
+pub use timeline::Timeline;

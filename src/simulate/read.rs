@@ -194,9 +194,11 @@ fn people(mut fields: Fields<'_>) -> People {
 }
 
 fn watchdog(mut fields: Fields<'_>) -> Watchdog {
+    let every = fields.span("every", PERIOD).unwrap_or(Duration::from_secs(60));
     let watchdog = Watchdog {
         name: fields.text("name").unwrap_or_else(|| "watchdog".to_owned()),
-        every: fields.span("every", PERIOD).unwrap_or(Duration::from_secs(60)),
+        every,
+        first: fields.span("first", PERIOD).unwrap_or(every),
         patience: fields.number("patience", 1..=1_000).unwrap_or(1),
     };
     fields.end();

@@ -1,11 +1,11 @@
 //! What came of a scenario, as figures: without heald, with two naive watchdogs, with heald.
 
 use super::alerting;
-use super::history::{History, Who};
+use super::history::{Call, Who};
 use super::life::{self, START, Setup};
-use super::people::People;
 use super::scenario::Scenario;
 use super::scene::{Healer, Scene};
+use super::timeline::{self, Timeline};
 use crate::domain::playbook::Playbook;
 use crate::domain::target::Target;
 use crate::domain::time::Time;
@@ -36,6 +36,8 @@ pub struct Column {
     /// Starts and restarts by the healer, not by people.
     pub restarts: u64,
     pub restarts_per_hour_max: u64,
+    /// In any ten minutes, whenever they begin, of the service that had the most. Promise E04: at most 5 by heald.
+    pub restarts_per_10min_max: u64,
     pub restarts_per_hour_mean: f64,
     /// By why they should not have been.
     pub needless: BTreeMap<&'static str, u64>,
@@ -53,6 +55,9 @@ pub struct Column {
     pub messages: u64,
     /// Of all services together.
     pub downtime: f64,
+    /// 0 to 1: the services' mean share of the time in which they answered, or a person wanted them down.
+    pub availability: f64,
+    pub timeline: Timeline,
 }
 
 /// All three columns. Blocks; `dir` is an empty folder for the journal.
@@ -67,7 +72,7 @@ pub fn simulate(scenario: &Scenario, setup: &Setup, dir: &Path) -> Result<Report
     let alone = |healer| {
         let mut scene = Scene::new(scenario, Vec::new(), healer, START, setup.seed);
         scene.run(end);
-        Column::new(&scene.host.history, &scene.people, setup.hours, end)
+        Column::new(&scene, setup.hours, end)
     };
     let lived = life::heald(scenario, setup, rules, dir)?;
     Ok(Report {
@@ -75,7 +80,7 @@ pub fn simulate(scenario: &Scenario, setup: &Setup, dir: &Path) -> Result<Report
         hours: setup.hours,
         no_heald: alone(Healer::Nobody),
         watchdogs: alone(Healer::Watchdogs),
-        heald: Column::new(&lived.scene.host.history, &lived.scene.people, setup.hours, end),
+        heald: Column::new(&lived.scene, setup.hours, end),
         told: lived.told,
         records: lived.records,
         notes,
@@ -85,8 +90,9 @@ pub fn simulate(scenario: &Scenario, setup: &Setup, dir: &Path) -> Result<Report
 // === impl Column ===
 
 impl Column {
-    fn new(history: &History, people: &People, hours: u32, end: Time) -> Self {
-        let restarts: Vec<_> = history.calls.iter().filter(|call| call.restarts() && call.by != Who::Person).collect();
+    fn new(scene: &Scene, hours: u32, end: Time) -> Self {
+        let (history, people, services) = (&scene.host.history, &scene.people, scene.host.services.len());
+        let restarts: Vec<_> = history.restarts_by_healers().collect();
         let mut needless = BTreeMap::new();
         for why in restarts.iter().filter_map(|call| call.needless) {
             *needless.entry(why.label()).or_default() += 1;
@@ -97,9 +103,12 @@ impl Column {
             history.outages.iter().filter(|one| one.to.is_some()).map(|one| one.length(end).as_secs_f64()).collect();
         times.sort_by(f64::total_cmp);
         let starts: Vec<Time> = restarts.iter().map(|call| call.at).collect();
+        let of_one = |service| starts_of(&restarts, service);
+        let downtime: f64 = history.outages.iter().map(|one| one.length(end).as_secs_f64()).sum();
         Self {
             restarts: count(restarts.len()),
-            restarts_per_hour_max: per_hour_max(&starts),
+            restarts_per_hour_max: within_max(&starts, HOUR),
+            restarts_per_10min_max: (0..services).map(|one| within_max(&of_one(one), TEN_MINUTES)).max().unwrap_or(0),
             restarts_per_hour_mean: f64::from(u32::try_from(restarts.len()).unwrap_or(u32::MAX)) / f64::from(hours.max(1)),
             needless,
             failures: count(history.outages.len()),
@@ -112,7 +121,9 @@ impl Column {
             time_to_heal_max: share(&times, 100),
             people_called: people.calls,
             messages: people.messages,
-            downtime: history.outages.iter().map(|one| one.length(end).as_secs_f64()).sum(),
+            downtime,
+            availability: timeline::share_up(downtime, services, end.since(START)),
+            timeline: Timeline::new(history, services, START, end),
         }
     }
 
@@ -121,10 +132,16 @@ impl Column {
     }
 }
 
-/// In any hour, whenever it begins.
-fn per_hour_max(starts: &[Time]) -> u64 {
-    let hour = Duration::from_secs(3_600);
-    let within = |(first, at): (usize, &Time)| starts[first..].iter().take_while(|other| other.since(*at) < hour).count();
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn starts_of(restarts: &[&Call], service: usize) -> Vec<Time> {
+    restarts.iter().filter(|call| call.service == service).map(|call| call.at).collect()
+}
+
+/// In any stretch of that length, whenever it begins.
+fn within_max(starts: &[Time], length: Duration) -> u64 {
+    let within = |(first, at): (usize, &Time)| starts[first..].iter().take_while(|other| other.since(*at) < length).count();
     count(starts.iter().enumerate().map(within).max().unwrap_or(0))
 }
 

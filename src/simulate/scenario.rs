@@ -125,6 +125,8 @@ pub struct People {
 pub struct Watchdog {
     pub name: String,
     pub every: Duration,
+    /// Its first check, after the beginning.
+    pub first: Duration,
     /// Restarts after so many checks in a row without an answer, counted anew after every start that it sees.
     pub patience: u32,
 }
@@ -161,8 +163,8 @@ impl Default for People {
 /// Group E of the failure modes.
 pub fn two_watchdogs() -> Vec<Watchdog> {
     vec![
-        Watchdog { name: "watchdog".to_owned(), every: secs(60), patience: 6 },
-        Watchdog { name: "health timer".to_owned(), every: secs(300), patience: 1 },
+        Watchdog { name: "watchdog".to_owned(), every: secs(60), first: secs(60), patience: 6 },
+        Watchdog { name: "health timer".to_owned(), every: secs(300), first: secs(300), patience: 1 },
     ]
 }
 

@@ -14,7 +14,7 @@ pub struct Watchdog {
 
 impl Watchdog {
     pub fn new(settings: scenario::Watchdog, services: usize, start: Time) -> Self {
-        let next = start + settings.every;
+        let next = start + settings.first;
         Self { settings, next, missed: vec![(0, 0); services] }
     }
 
