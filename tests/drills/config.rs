@@ -1,0 +1,78 @@
+//! heald.yaml of the machine: all of it may be repaired, all playbooks may act, and what only makes people wait is short.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::{DISK, GROUND, HEALD, containers::Containers, units};
+use crate::lab::{Context as _, Error, Host, Result};
+
+pub async fn write(host: &Host, containers: &Containers) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let names: Vec<&str> = containers.names().map(|(_, name)| name).collect();
+    let targets = json!({
+        "units": units::ALL.iter().copied().chain(["prometheus.service"]).collect::<Vec<_>>(),
+        "containers": names,
+        "programs": ["drill-worker"],
+        "urls": ["http://127.0.0.1:"],
+        "addresses": ["127.0.0.1:6379", "127.0.0.1:9700", "127.0.0.1:9701", "127.0.0.1:9702", "127.0.0.1:5300"],
+        "paths": [GROUND, DISK, "/etc/heald-victim"],
+        "databases": [format!("{GROUND}/data/victim.db")],
+        "hosts": ["drills"],
+        "services": [],
+        "commands": [],
+    });
+    let config = json!({
+        "web": { "listen": "127.0.0.1:9595", "auth": { "bearer_file": "webhook-token" } },
+        "state": "/var/lib/heald",
+        "playbooks": ["/usr/local/share/heald/playbooks"],
+        "host": "drills",
+        "targets": targets,
+        "docker": { "host": "unix:///run/dbus/docker.sock" },
+        "supervisor": {},
+        "collect": { "docker": {}, "supervisor": {} },
+        "alertmanager": { "url": "http://127.0.0.1:9093", "group_interval": "1s" },
+        "prometheus": { "url": "http://127.0.0.1:9090" },
+        "overrides": overrides(&root.join("playbooks"))?,
+        "guards": { "budget": { "host": ["1000 per 1h"] } },
+        "log": { "format": "text", "level": "info" },
+    });
+    host.write_file("/etc/heald/heald.yaml", &serde_json::to_string_pretty(&config)?).await?;
+    let docs = drop_in_of_the_docs()?;
+    host.write_file(&format!("/etc/systemd/system/{HEALD}.d/10-repairs.conf"), &docs).await?;
+    let more = format!("[Service]\nReadWritePaths={GROUND} /etc/heald-victim\n");
+    host.write_file(&format!("/etc/systemd/system/{HEALD}.d/20-drills.conf"), &more).await
+}
+
+/// Every shipped playbook may act. Many drills break the same target within minutes, which is what budgets are against.
+fn overrides(folder: &Path) -> Result<Value> {
+    let mut all = Map::new();
+    for page in pages(folder)? {
+        let text = fs::read_to_string(&page)?;
+        let field = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
+        let name = field("playbook:").ok_or_else(|| Error::new(format!("{}: no playbook", page.display())))?;
+        all.insert(name.to_owned(), json!({ "mode": "auto", "after_care": "1s", "limits": { "budget": ["1000 per 10m"] } }));
+    }
+    Ok(Value::Object(all))
+}
+
+fn pages(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).context(folder.display().to_string())? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(pages(&path)?);
+        } else if path.extension().is_some_and(|ending| ending == "md") {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// The first block of docs/least-privilege.md that is a drop-in for these steps, as a user copies it.
+fn drop_in_of_the_docs() -> Result<String> {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/least-privilege.md"))?;
+    let block = page.split("```").find(|block| block.starts_with("ini\n") && block.contains("10-repairs.conf"));
+    block.map(|block| block.trim_start_matches("ini\n").to_owned()).ok_or_else(|| Error::new("the page has no such block"))
+}

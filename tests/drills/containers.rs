@@ -1,0 +1,51 @@
+//! What breaks as a container. Their names bear the run's id, since the engine is shared; the drills are told them by
+//! `drills: vars:`. They live in the machine's network, so that their ports are the machine's.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::lab::{Container, Host, Result, Stack, Victim};
+
+pub struct Containers(BTreeMap<&'static str, Container>);
+
+/// Plain name, arguments of the victim, limit of memory in MB.
+const VICTIMS: [(&str, &str, i64); 4] = [
+    ("heald-victim", "--listen 127.0.0.1:9710", 128),
+    ("heald-victim-ollama", "--listen 127.0.0.1:9711 --api ollama --models llama3.2:latest,llama3:latest", 128),
+    ("heald-victim-chroma", "--listen 127.0.0.1:9712 --api chroma", 128),
+    ("heald-victim-comfyui", "--listen 127.0.0.1:9713 --api comfyui", 128),
+];
+
+impl Containers {
+    pub async fn start(stack: &Stack, host: &Host, program: &Path) -> Result<Self> {
+        let mut all = BTreeMap::new();
+        for (plain, arguments, memory) in VICTIMS {
+            let victim = Victim {
+                command: std::iter::once("heald-victim").chain(arguments.split(' ')).map(str::to_owned).collect(),
+                binds: vec![format!("{}:/usr/local/bin/heald-victim:ro", program.display())],
+                network: Some(format!("container:{}", host.name())),
+                memory: Some(memory << 20),
+                ..Victim::default()
+            };
+            let name = format!("{plain}-{}", stack.run().id());
+            all.insert(plain, victim.start(stack.engine(), stack.image(), &name).await?);
+        }
+        Ok(Self(all))
+    }
+
+    pub fn named(&self, plain: &str) -> &Container {
+        &self.0[plain]
+    }
+
+    /// Plain name and the lab's.
+    pub fn names(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.iter().map(|(plain, container)| (*plain, container.name()))
+    }
+
+    pub async fn remove(&self) -> Result<()> {
+        for container in self.0.values() {
+            container.remove().await?;
+        }
+        Ok(())
+    }
+}
