@@ -42,6 +42,16 @@ impl Containers {
         self.0.iter().map(|(plain, container)| (*plain, container.name()))
     }
 
+    pub async fn start_all(&self) -> Result<()> {
+        for container in self.0.values() {
+            if container.status().await? == "paused" {
+                container.unpause().await?;
+            }
+            container.start().await?;
+        }
+        Ok(())
+    }
+
     pub async fn remove(&self) -> Result<()> {
         for container in self.0.values() {
             container.remove().await?;
