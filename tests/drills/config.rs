@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::{DISK, GROUND, HEALD, containers::Containers, units};
+use super::{DISK, GROUND, HEALD, containers::Containers, site, units};
 use crate::lab::{Context as _, Error, Host, Result};
 
 pub async fn write(host: &Host, containers: &Containers) -> Result<()> {
@@ -16,12 +16,12 @@ pub async fn write(host: &Host, containers: &Containers) -> Result<()> {
         "containers": names,
         "programs": ["drill-worker"],
         "urls": ["http://127.0.0.1:"],
-        "addresses": ["127.0.0.1:6379", "127.0.0.1:9700", "127.0.0.1:9701", "127.0.0.1:9702", "127.0.0.1:5300"],
-        "paths": [GROUND, DISK, "/etc/heald-victim"],
+        "addresses": ["127.0.0.1:6379", "127.0.0.1:9700", "127.0.0.1:9701", "127.0.0.1:9702", "127.0.0.1:5300", "127.0.0.1:8000"],
+        "paths": [GROUND, DISK, "/etc/heald-victim", "/etc/heald-victim/victim.conf"],
         "databases": [format!("{GROUND}/data/victim.db")],
         "hosts": ["drills"],
-        "services": [],
-        "commands": [],
+        "services": site::SERVICES,
+        "commands": ["/usr/bin/test"],
     });
     let config = json!({
         "web": { "listen": "127.0.0.1:9595", "auth": { "bearer_file": "webhook-token" } },
@@ -34,10 +34,11 @@ pub async fn write(host: &Host, containers: &Containers) -> Result<()> {
         "collect": { "docker": {}, "supervisor": {} },
         "alertmanager": { "url": "http://127.0.0.1:9093", "group_interval": "1s" },
         "prometheus": { "url": "http://127.0.0.1:9090" },
-        "overrides": overrides(&root.join("playbooks"))?,
+        "overrides": overrides(&root.join("playbooks"), &site::vars(containers))?,
         "guards": { "budget": { "host": ["1000 per 1h"] } },
         "log": { "format": "text", "level": "info" },
     });
+    host.write_file("/etc/heald/drill-vars.json", &site::drill_vars(containers).to_string()).await?;
     host.write_file("/etc/heald/heald.yaml", &serde_json::to_string_pretty(&config)?).await?;
     let docs = drop_in_of_the_docs()?;
     host.write_file(&format!("/etc/systemd/system/{HEALD}.d/10-repairs.conf"), &docs).await?;
@@ -46,13 +47,17 @@ pub async fn write(host: &Host, containers: &Containers) -> Result<()> {
 }
 
 /// Every shipped playbook may act. Many drills break the same target within minutes, which is what budgets are against.
-fn overrides(folder: &Path) -> Result<Value> {
+fn overrides(folder: &Path, vars: &Value) -> Result<Value> {
     let mut all = Map::new();
     for page in pages(folder)? {
         let text = fs::read_to_string(&page)?;
         let field = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
         let name = field("playbook:").ok_or_else(|| Error::new(format!("{}: no playbook", page.display())))?;
-        all.insert(name.to_owned(), json!({ "mode": "auto", "after_care": "1s", "limits": { "budget": ["1000 per 10m"] } }));
+        let mut one = json!({ "mode": "auto", "after_care": "1s", "limits": { "budget": ["1000 per 10m"] } });
+        if let Some(vars) = vars.get(name) {
+            one["vars"] = vars.clone();
+        }
+        all.insert(name.to_owned(), one);
     }
     Ok(Value::Object(all))
 }

@@ -11,9 +11,9 @@ pub struct Containers(BTreeMap<&'static str, Container>);
 /// Plain name, arguments of the victim, limit of memory in MB.
 const VICTIMS: [(&str, &str, i64); 4] = [
     ("heald-victim", "--listen 127.0.0.1:9710", 128),
-    ("heald-victim-ollama", "--listen 127.0.0.1:9711 --api ollama --models llama3.2:latest,llama3:latest", 128),
-    ("heald-victim-chroma", "--listen 127.0.0.1:9712 --api chroma", 128),
-    ("heald-victim-comfyui", "--listen 127.0.0.1:9713 --api comfyui", 128),
+    ("heald-victim-ollama", "--listen 127.0.0.1:11435 --api ollama --models llama3.2:3b,llama3:latest", 128),
+    ("heald-victim-chroma", "--listen 127.0.0.1:8000 --api chroma", 128),
+    ("heald-victim-comfyui", "--listen 127.0.0.1:8188 --api comfyui", 128),
 ];
 
 impl Containers {

@@ -18,6 +18,7 @@ mod came;
 mod config;
 mod containers;
 mod monitoring;
+mod site;
 mod units;
 
 pub use came::Came;

@@ -11,8 +11,6 @@ pub const ALL: &[&str] = &[
     "heald-victim-gitea.service",
     "heald-victim-reports.service",
     "heald-victim-ollama.service",
-    "heald-victim-comfyui.service",
-    "heald-victim-chroma.service",
     "heald-victim-database.service",
     "heald-victim-worker.service",
     "heald-victim-extra.service",
@@ -23,7 +21,7 @@ pub const ALL: &[&str] = &[
 ];
 
 /// Name, port, arguments, more lines of its unit.
-const VICTIMS: [(&str, u16, &str, &str); 11] = [
+const VICTIMS: [(&str, u16, &str, &str); 9] = [
     (
         "heald-victim",
         9700,
@@ -34,9 +32,7 @@ const VICTIMS: [(&str, u16, &str, &str); 11] = [
     ("heald-victim-moves", 9702, "", "Environment=PORT=9702\n"),
     ("heald-victim-gitea", 9703, "--api gitea", ""),
     ("heald-victim-reports", 9704, "", ""),
-    ("heald-victim-ollama", 11434, "--api ollama --models llama3.2:latest,llama3:latest", ""),
-    ("heald-victim-comfyui", 8188, "--api comfyui", ""),
-    ("heald-victim-chroma", 8000, "--api chroma", ""),
+    ("heald-victim-ollama", 11434, "--api ollama --models llama3.2:3b,llama3:latest", ""),
     ("heald-victim-database", 9705, "--database /srv/drill/data/victim.db", ""),
     ("heald-victim-worker", 9706, "--api worker", ""),
     ("heald-victim-extra", 9707, "", ""),
@@ -56,7 +52,7 @@ pub async fn write(host: &Host) -> Result<()> {
         );
         host.write_file(&format!("/etc/systemd/system/{name}.service"), &text).await?;
     }
-    for file in ["/etc/heald-victim/victim.conf", "/etc/heald-victim/victim.conf.bak"] {
+    for file in ["/etc/heald-victim/victim.conf", "/etc/heald-victim/victim.conf.bak", "/srv/drill/defaults/victim.conf"] {
         host.write_file(file, "# The victim's.\nlevel = info\n").await?;
     }
     database(host, &format!("{GROUND}/data/victim.db")).await?;

@@ -92,7 +92,7 @@ impl Effects {
     }
 
     fn port(&mut self, victim: &Victim) {
-        match (victim.faults.number("port", "port"), &mut self.holder) {
+        match (victim.faults.number("port", "port").filter(|port| *port > 0), &mut self.holder) {
             (Some(port), None) => self.holder = me().arg("hold").arg(port.to_string()).spawn().ok(),
             (None, Some(holder)) => {
                 let _ = holder.kill();

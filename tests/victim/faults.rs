@@ -99,7 +99,10 @@ impl Faults {
 
     /// A number of a fault that is on.
     pub fn number(&self, name: &str, key: &str) -> Option<u64> {
-        self.get(name)?[key].as_f64().map(|number| number.max(0.0) as u64)
+        let value = self.get(name)?[key].clone();
+        // Templates make strings of numbers.
+        let number = value.as_f64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+        number.map(|number| number.max(0.0) as u64)
     }
 
     pub fn flag(&self, name: &str, key: &str) -> bool {

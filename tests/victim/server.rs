@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::args::Api;
 use super::state::Victim;
 use super::{api, metrics};
 
@@ -64,6 +65,7 @@ pub fn router(victim: Arc<Victim>) -> Router {
         .route("/health", get(health))
         .route("/caches/drop", post(drop_caches))
         .merge(api::routes(victim.args.api))
+        .fallback(elsewhere)
         .layer(from_fn_with_state(Arc::clone(&victim), broken));
     Router::new().merge(served).merge(switches()).with_state(victim)
 }
@@ -72,6 +74,7 @@ fn switches() -> Router<Arc<Victim>> {
     Router::new()
         .route("/metrics", get(async |State(victim): State<Arc<Victim>>| metrics::page(&victim)))
         .route("/fault", get(async |State(victim): State<Arc<Victim>>| axum::Json(victim.faults.all())).delete(clear_all))
+        .route("/credentials/refresh", post(refresh_credentials))
         .route("/fault/{name}", post(set).put(set).delete(clear))
         .route("/mode/{flag}", get(mode).post(mode_on).put(mode_on).delete(mode_off))
 }
@@ -82,7 +85,7 @@ async fn broken(State(victim): State<Arc<Victim>>, request: Request, next: Next)
     let hit = |name: &str| {
         let fault = victim.faults.get(name)?;
         let elsewhere = fault["path"].as_str().is_some_and(|wanted| wanted != path);
-        let routed_around = fault["upstream"] == true && victim.modes.is_on("backup-endpoint");
+        let routed_around = fault["upstream"] != false && victim.modes.is_on("backup-endpoint");
         (!elsewhere && !routed_around).then_some(fault)
     };
     while hit("hang").is_some() {
@@ -121,6 +124,23 @@ async fn health(State(victim): State<Arc<Victim>>) -> Response {
 async fn drop_caches(State(victim): State<Arc<Victim>>) -> StatusCode {
     if !victim.faults.flag("leak", "keeps") {
         victim.faults.clear("leak");
+    }
+    StatusCode::NO_CONTENT
+}
+
+/// A page of no API: a plain service has any, so that a drill may ask for `/v1/models`.
+async fn elsewhere(State(victim): State<Arc<Victim>>) -> Response {
+    match victim.args.api {
+        Api::Plain | Api::Worker => health(State(victim)).await,
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// Credentials that `keeps` being rejected can't be renewed.
+async fn refresh_credentials(State(victim): State<Arc<Victim>>) -> StatusCode {
+    let code = victim.faults.number("status", "code");
+    if matches!(code, Some(401 | 403)) && !victim.faults.flag("status", "keeps") {
+        victim.faults.clear("status");
     }
     StatusCode::NO_CONTENT
 }
