@@ -69,6 +69,7 @@ impl Drills {
     async fn prepare(&self, heald: &Path) -> Result<()> {
         let host = &self.host;
         host.install(heald).await?;
+        host.exec(&["sh", "-c", "grep -rl '^## Checklist' /usr/local/share/heald/playbooks | xargs rm -f"]).await?; // INTERIM
         units::write(host).await?;
         monitoring::write(host).await?;
         config::write(host, &self.containers).await?;
