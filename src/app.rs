@@ -280,7 +280,11 @@ fn heartbeat(alive: Alive) -> impl Fn(bool) + Send {
     }
 }
 
-fn tools(settings: &Settings) -> Result<Tools, String> {
+/// The ways to the outside, as the configuration has them; nothing is connected yet.
+///
+/// # Errors
+/// A client can't be made.
+pub fn tools(settings: &Settings) -> Result<Tools, String> {
     let http = link::http::client()?;
     let url = settings.alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.as_deref());
     let alertmanager = url.map(|url| Alertmanager::new(http.clone(), url)).transpose()?.map(Arc::new);

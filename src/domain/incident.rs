@@ -83,6 +83,8 @@ pub struct Incident {
     pub outbox: Outbox,
     pub climb: Climb,
     pub ack: Option<Ack>,
+    /// Steps of the checklist that are done, counted from 1, and by whom.
+    pub ticks: BTreeMap<u32, Box<str>>,
     /// What the last look that decided something saw.
     pub seen: Option<Box<str>>,
     /// Buttons that were used, and by whom.
@@ -269,6 +271,7 @@ impl Incident {
             outbox: Outbox::default(),
             climb: Climb { since: at, ..Climb::default() },
             ack: None,
+            ticks: BTreeMap::new(),
             seen: None,
             pressed: Vec::new(),
             silencing: false,
