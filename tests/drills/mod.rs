@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::{Context as _, Container, Error, Forwarder, Host, Machine, Output, Result, Stack, wait_for};
+use crate::lab::{Context as _, Container, Forwarder, Host, Machine, Output, Result, Stack, wait_for};
 
 mod came;
 mod config;
@@ -69,7 +69,6 @@ impl Drills {
     async fn prepare(&self, heald: &Path) -> Result<()> {
         let host = &self.host;
         host.install(heald).await?;
-        host.exec(&["sh", "-c", "grep -rl '^## Checklist' /usr/local/share/heald/playbooks | xargs rm -f"]).await?; // INTERIM
         units::write(host).await?;
         monitoring::write(host).await?;
         config::write(host, &self.containers).await?;
@@ -120,11 +119,12 @@ impl Drills {
         self.host.exec(command).await
     }
 
-    /// All drills that heald knows.
-    pub async fn names(&self) -> Result<Vec<String>> {
-        let list: Value = serde_json::from_str(&self.run(&["heald", "drill", "list", "-o", "json"]).await?)?;
-        let all = list.as_array().or(list["drills"].as_array()).ok_or_else(|| Error::new(format!("no list: {list}")))?;
-        Ok(all.iter().filter_map(|one| one["drill"].as_str().or(one["name"].as_str())).map(str::to_owned).collect())
+    /// All drills whose parts this machine has; then those of which it lacks some.
+    pub async fn names(&self) -> Result<(Vec<String>, Vec<String>)> {
+        let list: Vec<Value> = serde_json::from_str(&self.run(&["heald", "drill", "list", "-o", "json"]).await?)?;
+        let (here, elsewhere): (Vec<_>, Vec<_>) = list.into_iter().partition(|drill| drill["marked"] == true);
+        let names = |drills: Vec<Value>| drills.iter().filter_map(|one| one["drill"].as_str()).map(str::to_owned).collect();
+        Ok((names(here), names(elsewhere)))
     }
 
     /// One drill, on a machine that is well.

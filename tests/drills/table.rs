@@ -99,6 +99,15 @@ pub struct Measured {
     pub passed: bool,
     /// `escalated` and `refused` have no recovery to measure.
     pub text: String,
+    pub recovery_ms: Option<u64>,
+}
+
+/// `8.1 s on average of 20, 61.2 s at most`
+pub fn average(measured: &[Measured]) -> String {
+    let times: Vec<u64> = measured.iter().filter(|one| one.passed).filter_map(|one| one.recovery_ms).collect();
+    let mean = times.iter().sum::<u64>() as f64 / times.len().max(1) as f64;
+    let most = times.iter().max().copied().unwrap_or(0);
+    format!("{:.1} s on average of {}, {:.1} s at most", mean / 1_000.0, times.len(), most as f64 / 1_000.0)
 }
 
 #[derive(Debug, Default)]
@@ -119,7 +128,7 @@ pub fn rewrite(page: &str, root: &Path, measured: &[Measured], when: &str) -> Re
 }
 
 fn render(shipped: &Shipped, measured: &[Measured], when: &str) -> String {
-    let mut out = format!("\n{when}\n\n| row | rule → playbook | drill | target | measured |\n| --- | --- | --- | --- | --- |\n");
+    let mut out = format!("\n{when} Recovered in {}.\n\n| row | rule → playbook | drill | target | measured |\n| --- | --- | --- | --- | --- |\n", average(measured));
     for (row, what, instead) in &ROWS {
         let drills: Vec<_> = shipped.drills.iter().filter(|(_, _, rows, _)| rows.iter().any(|one| one == row)).collect();
         let of_drills = drills.iter().map(|(_, playbook, ..)| playbook.as_str());
