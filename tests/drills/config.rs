@@ -5,23 +5,24 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::{DISK, GROUND, HEALD, containers::Containers, site, units};
+use super::containers::{self, Containers};
+use super::{DISK, GROUND, HEALD, site, units};
 use crate::lab::{Context as _, Error, Host, Result};
 
-pub async fn write(host: &Host, containers: &Containers) -> Result<()> {
+pub async fn write(host: &Host, running: &Containers) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let names: Vec<&str> = containers.names().map(|(_, name)| name).collect();
+    let names: Vec<&str> = running.names().map(|(_, name)| name).collect();
     let targets = json!({
         "units": units::ALL.iter().copied().chain(["prometheus.service"]).collect::<Vec<_>>(),
         "containers": names,
-        "programs": ["victim"],
-        "urls": ["http://127.0.0.1:"],
-        "addresses": ["127.0.0.1:6379", "127.0.0.1:9700", "127.0.0.1:9701", "127.0.0.1:9702", "127.0.0.1:5300", "127.0.0.1:8000", "127.0.0.1:9721", "127.0.0.1:9722"],
-        "paths": [GROUND, DISK, "/etc/heald-victim", "/etc/heald-victim/victim.conf", "/var/lib/heald-victim"],
+        "programs": ["drill-worker"],
+        "urls": units::PORTS.iter().chain(containers::PORTS).chain(&[9090]).map(|port| format!("http://127.0.0.1:{port}")).collect::<Vec<_>>(),
+        "addresses": ["127.0.0.1:6379", "127.0.0.1:9700", "127.0.0.1:9701", "127.0.0.1:9702", "127.0.0.1:5300", "127.0.0.1:8000", "127.0.0.1:9707", "127.0.0.1:9708"],
+        "paths": [GROUND, DISK, "/etc/heald-victim", "/etc/heald-victim/victim.conf", format!("{GROUND}/archive")],
         "databases": [format!("{GROUND}/data/victim.db")],
         "hosts": ["drills"],
         "services": site::SERVICES,
-        "commands": ["/usr/bin/test"],
+        "commands": ["/usr/bin/test", "/usr/bin/systemctl", "/usr/bin/systemd-run"],
     });
     let config = json!({
         "web": { "listen": "127.0.0.1:9595", "auth": { "bearer_file": "webhook-token" } },
@@ -35,15 +36,15 @@ pub async fn write(host: &Host, containers: &Containers) -> Result<()> {
         "alertmanager": { "url": "http://127.0.0.1:9093", "group_interval": "1s" },
         "prometheus": { "url": "http://127.0.0.1:9090" },
         // All of it is there to be broken.
-        "drills": { "lab": true, "allowed": targets, "vars": site::drill_vars(containers) },
-        "overrides": overrides(&root.join("playbooks"), &site::vars(containers))?,
+        "drills": { "lab": true, "allowed": targets, "vars": site::drill_vars(running) },
+        "overrides": overrides(&root.join("playbooks"), &site::vars(running))?,
         "guards": { "budget": { "host": ["1000 per 1h"] } },
         "log": { "format": "text", "level": "info" },
     });
     host.write_file("/etc/heald/heald.yaml", &serde_json::to_string_pretty(&config)?).await?;
     let docs = drop_in_of_the_docs()?;
     host.write_file(&format!("/etc/systemd/system/{HEALD}.d/10-repairs.conf"), &docs).await?;
-    let more = format!("[Service]\nReadWritePaths={GROUND} /etc/heald-victim /var/lib/heald-victim\n");
+    let more = format!("[Service]\nReadWritePaths={GROUND} /etc/heald-victim\n");
     host.write_file(&format!("/etc/systemd/system/{HEALD}.d/20-drills.conf"), &more).await
 }
 

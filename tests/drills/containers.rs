@@ -8,6 +8,8 @@ use crate::lab::{Container, Host, Result, Stack, Victim};
 
 pub struct Containers(BTreeMap<&'static str, Container>);
 
+pub const PORTS: &[u16] = &[9710, 11435, 8000, 8188];
+
 /// Plain name, arguments of the victim, limit of memory in MB.
 const VICTIMS: [(&str, &str, i64); 4] = [
     ("heald-victim", "--listen 127.0.0.1:9710", 128),

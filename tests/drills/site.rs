@@ -32,11 +32,16 @@ pub fn vars(containers: &Containers) -> Value {
                 "router": { "check": page(9704, "/v1/models"), "switch": page(9704, "/mode/backup-endpoint") },
             },
         },
-        "heartbeat-missing": { "heartbeats": { "heald-victim.service": "/var/lib/heald-victim/heartbeat" } },
-        "peer-silent": { "peers": { "victim": page(9723, "/health") }, "autonomy_url": page(9700, "/mode/autonomy") },
-        "sensor-failed": { "reading": { "victim": page(9700, "/health") } },
-        "mesh-vpn-down": { "peers": { "heald-victim-vpn.service": "127.0.0.1:9721" } },
-        "network-egress": { "outside": "127.0.0.1:9722", "offline_flags": ["/srv/drill/offline"], "offline_url": page(9700, "/mode/offline") },
+        "heartbeat-missing": { "heartbeats": { "heald-victim.service": "/srv/drill/heald-victim.beat" } },
+        "host-disk-space": {
+            "outputs": ["/srv/drill/disk/out"], "archive": ["/srv/drill/disk/large", "/srv/drill/archive"], "archive_larger": "20MB",
+        },
+        "peer-silent": { "peers": { "victim": page(9707, "/health") }, "autonomy_url": page(9700, "/mode/autonomy") },
+        "sensor-failed": {
+            "reading": { "victim": page(9700, "/sensors") }, "reconnect": { "victim": page(9700, "/credentials/refresh") },
+        },
+        "mesh-vpn-down": { "peers": { "wg-quick@wg0.service": "127.0.0.1:9708" } },
+        "network-egress": { "outside": "127.0.0.1:9707", "offline_flags": ["/srv/drill/heald-victim/offline"] },
         "gpu-not-visible": {
             "services": { "comfyui": { "container": container("heald-victim-comfyui"), "url": page(8188, "") } },
         },
@@ -54,15 +59,11 @@ pub fn vars(containers: &Containers) -> Value {
 
 /// `drills: {vars: …}`: where the drill files' own examples are not this machine's names.
 pub fn drill_vars(containers: &Containers) -> Value {
-    let page = |port: u16, path: &str| format!("http://127.0.0.1:{port}{path}");
     let container = |plain: &str| containers.named(plain).name().to_owned();
     json!({
-        "port-in-use-stale": { "port": 9701 },
-        "worker-memory": { "url": page(9720, "") },
-        "worker-stuck": { "queue": "jobs" },
         "dns-failing": { "resolver": "127.0.0.1:5300" },
-        "mesh-vpn-down": { "url": page(9721, "") },
-        "network-egress": { "host": "drills" },
+        "disk-full-old-outputs": { "disk": "/srv/drill/disk", "outputs": "/srv/drill/disk/out" },
+        "disk-full-archive": { "disk": "/srv/drill/disk", "archive_from": "/srv/drill/disk/large" },
         "service-container-errors": { "container": container("heald-victim") },
     })
 }

@@ -1,6 +1,6 @@
 //! What breaks as a unit of the machine: the victim in its parts, Redis, a resolver, supervisord.
 
-use super::GROUND;
+use super::{DISK, GROUND};
 use crate::lab::{Host, Result};
 
 /// Started in this order.
@@ -14,21 +14,21 @@ pub const ALL: &[&str] = &[
     "heald-victim-database.service",
     "heald-victim-worker.service",
     "heald-victim-extra.service",
-    "heald-victim-memory.service",
-    "heald-victim-vpn.service",
-    "heald-victim-outside.service",
-    "heald-victim-peer.service",
+    "wg-quick@wg0.service",
     "redis-server.service",
     "systemd-resolved.service",
     "supervisor.service",
 ];
 
+/// Of the victims; on 9709 is the one under supervisord.
+pub const PORTS: &[u16] = &[9700, 9701, 9702, 9703, 9704, 9705, 9706, 9707, 9708, 9709, 11434];
+
 /// Name, port, arguments, more lines of its unit.
-const VICTIMS: [(&str, u16, &str, &str); 13] = [
+const VICTIMS: [(&str, u16, &str, &str); 9] = [
     (
         "heald-victim",
         9700,
-        "--config /etc/heald-victim/victim.conf --heartbeat /var/lib/heald-victim/heartbeat --pidfile /run/heald-victim.pid",
+        "--config /etc/heald-victim/victim.conf --heartbeat /srv/drill/heald-victim.beat --pidfile /srv/drill/heald-victim.pid",
         "MemoryMax=256M\n",
     ),
     ("heald-victim-port", 9701, "", "KillMode=process\n"),
@@ -39,15 +39,10 @@ const VICTIMS: [(&str, u16, &str, &str); 13] = [
     ("heald-victim-database", 9705, "--database /srv/drill/data/victim.db", ""),
     ("heald-victim-worker", 9706, "--api worker", ""),
     ("heald-victim-extra", 9707, "", ""),
-    ("heald-victim-memory", 9720, "", "MemoryMax=100M\n"),
-    ("heald-victim-vpn", 9721, "", ""),
-    // Out of anybody's reach here: they come back by themselves.
-    ("heald-victim-outside", 9722, "", "Restart=always\nRestartSec=5s\n"),
-    ("heald-victim-peer", 9723, "", "Restart=always\nRestartSec=5s\n"),
 ];
 
 pub async fn write(host: &Host) -> Result<()> {
-    let folders = format!("mkdir -p {GROUND}/logs {GROUND}/data {GROUND}/textfile {GROUND}/backup /etc/heald-victim /var/lib/heald-victim");
+    let folders = format!("mkdir -p {GROUND}/logs {GROUND}/data {GROUND}/textfile {GROUND}/backup {GROUND}/archive {DISK}/out {DISK}/large /etc/heald-victim");
     host.exec(&["sh", "-c", &folders]).await?.ok()?;
     for (name, port, arguments, lines) in VICTIMS {
         let port = if name == "heald-victim-moves" { "${PORT}".to_owned() } else { port.to_string() };
@@ -64,6 +59,12 @@ pub async fn write(host: &Host) -> Result<()> {
         host.write_file(file, "# The victim's.\nlevel = info\n").await?;
     }
     database(host, &format!("{GROUND}/data/victim.db")).await?;
+    // A unit that carries a path to others: the victim stands for wg-quick.
+    host.write_file(
+        "/etc/systemd/system/wg-quick@wg0.service",
+        &format!("[Service]\nType=notify\nExecStart=/usr/local/bin/heald-victim --listen 127.0.0.1:9708 --state {GROUND}/wg0\n"),
+    )
+    .await?;
     // Debian's unit, with memory that can be filled.
     host.write_file(
         "/etc/systemd/system/redis-server.service.d/10-drill.conf",
@@ -82,8 +83,8 @@ pub async fn write(host: &Host) -> Result<()> {
     // Its ExecStop= asks supervisord itself, which may hang; and Debian leaves it a minute and a half.
     host.write_file("/etc/systemd/system/supervisor.service.d/10-drill.conf", "[Service]\nTimeoutStopSec=8s\n").await?;
     let program = format!(
-        "[program:victim]\ncommand=/usr/local/bin/heald-victim --listen 127.0.0.1:9709 --state {GROUND}/drill-worker \
-         --pidfile /run/heald-victim-supervised.pid\nautorestart=false\nstartsecs=1\n"
+        "[program:drill-worker]\ncommand=/usr/local/bin/heald-victim --listen 127.0.0.1:9709 --state {GROUND}/drill-worker \
+         --pidfile {GROUND}/drill-worker.pid\nautorestart=false\nstartsecs=1\n"
     );
     host.write_file("/etc/supervisor/conf.d/drill.conf", &program).await
 }
