@@ -30,6 +30,8 @@ pub const GROUND: &str = "/srv/drill";
 const DISK: &str = "/srv/drill/disk";
 const DISK_SIZE: &str = "64m";
 
+/// Of one drill, in seconds: whatever takes longer is told to end, and mends what it broke. The longest wait is five minutes.
+const LIMIT: &str = "75";
 /// After-care is a second on this machine; an alert resolves within the rules' windows.
 const SETTLED: Duration = Duration::from_secs(30);
 const READY: Duration = Duration::from_secs(60);
@@ -130,7 +132,8 @@ impl Drills {
     /// One drill, on a machine that is well.
     pub async fn one(&self, name: &str) -> Result<Came> {
         self.settle().await?;
-        let ran = self.exec(&["heald", "drill", "run", name, "-o", "json"]).await?;
+        monitoring::tell_of(&self.host, &site::playbook_of(name)?).await?;
+        let ran = self.exec(&["timeout", "--signal=INT", LIMIT, "heald", "drill", "run", name, "-o", "json"]).await?;
         Ok(Came::of(&ran))
     }
 

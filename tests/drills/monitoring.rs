@@ -2,11 +2,12 @@
 //! Their programs are this machine's own, seen through a bind mount.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::GROUND;
-use crate::lab::{Context as _, Error, Host, Pace, Result, shipped_rules};
+use crate::lab::{Context as _, Error, Host, Pace, Result, shipped_rules, wait_for};
 
 /// Started in this order.
 pub const UNITS: &[&str] = &[
@@ -20,9 +21,10 @@ pub const UNITS: &[&str] = &[
 /// Of targets that are up when all is well.
 pub const JOBS_MIN: usize = 10;
 
-const PROGRAMS: [&str; 7] = [
+const PROGRAMS: [&str; 8] = [
     "prometheus",
     "promtool",
+    "amtool",
     "prometheus-alertmanager",
     "prometheus-node-exporter",
     "prometheus-blackbox-exporter",
@@ -55,7 +57,7 @@ pub async fn write(host: &Host) -> Result<()> {
     }
     host.write_file(&format!("{DIR}/blackbox.yml"), &read("compose/blackbox.yml")?).await?;
     host.write_file(&format!("{DIR}/prometheus.yml"), &prometheus().to_string()).await?;
-    host.write_file(&format!("{DIR}/alertmanager.yml"), &alertmanager().to_string()).await?;
+    host.write_file(&format!("{DIR}/alertmanager.yml"), &alertmanager(None).to_string()).await?;
     for (name, command) in commands() {
         let text = format!("[Service]\nExecStart={command}\nStateDirectory={name}\nTimeoutStopSec=3s\n");
         host.write_file(&format!("/etc/systemd/system/{name}.service"), &text).await?;
@@ -162,21 +164,40 @@ fn prometheus() -> Value {
         })
     });
     json!({
-        "global": { "scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s" },
+        "global": { "external_labels": { "source": "rule" }, "scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s" },
         "rule_files": [format!("{DIR}/rules/*.yml")],
         "scrape_configs": jobs.collect::<Vec<_>>(),
         "alerting": { "alertmanagers": [{ "static_configs": [{ "targets": ["127.0.0.1:9093"] }] }] },
     })
 }
 
-/// Only what the drills break: of one fault several rules may tell, and heald would have an incident of each. Posted alerts
-/// of a drill bear the label `drill`.
-fn alertmanager() -> Value {
+/// What heald is told of while a drill runs: the alert that the drill posts, or those of its playbook's rules. Of one fault several
+/// rules may tell, and heald would repair it by another playbook than the one that is drilled.
+pub async fn tell_of(host: &Host, playbook: &str) -> Result<()> {
+    host.write_file(&format!("{DIR}/alertmanager.yml"), &alertmanager(Some(playbook)).to_string()).await?;
+    host.systemctl(&["kill", "--signal=SIGHUP", "prometheus-alertmanager.service"]).await?;
+    wait_for("Alertmanager to take its routes", Duration::from_secs(10), async || {
+        let status = host.exec(&["amtool", "--alertmanager.url=http://127.0.0.1:9093", "config", "show"]).await?.ok()?;
+        if status.contains(&format!("\"{playbook}\"")) { Ok(()) } else { Err("it has the old ones".into()) }
+    })
+    .await
+}
+
+/// Alerts of rules bear the label `source`; those that a drill posts do not.
+fn alertmanager(playbook: Option<&str>) -> Value {
+    let route = |matcher: String| {
+        json!({
+            "receiver": "heald", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s", "repeat_interval": "30s",
+            "matchers": [matcher],
+        })
+    };
+    let of_rules = playbook.map(|name| route(format!("playbook=\"{name}\"")));
     json!({
         "route": {
-            "receiver": "heald", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s", "repeat_interval": "30s",
+            "receiver": "nobody", "group_by": ["..."],
+            "routes": std::iter::once(route("source=\"\"".into())).chain(of_rules).collect::<Vec<_>>(),
         },
-        "receivers": [{
+        "receivers": [{ "name": "nobody" }, {
             "name": "heald",
             "webhook_configs": [{
                 "url": "http://127.0.0.1:9595/api/v1/alerts", "send_resolved": true, "max_alerts": 0,

@@ -1,8 +1,12 @@
 //! What differs by site, here: the variables that a user would write into heald.yaml for this machine.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
 use super::containers::Containers;
+use crate::lab::{Context as _, Error, Result};
 
 /// Names of services that playbooks may speak of.
 pub const SERVICES: &[&str] =
@@ -33,6 +37,14 @@ pub fn vars(containers: &Containers) -> Value {
             },
         },
         "heartbeat-missing": { "heartbeats": { "heald-victim.service": "/srv/drill/heald-victim.beat" } },
+        "host-cpu": { "units": ["heald-victim.service"] },
+        "host-oom-kill": { "units": ["heald-victim.service"] },
+        "host-zombies": { "units": ["heald-victim.service"] },
+        "host-memory": { "nonessential": ["heald-victim-extra.service"] },
+        "systemd-unit-slow-start": { "units": ["heald-victim.service"], "environment": { "HEALD_VICTIM_OPTIONAL": "off" } },
+        "systemd-unit-stuck-stopping": { "units": ["heald-stubborn.service"] },
+        "continuity-minimal": { "units": ["heald-victim.service"] },
+        "continuity-reduced": { "units": ["heald-victim.service"] },
         "host-disk-space": {
             "outputs": ["/srv/drill/disk/out"], "archive": ["/srv/drill/disk/large", "/srv/drill/archive"], "archive_larger": "20MB",
         },
@@ -61,9 +73,42 @@ pub fn vars(containers: &Containers) -> Value {
 pub fn drill_vars(containers: &Containers) -> Value {
     let container = |plain: &str| containers.named(plain).name().to_owned();
     json!({
+        "cpu-runaway": { "host": "drills", "threads": 4 },
+        "memory-low-mode": { "host": "drills" },
+        "oom-kill-unit": { "host": "drills" },
+        "zombies-reminder": { "host": "drills" },
+        "zombies-restart": { "host": "drills" },
+        "continuity-minimal": { "host": "drills" },
+        "continuity-reduced": { "host": "drills" },
         "dns-failing": { "resolver": "127.0.0.1:5300" },
         "disk-full-old-outputs": { "disk": "/srv/drill/disk", "outputs": "/srv/drill/disk/out" },
         "disk-full-archive": { "disk": "/srv/drill/disk", "archive_from": "/srv/drill/disk/large" },
         "service-container-errors": { "container": container("heald-victim") },
     })
+}
+
+/// The playbook whose incident a shipped drill is about; `none` where the drill posts its alert itself
+pub fn playbook_of(drill: &str) -> Result<String> {
+    for file in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks"))? {
+        let all: Value = serde_saphyr::from_str(&fs::read_to_string(&file)?)
+            .map_err(|error| Error::new(format!("{}: {error}", file.display())))?;
+        if let Some(found) = all["drills"].as_array().into_iter().flatten().find(|one| one["drill"] == drill) {
+            let name = if found["alert"].is_null() { found["playbook"].as_str() } else { None };
+            return Ok(name.unwrap_or("none").to_owned());
+        }
+    }
+    Err(Error::new(format!("no drill {drill} is shipped")))
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).context(folder.display().to_string())? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else if path.to_string_lossy().ends_with(".drill.yml") {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }

@@ -14,6 +14,7 @@ pub const ALL: &[&str] = &[
     "heald-victim-database.service",
     "heald-victim-worker.service",
     "heald-victim-extra.service",
+    "heald-stubborn.service",
     "wg-quick@wg0.service",
     "redis-server.service",
     "systemd-resolved.service",
@@ -63,6 +64,12 @@ pub async fn write(host: &Host) -> Result<()> {
     host.write_file(
         "/etc/systemd/system/wg-quick@wg0.service",
         &format!("[Service]\nType=notify\nExecStart=/usr/local/bin/heald-victim --listen 127.0.0.1:9708 --state {GROUND}/wg0\n"),
+    )
+    .await?;
+    // One that takes no notice of SIGTERM.
+    host.write_file(
+        "/etc/systemd/system/heald-stubborn.service",
+        "[Service]\nExecStart=/bin/sh -c 'trap \"\" TERM; while :; do sleep 1; done'\nTimeoutStopSec=5min\n",
     )
     .await?;
     // Debian's unit, with memory that can be filled.

@@ -65,8 +65,9 @@ const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take. What makes the whole machine slow for a moment comes
 /// last.
-const TESTS: [(&str, Test); 46] = [
+const TESTS: [(&str, Test); 47] = [
     ("drills_heal_in_time", |scene| drilled::heal_in_time(scene).boxed_local()),
+    ("drills_are_undone_when_ended", |scene| drilled::undone(scene).boxed_local()),
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
     ("docker_recreate_killed_at_every_gap", |scene| act_docker::gaps::recreate(scene).boxed_local()),
