@@ -94,8 +94,6 @@ struct Read {
     history: History,
 }
 
-/// Where faults that are under way are written down, below the state folder.
-const FOLDER: &str = "drills";
 /// For the incident of one drill to close before the next drill of the same playbook.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -111,20 +109,13 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 fn read(file: &Path) -> Result<Read, Failure> {
     let (settings, books) = app::read(file).map_err(|problems| check::failure(&problems))?;
     let books: Vec<Arc<Playbook>> = books.into_iter().map(|(_, book)| book).collect();
-    let Loaded { drills, problems } = drill::load(&settings.playbooks, &settings.drills, &books);
+    let ids: Vec<String> = books.iter().map(|book| book.id.0.to_string()).collect();
+    let Loaded { drills, problems } = drill::load(&settings.playbooks, &settings.drills, &ids, &books);
     if !problems.is_empty() {
         return Err(check::failure(&problems));
     }
-    let history = History::in_folder(reports(&settings));
+    let history = History::in_folder(settings.drills.reports(&settings.state));
     Ok(Read { settings, books, drills, history })
-}
-
-fn folder(settings: &Settings) -> PathBuf {
-    settings.state.join(FOLDER)
-}
-
-fn reports(settings: &Settings) -> PathBuf {
-    settings.drills.reports.clone().unwrap_or_else(|| folder(settings))
 }
 
 /// Its allow-list is what is marked for drills, and nothing else.
@@ -147,7 +138,7 @@ fn list(args: &List) -> Result<(), Failure> {
                 "schedule": drill.every,
                 "expect": drill.expect,
                 "file": drill.file(),
-                "marked": drill::not_marked(std::slice::from_ref(drill), &read.settings.drills).is_empty(),
+                "marked": drill.is_marked(&read.settings.drills.allowed),
                 "runs": runs.len(),
                 "last": runs.last(),
                 "trend": drill::trend(&runs),
@@ -163,7 +154,7 @@ fn list(args: &List) -> Result<(), Failure> {
     let rows = read.drills.iter().map(|drill| {
         let runs = of(drill);
         let last = runs.last();
-        let marked = drill::not_marked(std::slice::from_ref(drill), &read.settings.drills).is_empty();
+        let marked = drill.is_marked(&read.settings.drills.allowed);
         let result = match last {
             Some(entry) if entry.passed => drill::span(entry.recovery_ms),
             Some(_) => "FAILED".to_owned(),
@@ -186,7 +177,7 @@ fn list(args: &List) -> Result<(), Failure> {
 fn report(args: &Report) -> Result<(), Failure> {
     // Reports outlive their drills: neither playbooks nor drills are read.
     let settings = app::settings(&args.config.config_file).map_err(|problems| check::failure(&problems))?;
-    let entries = History::in_folder(reports(&settings)).read().map_err(Failure::Refused)?;
+    let entries = History::in_folder(settings.drills.reports(&settings.state)).read().map_err(Failure::Refused)?;
     let entries: Vec<Entry> = match &args.name {
         Some(name) => entries.into_iter().filter(|entry| entry.drill == *name).collect(),
         None => entries,
@@ -201,7 +192,7 @@ fn report(args: &Report) -> Result<(), Failure> {
 
 async fn undo(args: &Undo) -> Result<(), Failure> {
     let settings = app::settings(&args.config.config_file).map_err(|problems| check::failure(&problems))?;
-    let mut under_way = UnderWay::open(&folder(&settings)).map_err(Failure::Refused)?;
+    let mut under_way = UnderWay::open(&drill::folder(&settings.state)).map_err(Failure::Refused)?;
     match drill::undo_all(&mut under_way, &tools(&settings)?).await {
         None => out("Nothing is left of any drill.\n"),
         Some((drill, done, left)) => mended(&drill, &done, &left),
@@ -227,7 +218,7 @@ async fn drill_all(args: &Run) -> Result<(), Failure> {
     refuse_unmarked(&chosen, &read.settings)?;
     consent(&chosen, &read.settings, args.yes)?;
     let tools = tools(&read.settings)?;
-    let mut under_way = UnderWay::open(&folder(&read.settings)).map_err(Failure::Refused)?;
+    let mut under_way = UnderWay::open(&drill::folder(&read.settings.state)).map_err(Failure::Refused)?;
     if let Some((drill, done, left)) = drill::undo_all(&mut under_way, &tools).await {
         mended(&drill, &done, &left)?;
     }
@@ -300,7 +291,7 @@ fn choose<'d>(drills: &'d [Drill], args: &Run) -> Result<Vec<&'d Drill>, Failure
 fn refuse_unmarked(chosen: &[&Drill], settings: &Settings) -> Result<(), Failure> {
     let problems: Vec<String> = chosen
         .iter()
-        .flat_map(|drill| drill::not_marked(std::slice::from_ref(*drill), &settings.drills))
+        .flat_map(|drill| drill::not_marked(drill, &settings.drills))
         .map(|problem| problem.what)
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(Failure::Refused(problems.join("\n"))) }

@@ -3,6 +3,7 @@
 use super::fault::{Fault, KINDS, read as read_fault};
 use crate::book::fill;
 use crate::domain::alert::Labels;
+use crate::domain::target::AllowList;
 use crate::domain::template::is_template;
 use crate::yaml::{Chunk, Fields, File, Kind, Node, Problem, nearest, parse, quote, text};
 use serde::{Deserialize, Serialize};
@@ -296,4 +297,13 @@ impl Drill {
         &self.place.file
     }
 
+    /// Everything that it touches may be broken here.
+    pub fn is_marked(&self, allowed: &AllowList) -> bool {
+        self.faults.iter().flat_map(|fault| &fault.marks).all(|mark| mark.is_on(allowed))
+    }
+
+    /// Something that it touches may be broken here.
+    pub fn is_partly_marked(&self, allowed: &AllowList) -> bool {
+        self.faults.iter().flat_map(|fault| &fault.marks).any(|mark| mark.is_on(allowed))
+    }
 }

@@ -24,8 +24,8 @@ const DEPTH_MAX: usize = 8;
 
 /// Every `*.drill.yml` of the given folders and below. A file given by name is a playbook: the drill file beside it counts.
 ///
-/// Each drill's playbook must be one of `books`.
-pub fn load(dirs: &[PathBuf], settings: &Settings, books: &[Arc<Playbook>]) -> Loaded {
+/// Each drill's playbook must be one of `known`; `books` are those of them that are sound.
+pub fn load(dirs: &[PathBuf], settings: &Settings, known: &[String], books: &[Arc<Playbook>]) -> Loaded {
     let mut loaded = Loaded::default();
     let mut files = Vec::new();
     for dir in dirs {
@@ -54,7 +54,7 @@ pub fn load(dirs: &[PathBuf], settings: &Settings, books: &[Arc<Playbook>]) -> L
                         continue;
                     }
                     first.insert(drill.name.clone(), path.clone());
-                    loaded.problems.extend(misfits(&drill, books));
+                    loaded.problems.extend(misfits(&drill, known, books));
                     loaded.drills.push(drill);
                 }
             }
@@ -65,25 +65,22 @@ pub fn load(dirs: &[PathBuf], settings: &Settings, books: &[Arc<Playbook>]) -> L
     loaded
 }
 
-/// For its author: faults that could not be injected here, for nothing marks their objects.
-pub fn not_marked(drills: &[Drill], settings: &Settings) -> Vec<Problem> {
-    let mut found = Vec::new();
-    for drill in drills {
-        for mark in drill.faults.iter().flat_map(|fault| &fault.marks).filter(|mark| !mark.is_on(&settings.allowed)) {
-            let what = format!("drill `{}` can't be run here: {}", drill.name, Mark::missing(mark));
-            found.push(Problem { what, ..drill.place.clone() }.as_warning());
-        }
-    }
-    found
+/// For its author: faults that can't be injected here, for nothing marks their objects.
+pub fn not_marked(drill: &Drill, settings: &Settings) -> Vec<Problem> {
+    let missing = drill.faults.iter().flat_map(|fault| &fault.marks).filter(|mark| !mark.is_on(&settings.allowed));
+    let what = |mark: &Mark| format!("drill `{}` can't be run here: {}", drill.name, mark.missing());
+    missing.map(|mark| Problem { what: what(mark), ..drill.place.clone() }.as_warning()).collect()
 }
 
-fn misfits(drill: &Drill, books: &[Arc<Playbook>]) -> Vec<Problem> {
+fn misfits(drill: &Drill, known: &[String], books: &[Arc<Playbook>]) -> Vec<Problem> {
     let at = |what: String| Problem { what, ..drill.place.clone() };
-    let Some(book) = books.iter().find(|book| *book.id.0 == *drill.playbook) else {
-        let known: Vec<&str> = books.iter().map(|book| &*book.id.0).collect();
+    if !known.contains(&drill.playbook) {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let hint = nearest(&drill.playbook, &known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         return vec![at(format!("drill `{}`: there is no playbook {}{hint}", drill.name, quote(&drill.playbook)))];
-    };
+    }
+    // One with mistakes: they come first.
+    let Some(book) = books.iter().find(|book| *book.id.0 == *drill.playbook) else { return Vec::new() };
     let kinds: Vec<&str> = book
         .rungs
         .iter()

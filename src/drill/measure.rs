@@ -83,15 +83,18 @@ impl Timeline {
         }
     }
 
+    /// A guard holds it: only for now, or for good.
+    pub fn is_held(&self) -> bool {
+        self.state == "held"
+    }
+
     /// Whether all that is expected has been seen, or can't be any more.
     pub fn is_over(&self, expect: Expect) -> bool {
         let ended = self.state.starts_with("closed") || self.escalated.is_some();
         match expect {
             Expect::Healed => self.healed.is_some() || ended,
             Expect::Escalated => ended || self.healed.is_some(),
-            Expect::Refused => {
-                ended || self.first_effect.is_some() || self.healed.is_some() || self.state.starts_with("held") || self.state == "observed"
-            }
+            Expect::Refused => ended || self.first_effect.is_some() || self.healed.is_some() || self.state == "observed",
         }
     }
 }

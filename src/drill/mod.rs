@@ -17,7 +17,10 @@ mod load;
 mod measure;
 mod report;
 mod run;
+mod schedule;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod under_way;
 
 pub use fault::{Fault, KINDS, Marked, Undo, schemas};
@@ -27,5 +30,6 @@ pub use load::{Loaded, load, not_marked};
 pub use measure::{Judged, Timeline, judge};
 pub use report::{history_text, markdown, span, summary, trend};
 pub use run::{Ask, Drilled, Setting, goal_text, refusals, run};
-pub use settings::{Schedule, Settings};
-pub use under_way::{UnderWay, undo_all};
+pub use schedule::{Due, Planned, due};
+pub use settings::{Schedule, Settings, folder};
+pub use under_way::{UnderWay, is_left, undo_all};

@@ -103,9 +103,9 @@ pub fn trend(runs: &[&Entry]) -> Option<String> {
     // A tenth, and at least a tenth of a second: less is noise.
     let noise = (mean / 10).max(100);
     let word = match last {
-        last if *last > mean + noise => "slower",
-        last if last + noise < mean => "faster",
-        _ => "as fast",
+        last if *last > mean + noise => "slower than",
+        last if last + noise < mean => "faster than",
+        _ => "as fast as",
     };
-    Some(format!("{word} than before ({} after {})", span(Some(*last)), span(Some(mean))))
+    Some(format!("{word} before ({} after {})", span(Some(*last)), span(Some(mean))))
 }

@@ -87,6 +87,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Beyond the goal a drill waits so many times as long, to tell how late heald was.
 const PATIENCE: u32 = 4;
 const PATIENCE_MIN: Duration = Duration::from_secs(120);
+/// A guard that still says no after so long has refused; shorter holds are waits for a job or a cooldown.
+const HELD_FOR: Duration = Duration::from_secs(10);
 /// Where neither the drill nor its playbook names a goal.
 const WITHIN: Duration = Duration::from_secs(600);
 /// An alert that the drill posts is kept alive, and ends by itself if the drill is killed.
@@ -235,6 +237,7 @@ async fn watch<D: Ask>(
 ) -> Result<(), String> {
     let mut deadline = Instant::now() + drill.detect_within;
     let (mut alive, mut heard) = (Instant::now(), Instant::now());
+    let mut held = None;
     loop {
         if let Some(posted) = &drill.alert
             && Instant::now() >= alive
@@ -249,7 +252,9 @@ async fn watch<D: Ask>(
                     (setting.say)(&format!("incident {id} is open"));
                     deadline = Instant::now() + (PATIENCE * within.unwrap_or(WITHIN)).max(PATIENCE_MIN);
                 }
-                let over = timeline.is_over(drill.expect);
+                held = timeline.is_held().then(|| held.unwrap_or_else(Instant::now));
+                let refused = drill.expect == Expect::Refused && held.is_some_and(|since| since.elapsed() >= HELD_FOR);
+                let over = refused || timeline.is_over(drill.expect);
                 seen.incident = Some((id, timeline));
                 if over {
                     return Ok(());

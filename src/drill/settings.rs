@@ -3,7 +3,7 @@
 use crate::domain::target::AllowList;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `drills:`
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,4 +26,23 @@ pub struct Schedule {
     pub window: Vec<String>,
     /// The daemon runs what is due by itself.
     pub unattended: bool,
+}
+
+/// Where what is under way is written down: below the daemon's state folder.
+pub fn folder(state: &Path) -> PathBuf {
+    state.join("drills")
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// The folder of the reports and the history.
+    pub fn reports(&self, state: &Path) -> PathBuf {
+        self.reports.clone().unwrap_or_else(|| folder(state))
+    }
+
+    /// The daemon runs what is due by itself.
+    pub fn is_unattended(&self) -> bool {
+        self.lab || self.schedule.unattended
+    }
 }

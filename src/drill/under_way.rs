@@ -131,6 +131,11 @@ pub async fn undo_all(under_way: &mut UnderWay, tools: &Tools) -> Option<(String
     Some((drill, done, failed))
 }
 
+/// Whether a drill left something broken, or one is under way.
+pub fn is_left(folder: &Path) -> bool {
+    folder.join(NAME).exists()
+}
+
 /// The folder, whose owner is that of the state folder above it: root's drills and the daemon's share it.
 pub(super) fn make(folder: &Path) -> std::io::Result<()> {
     if folder.is_dir() {

@@ -20,6 +20,7 @@ mod disk;
 mod docker;
 mod files;
 mod http;
+mod keep;
 mod port;
 mod process;
 mod redis;
@@ -251,3 +252,5 @@ fn said(error: impl fmt::Display) -> String {
     cut(&error.to_string())
 }
 
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! `sqlite.corrupt`, `sqlite.lock`.
 
-use super::files::{Spoilt, keeping, place, spoil};
+use super::keep::{Spoilt, keeping, place, spoil};
 use super::{FaultKind, Held, Mark, Undo, said};
 use crate::domain::target::TargetKind;
 use crate::link::Tools;

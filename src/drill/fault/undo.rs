@@ -32,7 +32,7 @@ pub enum Undo {
     /// Files that the drill made.
     Remove { paths: Vec<String> },
     /// `keep` is the original; `spoilt` tells what the drill wrote from what somebody repaired.
-    PutBack { path: String, keep: String, spoilt: super::files::Spoilt, mode: u32, user: u32, group: u32 },
+    PutBack { path: String, keep: String, spoilt: super::keep::Spoilt, mode: u32, user: u32, group: u32 },
     RenameBack { path: String, aside: String },
     /// When it was last changed: seconds since 1970 and nanoseconds. `to`: what the drill made of it.
     Modified { path: String, seconds: i64, nanos: i64, to: i64 },
@@ -80,9 +80,9 @@ impl Undo {
                 Ok(format!("the process of {pidfile} goes on"))
             }
             Self::Remove { paths } => remove(tools, paths),
-            Self::PutBack { .. } => super::files::put_back(tools, self),
-            Self::RenameBack { path, aside } => super::files::rename_back(tools, path, aside),
-            Self::Modified { path, seconds, nanos, to } => super::files::modified_back(tools, path, (*seconds, *nanos), *to),
+            Self::PutBack { .. } => super::keep::put_back(tools, self),
+            Self::RenameBack { path, aside } => super::keep::rename_back(tools, path, aside),
+            Self::Modified { path, seconds, nanos, to } => super::keep::modified_back(tools, path, (*seconds, *nanos), *to),
             Self::DropKeys { address } => {
                 let mut redis = Redis::connect(address, None, deadline()).await.map_err(said)?;
                 let gone = redis.drop_keys(super::redis::PREFIX).await.map_err(said)?;
