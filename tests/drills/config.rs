@@ -17,9 +17,9 @@ pub async fn write(host: &Host, running: &Containers) -> Result<()> {
         "containers": names,
         "programs": ["drill-worker"],
         "urls": units::PORTS.iter().chain(containers::PORTS).chain(&[9090]).map(|port| format!("http://127.0.0.1:{port}")).collect::<Vec<_>>(),
-        "addresses": ["127.0.0.1:6379", "127.0.0.1:9700", "127.0.0.1:9701", "127.0.0.1:9702", "127.0.0.1:5300", "127.0.0.1:8000", "127.0.0.1:9707", "127.0.0.1:9708"],
+        "addresses": ["127.0.0.1:6379", "127.0.0.1:6380", "127.0.0.1:9700", "127.0.0.1:9701", "127.0.0.1:9702", "127.0.0.1:5300", "127.0.0.1:8000", "127.0.0.1:9707", "127.0.0.1:9708"],
         "paths": [GROUND, DISK, "/etc/heald-victim", "/etc/heald-victim/victim.conf", format!("{GROUND}/archive")],
-        "databases": [format!("{GROUND}/data/victim.db")],
+        "databases": [site::DATABASE],
         "hosts": ["drills"],
         "services": site::SERVICES,
         "commands": ["/usr/bin/test", "/usr/bin/systemctl", "/usr/bin/systemd-run"],
@@ -32,11 +32,15 @@ pub async fn write(host: &Host, running: &Containers) -> Result<()> {
         "targets": targets.clone(),
         "docker": { "host": "unix:///run/dbus/docker.sock" },
         "supervisor": {},
-        "collect": { "docker": {}, "supervisor": {} },
+        "collect": {
+            "docker": {}, "supervisor": {},
+            "sqlite": [{ "name": "victim", "path": site::DATABASE, "service": "heald-victim-database", "every": "1m" }],
+            "backups": [{ "name": "drill-db", "glob": format!("{GROUND}/backups/*.bak"), "service": "drill-db", "max_age": "26h", "min_size": "1kB" }],
+        },
         "alertmanager": { "url": "http://127.0.0.1:9093", "group_interval": "1s" },
         "prometheus": { "url": "http://127.0.0.1:9090" },
         // All of it is there to be broken.
-        "drills": { "lab": true, "allowed": targets, "vars": site::drill_vars(running) },
+        "drills": { "lab": true, "reports": format!("{GROUND}/reports"), "allowed": targets, "vars": site::drill_vars(running) },
         "overrides": overrides(&root.join("playbooks"), &site::vars(running))?,
         "guards": { "budget": { "host": ["1000 per 1h"] } },
         "log": { "format": "text", "level": "info" },
@@ -55,7 +59,11 @@ fn overrides(folder: &Path, vars: &Value) -> Result<Value> {
         let text = fs::read_to_string(&page)?;
         let field = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
         let name = field("playbook:").ok_or_else(|| Error::new(format!("{}: no playbook", page.display())))?;
-        let mut one = json!({ "mode": "auto", "after_care": "1s", "limits": { "budget": ["1000 per 10m"] } });
+        let mut one = json!({ "after_care": "1s", "limits": { "budget": ["1000 per 10m"] } });
+        // What needs a person's yes is drilled for asking.
+        if field("mode:") == Some("observe") {
+            one["mode"] = json!("auto");
+        }
         if let Some(vars) = vars.get(name) {
             one["vars"] = vars.clone();
         }

@@ -10,20 +10,21 @@ pub struct Containers(BTreeMap<&'static str, Container>);
 
 pub const PORTS: &[u16] = &[9710, 11435, 8000, 8188];
 
-/// Plain name, arguments of the victim, limit of memory in MB.
-const VICTIMS: [(&str, &str, i64); 4] = [
-    ("heald-victim", "--listen 127.0.0.1:9710", 128),
-    ("heald-victim-ollama", "--listen 127.0.0.1:11435 --api ollama --models llama3.2:3b,llama3:latest", 128),
-    ("heald-victim-chroma", "--listen 127.0.0.1:8000 --api chroma", 128),
-    ("heald-victim-comfyui", "--listen 127.0.0.1:8188 --api comfyui", 128),
+/// Plain name, command, limit of memory in MB.
+const VICTIMS: [(&str, &str, i64); 5] = [
+    ("valkey", "redis-server --port 6380 --bind 127.0.0.1", 128),
+    ("heald-victim", "heald-victim --listen 127.0.0.1:9710", 128),
+    ("heald-victim-ollama", "heald-victim --listen 127.0.0.1:11435 --api ollama --models llama3.2:3b,llama3:latest", 128),
+    ("heald-victim-chroma", "heald-victim --listen 127.0.0.1:8000 --api chroma", 128),
+    ("heald-victim-comfyui", "heald-victim --listen 127.0.0.1:8188 --api comfyui", 128),
 ];
 
 impl Containers {
     pub async fn start(stack: &Stack, host: &Host, program: &Path) -> Result<Self> {
         let mut all = BTreeMap::new();
-        for (plain, arguments, memory) in VICTIMS {
+        for (plain, command, memory) in VICTIMS {
             let victim = Victim {
-                command: std::iter::once("heald-victim").chain(arguments.split(' ')).map(str::to_owned).collect(),
+                command: command.split(' ').map(str::to_owned).collect(),
                 binds: vec![format!("{}:/usr/local/bin/heald-victim:ro", program.display())],
                 network: Some(format!("container:{}", host.name())),
                 memory: Some(memory << 20),

@@ -10,7 +10,10 @@ use crate::lab::{Context as _, Error, Result};
 
 /// Names of services that playbooks may speak of.
 pub const SERVICES: &[&str] =
-    &["llm", "llm-plain", "gpu-0", "comfyui", "ollama", "bot", "router", "reports", "redis", "chroma", "proxy", "victim"];
+    &["llm", "llm-plain", "gpu-0", "comfyui", "ollama", "bot", "router", "reports", "redis", "chroma", "proxy", "victim", "valkey", "cache", "drill-db",
+      "heald-victim", "heald-stubborn", "drill", "fleet", "supervisor"];
+
+pub const DATABASE: &str = "/srv/drill/data/victim.db";
 
 /// `overrides: {PLAYBOOK: {vars: …}}`
 pub fn vars(containers: &Containers) -> Value {
@@ -37,6 +40,24 @@ pub fn vars(containers: &Containers) -> Value {
             },
         },
         "heartbeat-missing": { "heartbeats": { "heald-victim.service": "/srv/drill/heald-victim.beat" } },
+        "data-corrupt": {
+            "data": {
+                "heald-victim-ollama.service": {
+                    "folder": "/srv/drill/vectors", "to": "/srv/drill/rescue", "url": page(11434, "/api/tags"), "says": "llama3.2:3b",
+                },
+            },
+        },
+        "database-locked": { "databases": { "heald-victim-database.service": DATABASE } },
+        "sqlite-corrupt": {
+            "units": { DATABASE: "heald-victim-database.service" }, "backups": { DATABASE: "/srv/drill/backup/victim.db-*.bak" },
+        },
+        "sqlite-wal-grows": { "units": { DATABASE: "heald-victim-database.service" } },
+        "valkey-down": {
+            "addresses": { "valkey": "127.0.0.1:6379", "cache": "127.0.0.1:6380" },
+            "units": { "valkey": "redis-server.service" }, "containers": { "cache": container("valkey") },
+        },
+        "valkey-memory-full": { "addresses": { "valkey": "127.0.0.1:6379" }, "units": { "valkey": "redis-server.service" } },
+        "backup-run": { "databases": { "drill-db": { "file": DATABASE, "to": "/srv/drill/backups" } } },
         "host-cpu": { "units": ["heald-victim.service"] },
         "host-oom-kill": { "units": ["heald-victim.service"] },
         "host-zombies": { "units": ["heald-victim.service"] },
@@ -73,6 +94,12 @@ pub fn vars(containers: &Containers) -> Value {
 pub fn drill_vars(containers: &Containers) -> Value {
     let container = |plain: &str| containers.named(plain).name().to_owned();
     json!({
+        "data-corrupt": { "unit": "heald-victim-ollama.service", "victim": "http://127.0.0.1:11434" },
+        "database-locked": { "unit": "heald-victim-database.service", "database": DATABASE },
+        "sqlite-corrupt": { "database": DATABASE },
+        "sqlite-wal-grows": { "database": DATABASE },
+        "valkey-down-unit": { "unit": "redis-server.service" },
+        "valkey-down-container": { "container": container("valkey") },
         "cpu-runaway": { "host": "drills", "threads": 4 },
         "memory-low-mode": { "host": "drills" },
         "oom-kill-unit": { "host": "drills" },

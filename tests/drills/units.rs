@@ -1,5 +1,6 @@
 //! What breaks as a unit of the machine: the victim in its parts, Redis, a resolver, supervisord.
 
+use super::site::DATABASE;
 use super::{DISK, GROUND};
 use crate::lab::{Host, Result};
 
@@ -43,7 +44,7 @@ const VICTIMS: [(&str, u16, &str, &str); 9] = [
 ];
 
 pub async fn write(host: &Host) -> Result<()> {
-    let folders = format!("mkdir -p {GROUND}/logs {GROUND}/data {GROUND}/textfile {GROUND}/backup {GROUND}/archive {DISK}/out {DISK}/large /etc/heald-victim");
+    let folders = format!("mkdir -p {GROUND}/logs {GROUND}/data {GROUND}/textfile {GROUND}/backup {GROUND}/backups {GROUND}/vectors {GROUND}/rescue {GROUND}/archive {DISK}/out {DISK}/large /etc/heald-victim");
     host.exec(&["sh", "-c", &folders]).await?.ok()?;
     for (name, port, arguments, lines) in VICTIMS {
         let port = if name == "heald-victim-moves" { "${PORT}".to_owned() } else { port.to_string() };
@@ -59,7 +60,12 @@ pub async fn write(host: &Host) -> Result<()> {
     for file in ["/etc/heald-victim/victim.conf", "/etc/heald-victim/victim.conf.bak", "/srv/drill/defaults/victim.conf"] {
         host.write_file(file, "# The victim's.\nlevel = info\n").await?;
     }
-    database(host, &format!("{GROUND}/data/victim.db")).await?;
+    database(host, DATABASE).await?;
+    host.write_file(&format!("{GROUND}/vectors/records.lance"), "alpha").await?;
+    for copy in ["backup/victim.db-20261101T030000Z.bak", "backups/victim.db-newest.bak"] {
+        let copied = host.exec(&["sqlite3", DATABASE, &format!("VACUUM INTO '{GROUND}/{copy}'")]);
+        copied.await?.ok()?;
+    }
     // A unit that carries a path to others: the victim stands for wg-quick.
     host.write_file(
         "/etc/systemd/system/wg-quick@wg0.service",
