@@ -63,8 +63,7 @@ pub async fn write(host: &Host) -> Result<()> {
     database(host, DATABASE).await?;
     host.write_file(&format!("{GROUND}/vectors/records.lance"), "alpha").await?;
     for copy in ["backup/victim.db-20261101T030000Z.bak", "backups/victim.db-newest.bak"] {
-        let copied = host.exec(&["sqlite3", DATABASE, &format!("VACUUM INTO '{GROUND}/{copy}'")]);
-        copied.await?.ok()?;
+        host.exec(&["sqlite3", DATABASE, &format!("VACUUM INTO '{GROUND}/{copy}'")]).await?.ok()?;
     }
     // A unit that carries a path to others: the victim stands for wg-quick.
     host.write_file(
