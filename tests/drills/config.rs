@@ -52,14 +52,14 @@ pub async fn write(host: &Host, running: &Containers) -> Result<()> {
     host.write_file(&format!("/etc/systemd/system/{HEALD}.d/20-drills.conf"), &more).await
 }
 
-/// Every shipped playbook may act. Many drills break the same target within minutes, which is what budgets are against.
+/// Every shipped playbook may act. Many drills break the same target within minutes: budgets and the grace of a start are not asked.
 fn overrides(folder: &Path, vars: &Value) -> Result<Value> {
     let mut all = Map::new();
     for page in pages(folder)? {
         let text = fs::read_to_string(&page)?;
         let field = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim);
         let name = field("playbook:").ok_or_else(|| Error::new(format!("{}: no playbook", page.display())))?;
-        let mut one = json!({ "after_care": "1s", "limits": { "budget": ["1000 per 10m"] } });
+        let mut one = json!({ "after_care": "1s", "limits": { "budget": ["1000 per 10m"], "grace": "2s" } });
         // What needs a person's yes is drilled for asking.
         if field("mode:") == Some("observe") {
             one["mode"] = json!("auto");

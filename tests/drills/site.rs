@@ -66,8 +66,9 @@ pub fn vars(containers: &Containers) -> Value {
         "systemd-unit-stuck-stopping": { "units": ["heald-stubborn.service"] },
         "continuity-minimal": { "units": ["heald-victim.service"] },
         "continuity-reduced": { "units": ["heald-victim.service"] },
+        // The engine may be this machine's own, with images that somebody wants.
         "host-disk-space": {
-            "outputs": ["/srv/drill/disk/out"], "archive": ["/srv/drill/disk/large", "/srv/drill/archive"], "archive_larger": "20MB",
+            "docker": false, "outputs": ["/srv/drill/disk/out"], "archive": ["/srv/drill/disk/large", "/srv/drill/archive"], "archive_larger": "20MB",
         },
         "peer-silent": { "peers": { "victim": page(9707, "/health") }, "autonomy_url": page(9700, "/mode/autonomy") },
         "sensor-failed": {
