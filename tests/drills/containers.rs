@@ -20,7 +20,7 @@ const VICTIMS: [(&str, &str, i64); 5] = [
 ];
 
 impl Containers {
-    pub async fn start(stack: &Stack, host: &Host, program: &Path) -> Result<Self> {
+    pub async fn start(stack: &Stack, host: &Host, program: &Path, own: &str) -> Result<Self> {
         let mut all = BTreeMap::new();
         for (plain, command, memory) in VICTIMS {
             let victim = Victim {
@@ -30,7 +30,7 @@ impl Containers {
                 memory: Some(memory << 20),
                 ..Victim::default()
             };
-            let name = format!("{plain}-{}", stack.run().id());
+            let name = format!("{plain}-{own}");
             all.insert(plain, victim.start(stack.engine(), stack.image(), &name).await?);
         }
         Ok(Self(all))

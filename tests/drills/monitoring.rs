@@ -171,6 +171,9 @@ fn prometheus() -> Value {
     })
 }
 
+/// In place of a playbook: heald is told of nothing.
+pub const NOBODY: &str = "nobody-is-told";
+
 /// What heald is told of while a drill runs: the alert that the drill posts, or those of its playbook's rules. Of one fault several
 /// rules may tell, and heald would repair it by another playbook than the one that is drilled.
 pub async fn tell_of(host: &Host, playbook: &str) -> Result<()> {
@@ -192,10 +195,11 @@ fn alertmanager(playbook: Option<&str>) -> Value {
         })
     };
     let of_rules = playbook.map(|name| route(format!("playbook=\"{name}\"")));
+    let posted = (playbook != Some(NOBODY)).then(|| route("source=\"\"".into()));
     json!({
         "route": {
             "receiver": "nobody", "group_by": ["..."],
-            "routes": std::iter::once(route("source=\"\"".into())).chain(of_rules).collect::<Vec<_>>(),
+            "routes": posted.into_iter().chain(of_rules).collect::<Vec<_>>(),
         },
         "receivers": [{ "name": "nobody" }, {
             "name": "heald",
