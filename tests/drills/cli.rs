@@ -1,6 +1,6 @@
 //! `make drills`: every shipped drill on the lab's machine, one after the other; then the table of docs/coverage.md anew.
 //!
-//! `cargo run --example drills -- NAME…` runs some and writes nothing; `--hold` leaves the machine up until Ctrl-C.
+//! `cargo run --example drills -- NAME…` runs some and writes their rows; `--hold` leaves the machine up until Ctrl-C.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used, reason = "a program for the terminal")]
 #![allow(clippy::disallowed_methods, reason = "not the daemon: it may ask what time it is")]
@@ -50,15 +50,10 @@ async fn run(stack: Arc<Stack>, names: Vec<String>, hold: bool) -> Result<bool> 
         std::future::pending::<()>().await;
     }
     let whole = names.is_empty();
-    let mut measured = Vec::new();
-    let names = if whole {
-        let (here, elsewhere) = drills.names().await?;
-        let lacks = |drill: String| Measured { drill, passed: true, text: "this machine lacks its parts".into(), recovery_ms: None };
-        measured.extend(elsewhere.into_iter().map(lacks));
-        here
-    } else {
-        names
-    };
+    let (here, elsewhere) = drills.names().await?;
+    let not_run = |(drill, why)| Measured { drill, passed: true, text: why, recovery_ms: None };
+    let mut measured: Vec<Measured> = elsewhere.into_iter().map(not_run).collect();
+    let names = if whole { here } else { names };
     let lacking = measured.len();
     for name in &names {
         let came = drills.one(name).await?;
@@ -71,14 +66,13 @@ async fn run(stack: Arc<Stack>, names: Vec<String>, hold: bool) -> Result<bool> 
     let passed = measured.iter().skip(lacking).filter(|one| one.passed).count();
     println!("drills: {passed} of {} passed, {lacking} not on this machine, in {:.0} s", names.len(), start.elapsed().as_secs_f64());
     println!("drills: recovered in {}", table::average(&measured));
-    if whole {
-        write(&measured)?;
-    }
+    write(&measured, whole)?;
     drills.close().await?;
     Ok(passed == names.len())
 }
 
-fn write(measured: &[Measured]) -> Result<()> {
+/// Of all rows, or of those that were run.
+fn write(measured: &[Measured], whole: bool) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let path = root.join("docs/coverage.md");
     let page = std::fs::read_to_string(&path).context("docs/coverage.md")?;
@@ -91,5 +85,5 @@ fn write(measured: &[Measured]) -> Result<()> {
         jiff::Timestamp::now().strftime("%Y-%m-%d"),
         kilobytes as f64 / 1e6
     );
-    std::fs::write(&path, table::rewrite(&page, root, measured, &when)?).context("write docs/coverage.md")
+    std::fs::write(&path, table::rewrite(&page, root, measured, whole, &when)?).context("write docs/coverage.md")
 }

@@ -61,7 +61,7 @@ fn overrides(folder: &Path, vars: &Value) -> Result<Value> {
         let name = field("playbook:").ok_or_else(|| Error::new(format!("{}: no playbook", page.display())))?;
         let mut one = json!({ "after_care": "1s", "limits": { "budget": ["1000 per 10m"], "grace": "2s" } });
         // What needs a person's yes is drilled for asking.
-        if field("mode:") == Some("observe") {
+        if field("mode:") == Some("observe") || site::AGREED.contains(&name) {
             one["mode"] = json!("auto");
         }
         if let Some(vars) = vars.get(name) {

@@ -123,12 +123,19 @@ impl Drills {
         self.host.exec(command).await
     }
 
-    /// All drills whose parts this machine has; then those of which it lacks some.
-    pub async fn names(&self) -> Result<(Vec<String>, Vec<String>)> {
+    /// The drills that this machine can run; then the others, and why not.
+    pub async fn names(&self) -> Result<(Vec<String>, Vec<(String, String)>)> {
         let list: Vec<Value> = serde_json::from_str(&self.run(&["heald", "drill", "list", "-o", "json"]).await?)?;
-        let (here, elsewhere): (Vec<_>, Vec<_>) = list.into_iter().partition(|drill| drill["marked"] == true);
-        let names = |drills: Vec<Value>| drills.iter().filter_map(|one| one["drill"].as_str()).map(str::to_owned).collect();
-        Ok((names(here), names(elsewhere)))
+        let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
+        for drill in list {
+            let name = drill["drill"].as_str().unwrap_or_default().to_owned();
+            let why = site::NOT_HERE.iter().find(|(other, _)| *other == name).map(|(_, why)| (*why).to_owned());
+            match why.or_else(|| (drill["marked"] != true).then(|| "the lab's machine lacks its parts".to_owned())) {
+                Some(why) => elsewhere.push((name, why)),
+                None => here.push(name),
+            }
+        }
+        Ok((here, elsewhere))
     }
 
     /// One drill, on a machine that is well.

@@ -13,6 +13,12 @@ pub const SERVICES: &[&str] =
     &["llm", "llm-plain", "gpu-0", "comfyui", "ollama", "bot", "router", "reports", "redis", "chroma", "proxy", "victim", "valkey", "cache", "drill-db",
       "heald-victim", "heald-stubborn", "drill", "fleet", "supervisor"];
 
+/// Drills whose fault this machine has the parts for, and must not have.
+pub const NOT_HERE: &[(&str, &str)] = &[("memory-low-mode", "would take the memory of the whole machine that carries the lab")];
+
+/// What asks for a person's yes by itself, and is given it here: its drill is about what follows.
+pub const AGREED: &[&str] = &["restore-database"];
+
 pub const DATABASE: &str = "/srv/drill/data/victim.db";
 
 /// `overrides: {PLAYBOOK: {vars: …}}`
@@ -50,6 +56,11 @@ pub fn vars(containers: &Containers) -> Value {
         "database-locked": { "databases": { "heald-victim-database.service": DATABASE } },
         "sqlite-corrupt": {
             "units": { DATABASE: "heald-victim-database.service" }, "backups": { DATABASE: "/srv/drill/backup/victim.db-*.bak" },
+        },
+        "restore-database": {
+            "sets": {
+                DATABASE: { "unit": "heald-victim-database.service", "from": "/srv/drill/backup/victim.db-*.bak", "url": page(9705, "/health") },
+            },
         },
         "sqlite-wal-grows": { "units": { DATABASE: "heald-victim-database.service" } },
         "valkey-down": {
@@ -99,6 +110,7 @@ pub fn drill_vars(containers: &Containers) -> Value {
         "database-locked": { "unit": "heald-victim-database.service", "database": DATABASE },
         "sqlite-corrupt": { "database": DATABASE },
         "sqlite-wal-grows": { "database": DATABASE },
+        "restore-database": { "database": DATABASE },
         "valkey-down-unit": { "unit": "redis-server.service" },
         "valkey-down-container": { "container": container("valkey") },
         "cpu-runaway": { "host": "drills", "threads": 4 },

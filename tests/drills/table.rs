@@ -13,6 +13,8 @@ use crate::lab::{Context as _, Error, Result};
 pub const BEGIN: &str = "<!-- drills: begin (written by `make drills`) -->";
 pub const END: &str = "<!-- drills: end -->";
 
+const FAILED: &str = "**failed**: ";
+
 /// Rows, what they are, and, where no drill breaks it, how it is proved instead or why it is not.
 const ROWS: [(&str, &str, &str); 75] = [
     ("A01", "worker stopped responding", ""),
@@ -120,11 +122,35 @@ struct Shipped {
     drills: Vec<(String, String, Vec<String>, Option<String>)>,
 }
 
-/// The page with the table written anew.
-pub fn rewrite(page: &str, root: &Path, measured: &[Measured], when: &str) -> Result<String> {
+/// The page with the table written anew; what was measured before stays where this was not the `whole`.
+pub fn rewrite(page: &str, root: &Path, measured: &[Measured], whole: bool, when: &str) -> Result<String> {
     let (before, rest) = page.split_once(BEGIN).ok_or_else(|| Error::new("the page has no table of drills"))?;
-    let (_, after) = rest.split_once(END).ok_or_else(|| Error::new("the table of drills has no end"))?;
-    Ok(format!("{before}{BEGIN}\n{}\n{END}{after}", render(&Shipped::read(root)?, measured, when)))
+    let (old, after) = rest.split_once(END).ok_or_else(|| Error::new("the table of drills has no end"))?;
+    let mut all = measured.to_vec();
+    if !whole {
+        all.extend(read(old).into_iter().filter(|one| measured.iter().all(|new| new.drill != one.drill)));
+    }
+    Ok(format!("{before}{BEGIN}\n{}\n{END}{after}", render(&Shipped::read(root)?, &all, when)))
+}
+
+/// What a table says was measured. A drill that covers several rows stands there as often.
+fn read(table: &str) -> Vec<Measured> {
+    let mut found: Vec<Measured> = Vec::new();
+    for cells in table.lines().map(|line| line.split(" | ").map(str::trim).collect::<Vec<_>>()) {
+        let [_, _, drill, _, text] = cells[..] else { continue };
+        let text = text.trim_end_matches('|').trim();
+        if drill == "drill" || text.is_empty() || text == "not run" || found.iter().any(|one| one.drill == drill) {
+            continue;
+        }
+        let seconds = text.split(" s").next().and_then(|number| number.parse::<f64>().ok());
+        found.push(Measured {
+            drill: drill.to_owned(),
+            passed: !text.starts_with(FAILED),
+            text: text.trim_start_matches(FAILED).to_owned(),
+            recovery_ms: seconds.map(|seconds| (seconds * 1_000.0) as u64),
+        });
+    }
+    found
 }
 
 fn render(shipped: &Shipped, measured: &[Measured], when: &str) -> String {
@@ -144,7 +170,7 @@ fn render(shipped: &Shipped, measured: &[Measured], when: &str) -> String {
             let left = if index == 0 { left.clone() } else { format!("{row} | ") };
             let target = own.clone().or_else(|| shipped.playbooks.get(playbook).and_then(|(_, _, time)| time.clone()));
             let came = measured.iter().find(|one| one.drill == *name);
-            let came = came.map_or("not run".to_owned(), |one| if one.passed { one.text.clone() } else { format!("**failed**: {}", one.text) });
+            let came = came.map_or("not run".to_owned(), |one| if one.passed { one.text.clone() } else { format!("{FAILED}{}", one.text) });
             out.push_str(&format!("| {left} | {name} | {} | {came} |\n", target.unwrap_or_default()));
         }
     }

@@ -41,10 +41,6 @@ pub async fn run(victim: Arc<Victim>) {
 impl Effects {
     fn apply(&mut self, victim: &Victim) {
         let faults = &victim.faults;
-        if let Some(code) = faults.number("exit", "code").or_else(|| faults.is_on("exit").then_some(1)) {
-            victim.log(&format!("FATAL ending with code {code}"));
-            std::process::exit(i32::try_from(code).unwrap_or(1));
-        }
         if let Some(fault) = faults.get("log") {
             faults.clear("log");
             victim.log(fault["line"].as_str().unwrap_or("a line"));
@@ -54,6 +50,11 @@ impl Effects {
         self.port(victim);
         self.make_zombies(victim);
         self.fill(victim);
+        // Last: what was asked for before it is done before it.
+        if let Some(code) = faults.number("exit", "code").or_else(|| faults.is_on("exit").then_some(1)) {
+            victim.log(&format!("FATAL ending with code {code}"));
+            std::process::exit(i32::try_from(code).unwrap_or(1));
+        }
     }
 
     fn leak(&mut self, victim: &Victim) {
