@@ -64,7 +64,11 @@ async fn run(stack: Arc<Stack>, names: Vec<String>, hold: bool) -> Result<bool> 
         measured.push(Measured { drill: name.clone(), passed: came.passed, text: came.text, recovery_ms: came.recovery_ms });
     }
     let passed = measured.iter().skip(lacking).filter(|one| one.passed).count();
-    println!("drills: {passed} of {} passed, {lacking} not on this machine, in {:.0} s", names.len(), start.elapsed().as_secs_f64());
+    println!(
+        "drills: {passed} of {} passed, {lacking} not on this machine, in {:.0} s",
+        names.len(),
+        start.elapsed().as_secs_f64()
+    );
     println!("drills: recovered in {}", table::average(&measured));
     write(&measured, whole)?;
     drills.close().await?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::{Context as _, Container, Forwarder, Host, Machine, Output, Result, Stack, wait_for};
+use crate::lab::{Container, Context as _, Forwarder, Host, Machine, Output, Result, Stack, wait_for};
 
 mod came;
 mod config;

@@ -9,9 +9,28 @@ use super::containers::Containers;
 use crate::lab::{Context as _, Error, Result};
 
 /// Names of services that playbooks may speak of.
-pub const SERVICES: &[&str] =
-    &["llm", "llm-plain", "gpu-0", "comfyui", "ollama", "bot", "router", "reports", "redis", "chroma", "proxy", "victim", "valkey", "cache", "drill-db",
-      "heald-victim", "heald-stubborn", "drill", "fleet", "supervisor"];
+pub const SERVICES: &[&str] = &[
+    "llm",
+    "llm-plain",
+    "gpu-0",
+    "comfyui",
+    "ollama",
+    "bot",
+    "router",
+    "reports",
+    "redis",
+    "chroma",
+    "proxy",
+    "victim",
+    "valkey",
+    "cache",
+    "drill-db",
+    "heald-victim",
+    "heald-stubborn",
+    "drill",
+    "fleet",
+    "supervisor",
+];
 
 /// Drills whose fault this machine has the parts for, and must not have.
 pub const NOT_HERE: &[(&str, &str)] = &[("memory-low-mode", "would take the memory of the whole machine that carries the lab")];

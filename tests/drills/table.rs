@@ -154,7 +154,10 @@ fn read(table: &str) -> Vec<Measured> {
 }
 
 fn render(shipped: &Shipped, measured: &[Measured], when: &str) -> String {
-    let mut out = format!("\n{when} Recovered in {}.\n\n| row | rule → playbook | drill | target | measured |\n| --- | --- | --- | --- | --- |\n", average(measured));
+    let mut out = format!(
+        "\n{when} Recovered in {}.\n\n| row | rule → playbook | drill | target | measured |\n| --- | --- | --- | --- | --- |\n",
+        average(measured)
+    );
     for (row, what, instead) in &ROWS {
         let drills: Vec<_> = shipped.drills.iter().filter(|(_, _, rows, _)| rows.iter().any(|one| one == row)).collect();
         let of_drills = drills.iter().map(|(_, playbook, ..)| playbook.as_str());
@@ -170,7 +173,8 @@ fn render(shipped: &Shipped, measured: &[Measured], when: &str) -> String {
             let left = if index == 0 { left.clone() } else { format!("{row} | ") };
             let target = own.clone().or_else(|| shipped.playbooks.get(playbook).and_then(|(_, _, time)| time.clone()));
             let came = measured.iter().find(|one| one.drill == *name);
-            let came = came.map_or("not run".to_owned(), |one| if one.passed { one.text.clone() } else { format!("{FAILED}{}", one.text) });
+            let came = came
+                .map_or("not run".to_owned(), |one| if one.passed { one.text.clone() } else { format!("{FAILED}{}", one.text) });
             out.push_str(&format!("| {left} | {name} | {} | {came} |\n", target.unwrap_or_default()));
         }
     }
@@ -180,7 +184,10 @@ fn render(shipped: &Shipped, measured: &[Measured], when: &str) -> String {
 impl Shipped {
     fn read(root: &Path) -> Result<Self> {
         let mut this = Self::default();
-        for file in files(&root.join("alert-rules"), ".yml")?.into_iter().filter(|file| !file.components().any(|part| part.as_os_str() == "tests")) {
+        for file in files(&root.join("alert-rules"), ".yml")?
+            .into_iter()
+            .filter(|file| !file.components().any(|part| part.as_os_str() == "tests"))
+        {
             let mut alert = String::new();
             for line in fs::read_to_string(&file)?.lines().map(str::trim) {
                 if let Some(name) = line.trim_start_matches("- ").strip_prefix("alert: ") {
@@ -193,7 +200,8 @@ impl Shipped {
         for file in files(&root.join("playbooks"), ".md")? {
             let text = fs::read_to_string(&file)?;
             let head: String = text.split("---").nth(1).unwrap_or_default().to_owned();
-            let head: Value = serde_saphyr::from_str(&head).map_err(|error| Error::new(format!("{}: {error}", file.display())))?;
+            let head: Value =
+                serde_saphyr::from_str(&head).map_err(|error| Error::new(format!("{}: {error}", file.display())))?;
             let Some(name) = head["playbook"].as_str() else { continue };
             let path = file.strip_prefix(root).unwrap_or(&file).display().to_string();
             this.playbooks.insert(name.to_owned(), (path, list(&head["covers"]), text_of(&head["recovery_time"])));
@@ -210,7 +218,8 @@ impl Shipped {
     }
 
     fn line(&self, playbook: &str) -> String {
-        let rules = self.rules.get(playbook).map(|rules| rules.iter().cloned().collect::<Vec<_>>().join(", ")).unwrap_or_default();
+        let rules =
+            self.rules.get(playbook).map(|rules| rules.iter().cloned().collect::<Vec<_>>().join(", ")).unwrap_or_default();
         let path = self.playbooks.get(playbook).map(|(path, ..)| path.clone()).unwrap_or_default();
         let arrow = if rules.is_empty() { "" } else { " → " };
         format!("{rules}{arrow}[{playbook}](../{path})")

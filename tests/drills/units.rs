@@ -44,7 +44,9 @@ const VICTIMS: [(&str, u16, &str, &str); 9] = [
 ];
 
 pub async fn write(host: &Host) -> Result<()> {
-    let folders = format!("mkdir -p {GROUND}/logs {GROUND}/data {GROUND}/textfile {GROUND}/backup {GROUND}/backups {GROUND}/vectors {GROUND}/rescue {GROUND}/archive {DISK}/out {DISK}/large /etc/heald-victim");
+    let folders = format!(
+        "mkdir -p {GROUND}/logs {GROUND}/data {GROUND}/textfile {GROUND}/backup {GROUND}/backups {GROUND}/vectors {GROUND}/rescue {GROUND}/archive {DISK}/out {DISK}/large /etc/heald-victim"
+    );
     host.exec(&["sh", "-c", &folders]).await?.ok()?;
     for (name, port, arguments, lines) in VICTIMS {
         let port = if name == "heald-victim-moves" { "${PORT}".to_owned() } else { port.to_string() };

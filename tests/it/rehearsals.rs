@@ -32,7 +32,9 @@ fn no_shipped_playbook_is_without_a_test() {
         }
     }
     // One that is about several playbooks together names them.
-    for test in tests.iter().filter(|test| books.iter().all(|(edition, _)| edition.source.path.with_extension("test.yml") != **test)) {
+    for test in
+        tests.iter().filter(|test| books.iter().all(|(edition, _)| edition.source.path.with_extension("test.yml") != **test))
+    {
         let text = fs::read_to_string(test).unwrap();
         assert!(text.lines().any(|line| line.starts_with("playbooks:")), "{}: a test without its playbook", test.display());
     }

@@ -59,7 +59,8 @@ async fn ended_by(drills: &Drills, signal: &str) -> Result<()> {
     drills.settle().await?;
     // Or heald would mend it first.
     drills.tell_nobody().await?;
-    let run = "heald drill run config-missing-hidden >/run/drill.log 2>&1 & echo $! >/run/drill.pid; wait $!; echo $? >/run/drill.code";
+    let run =
+        "heald drill run config-missing-hidden >/run/drill.log 2>&1 & echo $! >/run/drill.pid; wait $!; echo $? >/run/drill.code";
     drills.run(&["sh", "-c", &format!("rm -f /run/drill.code; setsid sh -c '{run}' >/dev/null 2>&1 </dev/null &")]).await?;
     wait_for("the fault", UNDONE, async || match drills.exec(&["test", "!", "-e", file]).await?.code {
         0 => Ok(()),
@@ -67,10 +68,7 @@ async fn ended_by(drills: &Drills, signal: &str) -> Result<()> {
     })
     .await?;
     drills.run(&["sh", "-c", &format!("kill -{signal} $(cat /run/drill.pid)")]).await?;
-    let code = wait_for("the end of the drill", UNDONE, async || {
-        Ok(drills.run(&["cat", "/run/drill.code"]).await?)
-    })
-    .await?;
+    let code = wait_for("the end of the drill", UNDONE, async || Ok(drills.run(&["cat", "/run/drill.code"]).await?)).await?;
     let said = drills.run(&["cat", "/run/drill.log"]).await?;
     if signal == "KILL" {
         equal("its exit code", code.as_str(), "137")?;

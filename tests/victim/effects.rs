@@ -59,7 +59,8 @@ impl Effects {
 
     fn leak(&mut self, victim: &Victim) {
         let faults = &victim.faults;
-        let (Some(per_second), max) = (faults.number("leak", "mb_per_s"), faults.number("leak", "max_mb").unwrap_or(1_024)) else {
+        let (Some(per_second), max) = (faults.number("leak", "mb_per_s"), faults.number("leak", "max_mb").unwrap_or(1_024))
+        else {
             self.leaked.clear();
             return;
         };

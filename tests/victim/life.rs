@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{database, effects, server};
 use super::state::Victim;
+use super::{database, effects, server};
 
 /// As sysexits.h has it.
 const CONFIG: u8 = 78;

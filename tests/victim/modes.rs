@@ -39,7 +39,11 @@ impl Modes {
             (Some(_), false) => Ok(()),
             (None, on) => {
                 let mut flags = self.without_folder.lock().unwrap_or_else(PoisonError::into_inner);
-                if on { flags.insert((*flag).to_owned()) } else { flags.remove(*flag) };
+                if on {
+                    flags.insert((*flag).to_owned())
+                } else {
+                    flags.remove(*flag)
+                };
                 Ok(())
             }
         }

@@ -47,8 +47,15 @@ impl Default for Recipe {
     fn default() -> Self {
         // The second line: what drills break inside a machine.
         let packages = [
-            "systemd", "dbus", "systemd-sysv", "procps", "mount", //
-            "redis-server", "supervisor", "dnsmasq-base", "sqlite3",
+            "systemd",
+            "dbus",
+            "systemd-sysv",
+            "procps",
+            "mount", //
+            "redis-server",
+            "supervisor",
+            "dnsmasq-base",
+            "sqlite3",
         ];
         Self { suite: suite(), packages: packages.map(str::to_owned).to_vec() }
     }

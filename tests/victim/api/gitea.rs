@@ -14,9 +14,7 @@ use super::super::state::Victim;
 use super::now;
 
 pub fn routes() -> Router<Arc<Victim>> {
-    Router::new()
-        .route("/api/healthz", get(health))
-        .route("/api/v1/version", get(async || Json(json!({ "version": "1.24.6" }))))
+    Router::new().route("/api/healthz", get(health)).route("/api/v1/version", get(async || Json(json!({ "version": "1.24.6" }))))
 }
 
 async fn health(State(victim): State<Arc<Victim>>) -> Response {

@@ -126,9 +126,7 @@ async fn pull(State(victim): State<Arc<Victim>>, body: Bytes) -> Response {
         return lines(&[json!({ "status": "pulling manifest" }), json!({ "error": "pull model manifest: file does not exist" })]);
     }
     victim.faults.clear("model_missing");
-    let layer = |completed: u64| {
-        json!({ "status": format!("pulling {}", &DIGEST[..12]), "digest": format!("sha256:{DIGEST}"), "total": SIZE, "completed": completed })
-    };
+    let layer = |completed: u64| json!({ "status": format!("pulling {}", &DIGEST[..12]), "digest": format!("sha256:{DIGEST}"), "total": SIZE, "completed": completed });
     let status = |text: &str| json!({ "status": text });
     if asked["stream"] == false {
         return Json(status("success")).into_response();
