@@ -6,6 +6,8 @@
 mod boards;
 #[path = "../fake/mod.rs"]
 mod fake;
+#[path = "../victim/mod.rs"]
+mod victim;
 
 mod canary;
 mod cards;
@@ -30,6 +32,8 @@ mod slack;
 mod stop;
 mod telegram;
 mod tidy;
+#[path = "victim.rs"]
+mod victim_answers;
 mod webhook;
 
 /// The real path to one channel.

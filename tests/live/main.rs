@@ -9,6 +9,8 @@
 
 #[path = "../boards/mod.rs"]
 mod boards;
+#[path = "../drills/mod.rs"]
+mod drills;
 #[path = "../fake/mod.rs"]
 mod fake;
 #[path = "../lab/mod.rs"]
@@ -25,6 +27,7 @@ mod consent;
 mod crashes;
 mod dashboards;
 mod detection;
+mod drilled;
 mod drills;
 mod flood;
 mod ground;
@@ -63,7 +66,9 @@ const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take. What makes the whole machine slow for a moment comes
 /// last.
-const TESTS: [(&str, Test); 46] = [
+const TESTS: [(&str, Test); 48] = [
+    ("drills_heal_in_time", |scene| drilled::heal_in_time(scene).boxed_local()),
+    ("drills_are_undone_when_ended", |scene| drilled::undone(scene).boxed_local()),
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
     ("drills_break_and_mend", |scene| drills::break_and_mend(scene).boxed_local()),
