@@ -95,7 +95,10 @@ const WITHIN: Duration = Duration::from_secs(600);
 const ALIVE_EVERY: Duration = Duration::from_secs(20);
 const ALIVE_FOR: Duration = Duration::from_secs(120);
 
-/// What must hold before anything is broken. All that does not.
+/// What must hold before anything is broken; then the faults, each marked.
+///
+/// # Errors
+/// All that does not hold.
 pub fn refusals<'a>(
     drill: &'a Drill,
     settings: &Settings,
