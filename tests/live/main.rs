@@ -17,6 +17,7 @@ mod fake;
 mod lab;
 
 mod act_docker;
+mod act_drills;
 mod act_files;
 mod act_host;
 mod act_net;
@@ -28,7 +29,6 @@ mod crashes;
 mod dashboards;
 mod detection;
 mod drilled;
-mod drills;
 mod flood;
 mod ground;
 mod guards;
@@ -71,7 +71,7 @@ const TESTS: [(&str, Test); 48] = [
     ("drills_are_undone_when_ended", |scene| drilled::undone(scene).boxed_local()),
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
-    ("drills_break_and_mend", |scene| drills::break_and_mend(scene).boxed_local()),
+    ("drills_break_and_mend", |scene| act_drills::break_and_mend(scene).boxed_local()),
     ("docker_recreate_killed_at_every_gap", |scene| act_docker::gaps::recreate(scene).boxed_local()),
     ("docker_restore_killed_at_every_gap", |scene| act_docker::gaps::restore(scene).boxed_local()),
     ("docker_small_actions", |scene| act_docker::small::touches(scene).boxed_local()),
