@@ -33,7 +33,10 @@ pub const SERVICES: &[&str] = &[
 ];
 
 /// Drills whose fault this machine has the parts for, and must not have.
-pub const NOT_HERE: &[(&str, &str)] = &[("memory-low-mode", "would take the memory of the whole machine that carries the lab")];
+pub const NOT_HERE: &[(&str, &str)] = &[
+    ("memory-low-mode", "would take the memory of the whole machine that carries the lab"),
+    ("router-rate-limited", "needs another limit of attempts than bot-rate-limited, which is run"),
+];
 
 /// What asks for a person's yes by itself, and is given it here: its drill is about what follows.
 pub const AGREED: &[&str] = &["restore-database"];
@@ -75,6 +78,13 @@ pub fn vars(containers: &Containers) -> Value {
         "database-locked": { "databases": { "heald-victim-database.service": DATABASE } },
         "sqlite-corrupt": {
             "units": { DATABASE: "heald-victim-database.service" }, "backups": { DATABASE: "/srv/drill/backup/victim.db-*.bak" },
+        },
+        "restore-files": {
+            "restores": {
+                "heald-victim.service": {
+                    "folder": "/srv/drill/vectors", "archive": "/srv/drill/backup/vectors.tar.gz", "health": page(9700, "/health"),
+                },
+            },
         },
         "restore-database": {
             "sets": {

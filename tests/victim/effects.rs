@@ -15,7 +15,7 @@ use super::state::Victim;
 const TURN: Duration = Duration::from_millis(100);
 const MB: usize = 1_024 * 1_024;
 /// The children's own ends are not taken for a request to bury them.
-const DEAF_FOR: Duration = Duration::from_secs(1);
+const DEAF_FOR: Duration = Duration::from_millis(300);
 
 #[derive(Default)]
 struct Effects {
