@@ -18,6 +18,7 @@ mod alerts;
 mod books;
 mod day;
 mod decide;
+mod experiment;
 mod invariants;
 mod letters;
 mod life;
