@@ -35,6 +35,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 mod alive;
+mod drills;
 mod people;
 mod read;
 mod reload;
@@ -98,8 +99,11 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
     // The address first: a second heald is then refused before it touches the journal.
     let limits = Limits { connections_max: settings.web.max_connections as usize, ..Limits::default() };
     let server = Server::bind(settings.web.listen, limits).await?.with_tls(tls);
+    let plan = drills::Plan::of(&settings, &books);
+    let (planned, plan) = watch::channel(Arc::new(plan));
     let (handle, driver) = start_loop(&settings, books, &world, &telemetry, dependencies, stopping.clone()).await?;
-    let reloader = Reloader::new(handle.clone(), telemetry.clone(), settings.clone(), listen);
+    let reloader = Reloader::new(handle.clone(), telemetry.clone(), settings.clone(), listen, planned);
+    let drilling = tokio::spawn(drills::keep(plan, handle.clone(), telemetry.clone(), stopping));
     let control = console::bind(&settings.state.join("control.sock")).await?;
 
     let people::Ears { tasks: ears, routes } = people::listen(&settings, world.notifier(), &handle, &telemetry, &closing)?;
@@ -130,6 +134,8 @@ pub async fn serve(mut settings: Settings, books: Books, listen: Option<SocketAd
     drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
     let ended = wait(driver, &stop, signals, &reloader).await;
     close.send_replace(true);
+    // A drill that runs mends what it broke: the loop has ended, the program waits for it.
+    drop(drilling.await);
     for door in doors.into_iter().chain(ears) {
         let end = door.abort_handle();
         if tokio::time::timeout(GOODBYE, door).await.is_err() {
@@ -280,7 +286,11 @@ fn heartbeat(alive: Alive) -> impl Fn(bool) + Send {
     }
 }
 
-fn tools(settings: &Settings) -> Result<Tools, String> {
+/// The ways to the outside, as the configuration has them; nothing is connected yet.
+///
+/// # Errors
+/// A client can't be made.
+pub fn tools(settings: &Settings) -> Result<Tools, String> {
     let http = link::http::client()?;
     let url = settings.alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.as_deref());
     let alertmanager = url.map(|url| Alertmanager::new(http.clone(), url)).transpose()?.map(Arc::new);

@@ -8,6 +8,7 @@ pub mod collect;
 pub mod config;
 pub mod console;
 pub mod domain;
+pub mod drill;
 pub mod ingest;
 pub mod inventory;
 pub mod link;

@@ -16,6 +16,7 @@ fi
 promtool check rules --lint=all --lint-fatal alert-rules/cadvisor/*.yml
 promtool test rules alert-rules/cadvisor/tests/*.yml
 tests/mtail.sh
+tests/textfile.sh
 
 # --- the stack
 tests/stack.sh

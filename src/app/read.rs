@@ -4,9 +4,11 @@ use super::Books;
 use crate::book::{AlertRule, Edition};
 use crate::config::{self, Settings};
 use crate::domain::playbook::Playbook;
+use crate::drill;
 use crate::yaml::Problem;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The configuration alone.
 ///
@@ -59,6 +61,7 @@ pub fn survey(dirs: &[PathBuf], settings: Option<&Settings>, rules: Option<&[Ale
     let warnings = crate::book::warnings(&loaded, rules);
     let mut problems = std::mem::take(&mut loaded.problems);
     problems.extend(warnings);
+    problems.extend(drills(dirs, settings, &loaded));
     (
         loaded.ids.len(),
         match settings {
@@ -66,6 +69,26 @@ pub fn survey(dirs: &[PathBuf], settings: Option<&Settings>, rules: Option<&[Ale
             None => problems,
         },
     )
+}
+
+/// What there is to say about the drills beside the playbooks. That something is not marked is said only of those that the
+/// configuration speaks of: most of a library's drills are for other hosts.
+fn drills(dirs: &[PathBuf], settings: Option<&Settings>, books: &crate::book::Loaded) -> Vec<Problem> {
+    let none = drill::Settings::default();
+    let settings = settings.map_or(&none, |settings| &settings.drills);
+    let sound: Vec<Arc<Playbook>> = books.books.iter().map(|(_, book)| Arc::clone(book)).collect();
+    let drill::Loaded { drills, mut problems } = drill::load(dirs, settings, &books.ids, &sound);
+    let known = |name: &String| drills.iter().any(|drill| drill.name == *name);
+    // Which drills a file with mistakes holds is not known.
+    let sound = problems.is_empty();
+    for name in settings.vars.keys().filter(|name| sound && !known(name)) {
+        let what = format!("`drills: vars:` names the drill `{}`, and there is none", crate::domain::target::cut(name));
+        problems.push(Problem::of_file(std::path::Path::new(crate::book::OVERRIDES), what));
+    }
+    let meant =
+        drills.iter().filter(|drill| settings.vars.contains_key(&drill.name) || drill.is_partly_marked(&settings.allowed));
+    problems.extend(meant.flat_map(|drill| drill::not_marked(drill, settings)));
+    problems
 }
 
 /// A playbook's text as the store keeps it.

@@ -1,5 +1,6 @@
 //! Reading the configuration again: all of it is put in force, or nothing.
 
+use super::drills::Plan;
 use super::{Books, Checked, in_force, read};
 use crate::config::Settings;
 use crate::console::{self, ReloadError};
@@ -11,7 +12,7 @@ use crate::telemetry::Telemetry;
 use sd_notify::NotifyState;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 /// Cheap to clone; one reload at a time.
 #[derive(Clone)]
@@ -24,13 +25,20 @@ struct Shared {
     running: Mutex<Settings>,
     /// Of the command line; it goes before the file's.
     listen: Option<SocketAddr>,
+    drills: watch::Sender<Arc<Plan>>,
 }
 
 // === impl Reloader ===
 
 impl Reloader {
-    pub fn new(handle: Handle, telemetry: Telemetry, running: Settings, listen: Option<SocketAddr>) -> Self {
-        Self(Arc::new(Shared { handle, telemetry, running: Mutex::new(running), listen }))
+    pub fn new(
+        handle: Handle,
+        telemetry: Telemetry,
+        running: Settings,
+        listen: Option<SocketAddr>,
+        drills: watch::Sender<Arc<Plan>>,
+    ) -> Self {
+        Self(Arc::new(Shared { handle, telemetry, running: Mutex::new(running), listen, drills }))
     }
 
     /// For the control socket. It goes on to its end although whoever asked hangs up.
@@ -78,6 +86,10 @@ impl Reloader {
         }
         self.0.handle.reload(in_force(&settings, &books)).await?;
         begin_series(&self.0.telemetry, &settings, &books);
+        let (wanted, all) = (settings.clone(), books.clone());
+        if let Ok(plan) = tokio::task::spawn_blocking(move || Plan::of(&wanted, &all)).await {
+            self.0.drills.send_replace(Arc::new(plan));
+        }
         keep_what_runs(running, &mut settings);
         *running = settings;
         let count = books.len();

@@ -1,5 +1,6 @@
 //! From a file's text and what the configuration says about it to a playbook.
 
+use super::checklist;
 use super::front::Front;
 use super::limits::{ModeWord, Override};
 use super::markdown::{Heading, Page};
@@ -115,6 +116,7 @@ impl Edition {
         let verify = sections.verify();
         let rollback = sections.plain(Heading::Rollback);
         let mut afterwards = sections.plain(Heading::Afterwards);
+        let checklist = checklist::read(&page, file);
         check(file, &page, front.as_ref());
 
         let front = front?;
@@ -157,6 +159,7 @@ impl Edition {
             afterwards,
             owner: front.owner,
             causes: front.causes,
+            checklist,
             manual_fix: page.prose(Heading::ManualFix, file),
             debug_prompt: page.prose(Heading::DebugPrompt, file),
         })

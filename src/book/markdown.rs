@@ -43,6 +43,7 @@ pub enum Heading {
     Rollback,
     Afterwards,
     ManualFix,
+    Checklist,
     DebugPrompt,
 }
 
@@ -61,8 +62,16 @@ struct Reader<'a> {
 // === impl Heading ===
 
 impl Heading {
-    const ALL: [Heading; 7] =
-        [Self::Symptoms, Self::AutoRecovery, Self::Verify, Self::Rollback, Self::Afterwards, Self::ManualFix, Self::DebugPrompt];
+    const ALL: [Heading; 8] = [
+        Self::Symptoms,
+        Self::AutoRecovery,
+        Self::Verify,
+        Self::Rollback,
+        Self::Afterwards,
+        Self::ManualFix,
+        Self::Checklist,
+        Self::DebugPrompt,
+    ];
 
     pub fn label(self) -> &'static str {
         match self {
@@ -72,6 +81,7 @@ impl Heading {
             Self::Rollback => "Rollback",
             Self::Afterwards => "Afterwards",
             Self::ManualFix => "Manual fix",
+            Self::Checklist => "Checklist",
             Self::DebugPrompt => "Debug prompt",
         }
     }
@@ -256,7 +266,7 @@ mod tests {
             ("---\na: 1\n---\n# T\n## Verfy\n", "5:1: unknown section \"Verfy\"; did you mean `Verify`?"),
             (
                 "---\na: 1\n---\n# T\n## Whatever\n",
-                "5:1: unknown section \"Whatever\"; known are Symptoms, Auto-recovery, Verify, Rollback, Afterwards, Manual fix, Debug prompt",
+                "5:1: unknown section \"Whatever\"; known are Symptoms, Auto-recovery, Verify, Rollback, Afterwards, Manual fix, Checklist, Debug prompt",
             ),
             ("---\na: 1\n---\n# T\n## Verify\n## verify\n", "6:1: a second section `Verify`; the first is in line 5"),
             (

@@ -5,6 +5,7 @@
 //! What a file says is checked here once: after this, a [`crate::domain::playbook::Playbook`]
 //! has only parts that make sense together. Nothing here runs, asks or connects.
 
+mod checklist;
 mod compile;
 mod cycles;
 mod fed;
@@ -30,4 +31,5 @@ pub use front::read_selector;
 pub use limits::{Cooldown, LimitsPatch, Override, parse_budget, read_budgets};
 pub use load::{Loaded, OVERRIDES, load, load_all};
 pub use rules::{AlertRule, rules};
+pub use vars::fill;
 pub use whole::{check, warnings};

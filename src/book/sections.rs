@@ -40,14 +40,14 @@ impl Sections<'_> {
         };
         let rung_like = |item: &Node| match &item.kind {
             Kind::Map(entries) => {
-                entries.iter().any(|(key, _)| ["try", "do", "times", "irreversible"].contains(&key.name.as_str()))
+                entries.iter().any(|(key, _)| ["try", "do", "times", "irreversible", "whole"].contains(&key.name.as_str()))
             }
             _ => false,
         };
         let rungs = items.iter().filter(|item| rung_like(item)).count();
         if rungs == 0 {
             let steps = self.steps(items);
-            return vec![Rung { title: title_of(&steps), steps, times: attempts, accepted: false }];
+            return vec![Rung { title: title_of(&steps), steps, times: attempts, accepted: false, whole: false }];
         }
         if let Some(stray) = items.iter().find(|item| !rung_like(item)) {
             let help = "a plain list of steps is one rung; with `try:`, every step stands under a `do:`";
@@ -101,10 +101,11 @@ impl Sections<'_> {
             fields.forbidden(option, &format!("`{option}` belongs to a step"), "write it beside the step's kind, below `do:`");
         }
         let accepted = fields.word("irreversible", &[("accepted", true)]).unwrap_or_default();
+        let whole = fields.get("whole").unwrap_or_default();
         fields.end();
         let list = list?;
         let steps = self.steps(self.list(list, "remove the rung, or name its steps")?);
-        Some(Rung { title: title.unwrap_or_else(|| title_of(&steps)), steps, times, accepted })
+        Some(Rung { title: title.unwrap_or_else(|| title_of(&steps)), steps, times, accepted, whole })
     }
 
     fn steps(&self, items: &[Node]) -> Vec<Step> {

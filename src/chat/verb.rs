@@ -50,11 +50,12 @@ pub const SILENCE: Span = Span(Duration::from_secs(3_600));
 /// Far above any command, and short enough for every answer.
 const TEXT_MAX: usize = 2_000;
 
-pub const VERBS: [Verb; 15] = [
+pub const VERBS: [Verb; 16] = [
     verb("status", "", Role::View, "whether heald can do its work"),
     verb("incidents", "", Role::View, "what is open"),
     verb("incident", "ID", Role::View, "one incident, with its last events"),
     verb("ack", "ID [FOR]", Role::Ack, "you are at it: nobody else is called"),
+    verb("tick", "ID STEP [NOTE]", Role::Ack, "a step of the checklist is done"),
     verb("approve", "ID", Role::Approve, "let heald do what it asks for"),
     verb("deny", "ID [WHY]", Role::Approve, "do not let it"),
     verb("run", "PLAYBOOK label=value …", Role::Approve, "a playbook by hand, through the same guards"),
@@ -108,6 +109,10 @@ fn wish(name: &str, rest: &str) -> Option<Wish> {
         "incident" => Wish::Ask(Ask::Incident(alone()?)),
         "why" => Wish::Ask(Ask::Why(alone()?)),
         "ack" => Wish::Do(PersonOrder::Ack { incident: incident()?, for_: span()? }),
+        "tick" => {
+            let (item, note) = more.split_once(char::is_whitespace).unwrap_or((more, ""));
+            Wish::Do(PersonOrder::Tick { incident: incident()?, item: item.parse().ok()?, note: note.trim().to_owned() })
+        }
         "silence" => Wish::Do(PersonOrder::Silence { incident: incident()?, for_: span()?.unwrap_or(SILENCE) }),
         "approve" => Wish::Do(PersonOrder::Approve { incident: alone()? }),
         "deny" => Wish::Do(PersonOrder::Deny { incident: incident()?, why: more.to_owned() }),
@@ -155,7 +160,7 @@ impl Wish {
     pub fn role(&self) -> Role {
         match self {
             Self::Ask(_) => Role::View,
-            Self::Do(PersonOrder::Ack { .. } | PersonOrder::Silence { .. }) => Role::Ack,
+            Self::Do(PersonOrder::Ack { .. } | PersonOrder::Silence { .. } | PersonOrder::Tick { .. }) => Role::Ack,
             Self::Do(PersonOrder::Approve { .. } | PersonOrder::Deny { .. } | PersonOrder::Run { .. }) => Role::Approve,
             Self::Do(_) => Role::Admin,
         }
@@ -185,6 +190,7 @@ mod tests {
             ("  /Incident #17 ", Wish::Ask(Ask::Incident(id))),
             ("/ack 17", Wish::Do(PersonOrder::Ack { incident: id, for_: None })),
             ("/\u{2060}ack 17\n30m", Wish::Do(PersonOrder::Ack { incident: id, for_: Some(minutes(30)) })),
+            ("/tick 17 3 by hand", Wish::Do(PersonOrder::Tick { incident: id, item: 3, note: text("by hand") })),
             ("/silence 17", Wish::Do(PersonOrder::Silence { incident: id, for_: minutes(60) })),
             ("/deny 17 not at noon", Wish::Do(PersonOrder::Deny { incident: id, why: text("not at noon") })),
             ("/pause", Wish::Do(PersonOrder::Pause { for_: None, why: String::new() })),
@@ -227,7 +233,12 @@ mod tests {
     #[test]
     fn every_verb_needs_the_role_that_its_help_names() {
         for verb in VERBS {
-            let example = verb.usage().replace("ID", "17").replace("[FOR]", "5m").replace("[WHY]", "because");
+            let example = verb
+                .usage()
+                .replace("ID", "17")
+                .replace("[FOR]", "5m")
+                .replace("[WHY]", "because")
+                .replace("STEP [NOTE]", "3 done");
             let example = example.replace("PLAYBOOK label=value …", "web target=x");
             let wish = parse(&example).unwrap().unwrap();
             assert_eq!(wish.role(), verb.role, "{example}");

@@ -1,5 +1,5 @@
 //! The command line. One file per command; flags are data. `serve`, `init`, `check`, `rules`, `schema`, `simulate`, `test`, `notify`
-//! and what reads the journal work by themselves, the others only ask the daemon.
+//! and what reads the journal work by themselves; `drill` breaks by itself and asks the daemon; the others only ask the daemon.
 
 mod ack;
 mod alert_json;
@@ -8,6 +8,7 @@ mod breaker;
 mod check;
 mod client;
 mod close;
+mod drill;
 mod explain;
 mod export;
 mod hold;
@@ -33,6 +34,7 @@ mod status;
 mod store;
 mod target;
 mod test;
+mod tick;
 mod timeline;
 
 use clap::{Parser, Subcommand};
@@ -57,6 +59,7 @@ enum Command {
     Incidents(incidents::Args),
     Explain(explain::Args),
     Ack(ack::Args),
+    Tick(tick::Args),
     Approve(approve::Approve),
     Deny(approve::Deny),
     Hold(hold::Args),
@@ -75,6 +78,7 @@ enum Command {
     Review(review::Args),
     Simulate(simulate::Args),
     Test(test::Args),
+    Drill(drill::Args),
     Notify(notify::Args),
 }
 
@@ -90,6 +94,9 @@ pub enum Failure {
     Usage(String),
     #[error("{0}")]
     Unreachable(String),
+    /// A person or the system ended it.
+    #[error("{0}")]
+    Stopped(String),
 }
 
 /// For blocking work that is left at the end: a file system that hangs must not keep heald from ending.
@@ -132,6 +139,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Incidents(args) => incidents::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Ack(args) => ack::run(args).await,
+        Command::Tick(args) => tick::run(args).await,
         Command::Approve(args) => approve::approve(args).await,
         Command::Deny(args) => approve::deny(args).await,
         Command::Hold(args) => hold::run(args).await,
@@ -150,6 +158,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Review(args) => review::run(args).await,
         Command::Simulate(args) => simulate::run(args).await,
         Command::Test(args) => test::run(args).await,
+        Command::Drill(args) => drill::run(args).await,
         Command::Notify(args) => notify::run(args).await,
     }
 }
@@ -162,6 +171,8 @@ impl Failure {
             Self::Refused(_) => ExitCode::from(1),
             Self::Usage(_) => ExitCode::from(2),
             Self::Unreachable(_) => ExitCode::from(3),
+            // As a shell has it after Ctrl-C.
+            Self::Stopped(_) => ExitCode::from(130),
         }
     }
 }

@@ -19,12 +19,15 @@ enum Of {
     Playbook,
     /// The configuration file.
     Config,
+    /// A drill file.
+    Drill,
 }
 
 pub fn run(args: &Args) -> Result<(), Failure> {
     let schema = match args.of {
         Of::Playbook => schema::playbook(),
         Of::Config => schema::config(),
+        Of::Drill => schema::drill(),
     };
     out(&schema::text(&schema))
 }

@@ -6,6 +6,7 @@
 //! file that is missing or empty: "no policy" must be written down to be meant.
 
 mod collect;
+mod drills;
 mod escalation;
 mod guards;
 mod intervals;

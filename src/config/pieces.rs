@@ -8,6 +8,7 @@ use crate::domain::calendar::Intervals;
 use crate::domain::escalation::EscalationPolicy;
 use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
+use crate::inventory;
 use crate::notify::Audience;
 use crate::yaml::Fields;
 use serde_json::Value;
@@ -23,7 +24,7 @@ pub struct Pieces {
     pub vars: BTreeMap<String, Value>,
     /// By playbook.
     pub overrides: BTreeMap<String, Override>,
-    /// `guards:`, `time_intervals:` and `escalation:` together.
+    /// `guards:`, `time_intervals:`, `escalation:` and the `continuity:` of `inventory:` together.
     pub policy: Option<Policy>,
     /// Alertmanager's own.
     pub group_interval: Option<Duration>,
@@ -35,13 +36,20 @@ const CHANNEL: &str = "people";
 /// Problems go to the file.
 pub fn pieces(mut fields: Fields<'_>) -> Pieces {
     let found = fields.fields("targets").map(targets::read);
-    let policy = ["guards", "time_intervals", "escalation", "channels"].iter().any(|key| fields.has(key));
+    let policy = ["guards", "time_intervals", "escalation", "channels", "inventory"].iter().any(|key| fields.has(key));
     let intervals = intervals::read(&mut fields);
     let escalation = escalation(&mut fields, &intervals);
     let allow = found.clone().unwrap_or_default();
-    let guards = guards::read(fields.fields("guards"), intervals, &allow);
+    let mut guards = guards::read(fields.fields("guards"), intervals, &allow);
+    let host = fields.text("host");
+    let inventory = fields.node("inventory").and_then(|node| inventory::read_node(fields.file(), node));
+    if let Some(inventory) = inventory {
+        // The sets are those of one host.
+        let named = host.as_ref().or(inventory.hosts.keys().next());
+        guards.order.modes = named.map(|host| inventory.continuity_on(host)).unwrap_or_default();
+    }
     let pieces = Pieces {
-        host: fields.text("host"),
+        host,
         host_label: fields.text("host_label"),
         targets: found,
         vars: fields.values("vars").unwrap_or_default(),

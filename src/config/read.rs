@@ -2,15 +2,15 @@
 
 use super::secret::{Places, Secret};
 use super::settings::{Alertmanager, Auth, Level, Log, LogFormat, Prometheus, Settings, Tls, Web};
-use super::{collect, escalation, guards, intervals, notify, objectives, targets};
+use super::{collect, drills, escalation, guards, intervals, notify, objectives, targets};
 use crate::book::Override;
 use crate::chat::People;
 use crate::domain::escalation::{EscalationPolicy, Watchdog};
 use crate::domain::policy::{Objective, Policy};
 use crate::domain::target::AllowList;
-use crate::inventory;
+use crate::inventory::{self, Inventory};
 use crate::yaml::{Chunk, Fields, File, Node, Problem, parse, quote, text};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
@@ -94,7 +94,8 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         alertmanager.map_or((None, None, None), |(settings, watchdog, silence)| (Some(settings), watchdog, silence));
     let page = alertmanager.as_ref().and_then(|alertmanager| alertmanager.url.clone());
     let escalation = EscalationPolicy { watchdog, alertmanager: page, ..escalation };
-    let objectives = objectives(&mut fields, places);
+    let (objectives, inventory) = objectives(&mut fields, places);
+    let drills = fields.fields("drills").map(|fields| drills::read(fields, places, &intervals)).unwrap_or_default();
     let settings = Settings {
         file: file.path().to_owned(),
         web,
@@ -119,12 +120,18 @@ fn settings(file: &File<'_>, places: &Places<'_>) -> Option<Settings> {
         notify,
         people,
         collect: fields.fields("collect").map(collect::read).unwrap_or_default(),
+        drills,
         log: fields.fields("log").map(log).unwrap_or_default(),
     };
     fields.end();
+    let mut settings = settings;
+    settings.guards.order.modes = inventory.continuity_on(&settings.host);
     let own = [&settings.file, &settings.state].into_iter().chain(&settings.playbooks);
-    let own = own.filter_map(|path| std::path::absolute(path).ok()).map(|path| path.to_string_lossy().into_owned()).collect();
-    Some(Settings { targets: AllowList { own, ..settings.targets }, ..settings })
+    let own: BTreeSet<String> =
+        own.filter_map(|path| std::path::absolute(path).ok()).map(|path| path.to_string_lossy().into_owned()).collect();
+    let allowed = AllowList { own: own.clone(), ..settings.drills.allowed };
+    let drills = crate::drill::Settings { allowed, ..settings.drills };
+    Some(Settings { targets: AllowList { own, ..settings.targets }, drills, ..settings })
 }
 
 fn web(fields: &mut Fields<'_>, places: &Places<'_>) -> Web {
@@ -224,18 +231,19 @@ fn playbooks(fields: &mut Fields<'_>, places: &Places<'_>) -> Vec<PathBuf> {
 }
 
 /// Those of the inventory, where one is named; what this file says of the same service goes before it.
-fn objectives(fields: &mut Fields<'_>, places: &Places<'_>) -> BTreeMap<String, Objective> {
+fn objectives(fields: &mut Fields<'_>, places: &Places<'_>) -> (BTreeMap<String, Objective>, Inventory) {
     let inventory = fields.text("inventory").map(|path| inventory::load(&places.path(&path)));
-    let mut objectives = match inventory {
-        Some(Ok(inventory)) => inventory.objectives(),
+    let inventory = match inventory {
+        Some(Ok(inventory)) => inventory,
         Some(Err(problems)) => {
             fields.file().include(problems);
-            BTreeMap::new()
+            Inventory::default()
         }
-        None => BTreeMap::new(),
+        None => Inventory::default(),
     };
+    let mut objectives = inventory.objectives();
     objectives.extend(fields.fields("recovery_objectives").map(|fields| objectives::read(&fields)).unwrap_or_default());
-    objectives
+    (objectives, inventory)
 }
 
 fn host(fields: &mut Fields<'_>) -> String {

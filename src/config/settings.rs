@@ -6,6 +6,7 @@ use crate::chat::People;
 use crate::collect;
 use crate::domain::policy::Policy;
 use crate::domain::target::AllowList;
+use crate::drill;
 use crate::notify;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub people: People,
     /// `collect:`
     pub collect: collect::Settings,
+    /// `drills:`
+    pub drills: drill::Settings,
     pub log: Log,
 }
 

@@ -172,7 +172,7 @@ fn mistakes_are_named_with_their_place() {
         ("vars: [a]", "heald.yaml:1:7: a list where a map of keys is expected"),
         (
             "after_care: 5m",
-            "heald.yaml:1:1: unknown key `after_care`; known are web, targets, time_intervals, notify, escalation, alertmanager, inventory, recovery_objectives, state, playbooks, host, host_label, guards, systemd, docker, prometheus, supervisor, vars, overrides, collect, log",
+            "heald.yaml:1:1: unknown key `after_care`; known are web, targets, time_intervals, notify, escalation, alertmanager, inventory, recovery_objectives, drills, state, playbooks, host, host_label, guards, systemd, docker, prometheus, supervisor, vars, overrides, collect, log",
         ),
         ("playbooks: [q]", "heald.yaml:2:1: key \"playbooks\" occurs twice; first in line 1"),
         ("web: {listen: [}", "heald.yaml:1:15: this is no YAML: mismatched bracket '[' closed by '}'"),

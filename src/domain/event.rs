@@ -234,6 +234,14 @@ pub enum IncidentEvent {
         by: String,
         until: Time,
     },
+    /// A person did a step of the checklist. `item` counts from 1.
+    StepTicked {
+        item: u32,
+        text: String,
+        by: String,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
+    },
     /// A person pressed a button of a message, which works once.
     Pressed {
         by: String,

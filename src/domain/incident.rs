@@ -76,13 +76,15 @@ pub struct Incident {
     pub told: Vec<NoticeKind>,
     /// Its logs were asked for and came, or there are none.
     pub gathered: bool,
-    /// The end of the target's logs, clean: at most [`super::logs::KEPT_MAX`] bytes.
+    /// The end of the target's logs, clean and short.
     pub logs: Option<Arc<str>>,
     /// The last that happened, in the words of the journal: at most [`TRAIL_MAX`] lines.
     pub trail: VecDeque<(Time, Arc<str>)>,
     pub outbox: Outbox,
     pub climb: Climb,
     pub ack: Option<Ack>,
+    /// Done steps of the checklist, from 1, and by whom.
+    pub ticks: BTreeMap<u32, Box<str>>,
     /// What the last look that decided something saw.
     pub seen: Option<Box<str>>,
     /// Buttons that were used, and by whom.
@@ -269,6 +271,7 @@ impl Incident {
             outbox: Outbox::default(),
             climb: Climb { since: at, ..Climb::default() },
             ack: None,
+            ticks: BTreeMap::new(),
             seen: None,
             pressed: Vec::new(),
             silencing: false,

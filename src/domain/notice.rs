@@ -48,6 +48,8 @@ pub struct Notice {
     /// Incidents of the same playbook and target in the last 30 days, this one included.
     pub times: u32,
     pub manual_fix: Option<String>,
+    /// What people are to do, in this order.
+    pub checklist: Vec<ChecklistItem>,
     pub debug_prompt: Option<String>,
     pub runbook_url: Option<String>,
     /// Whose the playbook is, as it says itself.
@@ -57,6 +59,14 @@ pub struct Notice {
     pub silence_url: Option<String>,
     /// Where Prometheus shows the rule's expression.
     pub generator_url: Option<String>,
+}
+
+/// One step for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChecklistItem {
+    pub text: String,
+    /// By whom it was done; `None`: still to do.
+    pub ticked: Option<String>,
 }
 
 /// How an incident stands, for people.
@@ -200,6 +210,7 @@ impl Notice {
             question: None,
             times: 0,
             manual_fix: None,
+            checklist: Vec::new(),
             debug_prompt: None,
             runbook_url: None,
             owner: None,

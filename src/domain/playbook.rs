@@ -51,6 +51,8 @@ pub struct Playbook {
     pub rollback: Vec<Step>,
     /// Once, when the incident closes with good probes.
     pub afterwards: Vec<Step>,
+    /// Steps for people, to be ticked; templates included.
+    pub checklist: Vec<String>,
     pub manual_fix: Option<String>,
     pub debug_prompt: Option<String>,
 }
@@ -162,6 +164,8 @@ pub struct Rung {
     pub times: u32,
     /// Its author knows that something of it can't be undone.
     pub accepted: bool,
+    /// Its steps belong together: once one took effect, the rest follows, also when the alert has resolved.
+    pub whole: bool,
 }
 
 /// What a guard may know of a step, and its parameters as the file gave them, templates included.

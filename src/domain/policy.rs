@@ -63,6 +63,20 @@ pub struct OrderPolicy {
     /// Recover these first: by target, beside the playbooks' `after:` and what systemd and Compose say.
     pub after: BTreeMap<Target, Vec<Target>>,
     pub escalated: AfterEscalated,
+    /// The inventory's `continuity:`, the smallest set first.
+    pub modes: Vec<ContinuityMode>,
+}
+
+/// A set of services that comes before all others while an incident of its playbook is open (row A27 of the failure modes).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContinuityMode {
+    /// `minimal` or `reduced`.
+    pub name: &'static str,
+    pub playbook: PlaybookId,
+    /// On this host.
+    pub members: BTreeSet<Target>,
+    /// So long is everything else held at most. At least 1 min.
+    pub within: Duration,
 }
 
 /// What a dependency that people have to mend does to those that wait for it.

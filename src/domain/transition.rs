@@ -40,6 +40,7 @@ impl Incident {
                 | E::ClimbSet { .. }
                 | E::SeverityRose { .. }
                 | E::Acknowledged { .. }
+                | E::StepTicked { .. }
                 | E::Pressed { .. }
                 | E::SilenceAsked { .. }
                 | E::SilenceSet { .. }
@@ -281,6 +282,9 @@ impl Incident {
                 self.ack = None;
                 self.told.retain(|kind| *kind != NoticeKind::Fires);
             }
+            E::StepTicked { item, by, .. } => {
+                self.ticks.insert(*item, by.as_str().into());
+            }
             E::Acknowledged { by, until } => self.ack = Some(Ack { by: by.as_str().into(), until: *until }),
             E::Pressed { by, tag, .. } => self.pressed.push((tag.as_str().into(), by.as_str().into())),
             E::SilenceAsked { until, own: true, .. } => self.own_silence = Some(OwnSilence { until: *until, lifted: false }),
@@ -319,6 +323,7 @@ impl Incident {
             | E::Denied { .. }
             | E::Retried { .. }
             | E::Acknowledged { .. }
+            | E::StepTicked { .. }
             | E::SilenceSet { own: false, .. }
             | E::CrashSeen
             | E::Escalated { .. } => true,

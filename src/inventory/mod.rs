@@ -4,20 +4,22 @@
 //! that was removed, a scrape target that somebody deleted. Only a list of what must be there can. Called by
 //! `heald rules` and `heald init`, and by `config/` for the recovery objectives. It reads its file and nothing else.
 
+mod continuity;
 mod name;
 mod print;
 mod promql;
 mod read;
 mod rules;
 
-use crate::domain::policy::Objective;
+use crate::domain::policy::{ContinuityMode, Objective};
 use crate::domain::target::TargetKind;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use continuity::Continuity;
 pub use print::{page, scalar};
 pub use promql::{Selector, escape};
-pub use read::{load, read};
+pub use read::{inventory as read_node, load, read};
 pub use rules::{BASIC, Page, Rule, rules};
 
 /// All hosts and services, by name.
@@ -25,6 +27,7 @@ pub use rules::{BASIC, Page, Rule, rules};
 pub struct Inventory {
     pub hosts: BTreeMap<String, Host>,
     pub services: BTreeMap<String, Service>,
+    pub continuity: Option<Continuity>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +102,11 @@ impl Inventory {
     /// In the form of `recovery_objectives:`.
     pub fn objectives(&self) -> BTreeMap<String, Objective> {
         self.services.iter().filter_map(|(name, service)| Some((name.clone(), service.objective?))).collect()
+    }
+
+    /// What `continuity:` means on a host, the smallest set first.
+    pub fn continuity_on(&self, host: &str) -> Vec<ContinuityMode> {
+        self.continuity.as_ref().map(|continuity| continuity.on(host, self)).unwrap_or_default()
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-/// `metric{label="value"}`; equality alone.
+/// `metric{label="value"}`, or `=~`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selector {
     metric: &'static str,
-    matchers: Vec<(&'static str, String)>,
+    /// Label, operator, value.
+    matchers: Vec<(&'static str, &'static str, String)>,
 }
 
 // === impl Selector ===
@@ -20,7 +21,14 @@ impl Selector {
     /// `label` is a literal of this program, `value` anything.
     #[must_use]
     pub fn with(mut self, label: &'static str, value: &str) -> Self {
-        self.matchers.push((label, value.to_owned()));
+        self.matchers.push((label, "=", value.to_owned()));
+        self
+    }
+
+    /// `pattern`: a regular expression; a name in it must be [`literal`].
+    #[must_use]
+    pub fn matching(mut self, label: &'static str, pattern: &str) -> Self {
+        self.matchers.push((label, "=~", pattern.to_owned()));
         self
     }
 }
@@ -28,11 +36,16 @@ impl Selector {
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.metric)?;
-        for (index, (label, value)) in self.matchers.iter().enumerate() {
-            write!(f, "{}{label}={}", if index == 0 { '{' } else { ',' }, Quoted(value))?;
+        for (index, (label, operator, value)) in self.matchers.iter().enumerate() {
+            write!(f, "{}{label}{operator}{}", if index == 0 { '{' } else { ',' }, Quoted(value))?;
         }
         if self.matchers.is_empty() { Ok(()) } else { f.write_str("}") }
     }
+}
+
+/// A name as a piece of a regular expression, where it means itself.
+pub fn literal(name: &str) -> String {
+    regex::escape(name)
 }
 
 /// A double-quoted string, by the rules of Go's `strconv.Unquote`, which Prometheus reads it with.
@@ -83,6 +96,12 @@ mod tests {
         assert_eq!(quoted("a\nb\tc\r"), r#"up{host="a\nb\tc\r"}"#);
         assert_eq!(quoted("büro ☂ 東京"), "up{host=\"büro ☂ 東京\"}");
         assert_eq!(quoted("a\u{202e}b\u{0}\u{85}"), r#"up{host="a\U0000202eb\U00000000\U00000085"}"#);
+    }
+
+    #[test]
+    fn a_name_in_a_pattern_means_itself() {
+        let pattern = format!("{}|b", literal("a.*"));
+        assert_eq!(Selector::of("up").matching("job", &pattern).to_string(), r#"up{job=~"a\\.\\*|b"}"#);
     }
 
     #[test]

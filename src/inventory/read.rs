@@ -51,7 +51,8 @@ pub fn read(path: &Path, text: &str) -> Result<Inventory, Vec<Problem>> {
     }
 }
 
-fn inventory(file: &File<'_>, root: &Node) -> Option<Inventory> {
+/// Of a node of some other file.
+pub fn inventory(file: &File<'_>, root: &Node) -> Option<Inventory> {
     let mut fields = Fields::of(file, root)?;
     if !fields.has("hosts") {
         fields.missing("hosts", "name the machines, as in the label `host`: `hosts: { web-1: }`");
@@ -59,8 +60,9 @@ fn inventory(file: &File<'_>, root: &Node) -> Option<Inventory> {
     let hosts = named(&mut fields, "hosts", "host", |node| Some(host(file, node)));
     let mut seen = Named::new();
     let services = named(&mut fields, "services", "service", |node| service(file, node, &hosts, &mut seen));
+    let continuity = fields.fields("continuity").map(|fields| super::continuity::read(fields, &services));
     fields.end();
-    Some(Inventory { hosts, services })
+    Some(Inventory { hosts, services, continuity })
 }
 
 /// A map from names to what `read` makes of the value; None of it where that is no use.

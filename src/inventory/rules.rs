@@ -51,6 +51,8 @@ static CONTAINER: Page = page!("container", "container-missing");
 static PROGRAM: Page = page!("worker", "supervisor-program-missing");
 static PROCESS: Page = page!("worker", "worker-missing");
 static PORT: Page = page!("systemd", "port-held-by-other");
+pub(super) static MINIMAL: Page = page!("emergency", "continuity-minimal");
+pub(super) static REDUCED: Page = page!("emergency", "continuity-reduced");
 static WATCH: Page = page!("heald", "not-watched");
 
 /// What runs, in the order in which its rules are printed.
@@ -60,6 +62,8 @@ const RUNNING: [TargetKind; 4] = [TargetKind::Unit, TargetKind::Container, Targe
 pub fn rules(inventory: &Inventory) -> Vec<Rule> {
     let watched = inventory.hosts.iter().filter(|(_, host)| host.node_exporter);
     let mut rules: Vec<Rule> = watched.map(|(name, _)| host(name)).collect();
+    // Of a host each: beside its own, in one group.
+    rules.extend(inventory.continuity.iter().flat_map(|continuity| continuity.rules(inventory)));
     for (name, service) in &inventory.services {
         for host in &service.hosts {
             of_service(&mut rules, &Place { host, name, service });

@@ -41,6 +41,8 @@ pub struct Purged {
 const BATCH: u32 = 500;
 /// A `SET` that proves that writes are taken; it lives for a second.
 const PROOF: &str = "heald:probe";
+/// The value of a key that only takes room.
+const FILLING: usize = 64 << 10;
 
 // === impl Redis ===
 
@@ -138,6 +140,50 @@ impl Redis {
             }
             if asked >= keys_max || Instant::now() >= until {
                 return Ok(purged);
+            }
+        }
+    }
+
+    /// Writes keys that begin with `prefix` until its memory is full, or `bytes_max` are written; how many keys.
+    ///
+    /// # Errors
+    /// As [`Redis::ping`]; that it takes no more is none.
+    pub async fn fill(&mut self, prefix: &str, bytes_max: u64) -> Result<u64, LinkError> {
+        let value = vec![b'x'; FILLING];
+        let mut keys = 0;
+        while keys * FILLING as u64 <= bytes_max {
+            match self.ask::<Value>(redis::cmd("SET").arg(format!("{prefix}{keys}")).arg(value.as_slice())).await {
+                Ok(_) => keys += 1,
+                Err(LinkError::Refused(why)) if why.contains("OOM") => break,
+                Err(error) => return Err(error),
+            }
+            // With an eviction policy it never says no.
+            if keys.is_multiple_of(64) {
+                let info = self.info().await?;
+                let number = |name: &str| info.get(name).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+                if number("evicted_keys") > 0 && number("used_memory") + (FILLING as u64) >= number("maxmemory") {
+                    break;
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Removes the keys that begin with `prefix`; how many there were.
+    ///
+    /// # Errors
+    /// As [`Redis::ping`]. Batches before the error are done.
+    pub async fn drop_keys(&mut self, prefix: &str) -> Result<u64, LinkError> {
+        let (mut cursor, mut gone) = (0_u64, 0_u64);
+        loop {
+            let scan = redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(BATCH).to_owned();
+            let (next, keys): (u64, Vec<Vec<u8>>) = self.ask(&scan).await?;
+            if !keys.is_empty() {
+                gone += self.ask::<u64>(redis::cmd("DEL").arg(keys)).await?;
+            }
+            cursor = next;
+            if cursor == 0 {
+                return Ok(gone);
             }
         }
     }

@@ -113,12 +113,29 @@ pub fn rows(notice: &Notice) -> Vec<Row> {
 pub fn sections(notice: &Notice) -> Vec<(&'static str, String)> {
     // A digest names one incident per line.
     let list = notice.reason.split_once('\n').filter(|_| notice.kind.is_of_house()).map(|(_, list)| list.to_owned());
-    let named = [("Incidents", &list), ("Manual fix", &notice.manual_fix), ("Debug prompt", &notice.debug_prompt)];
+    let checklist = (!notice.checklist.is_empty()).then(|| checklist(notice));
+    let named = [
+        ("Incidents", &list),
+        ("Checklist", &checklist),
+        ("Manual fix", &notice.manual_fix),
+        ("Debug prompt", &notice.debug_prompt),
+    ];
     let clean = |text: &str| {
         shortened(&text.chars().filter(|c| matches!(c, '\n' | '\t') || !is_control(*c)).collect::<String>(), SECTION_MAX)
     };
     let found = named.into_iter().filter_map(|(name, text)| Some((name, clean(text.as_deref()?.trim()))));
     found.filter(|(_, text)| !text.is_empty()).collect()
+}
+
+/// A line for each step, numbered as `heald tick` counts them.
+fn checklist(notice: &Notice) -> String {
+    let lines = notice.checklist.iter().zip(1..).map(|(item, number)| match &item.ticked {
+        Some(by) => format!("{number}. [x] {} ({by})", line(&item.text)),
+        None => format!("{number}. [ ] {}", line(&item.text)),
+    });
+    let done =
+        if notice.standing == Standing::Over { String::new() } else { format!("\nDone: heald tick {} N", notice.incident) };
+    lines.collect::<Vec<_>>().join("\n") + &done
 }
 
 /// One line for a log of the incident: what is new.

@@ -1,7 +1,7 @@
 //! A notice as JSON: the distress signal that programs read. Pure.
 
 use super::card;
-use crate::domain::notice::{Notice, NoticeKind, Standing};
+use crate::domain::notice::{ChecklistItem, Notice, NoticeKind, Standing};
 use crate::domain::playbook::Severity;
 use serde::Serialize;
 
@@ -26,6 +26,9 @@ pub struct Card<'a> {
     pub at: String,
     pub text: String,
     pub manual_fix: Option<&'a str>,
+    /// Steps for people; absent where the playbook has none.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub checklist: &'a [ChecklistItem],
     pub debug_prompt: Option<&'a str>,
     /// Only what a browser may open.
     pub runbook_url: Option<&'a str>,
@@ -100,6 +103,7 @@ pub fn of(notice: &Notice) -> Card<'_> {
         at: notice.at.to_string(),
         text: card::text(notice),
         manual_fix: notice.manual_fix.as_deref(),
+        checklist: &notice.checklist,
         debug_prompt: notice.debug_prompt.as_deref(),
         runbook_url: link(&notice.runbook_url),
         owner: notice.owner.as_deref(),

@@ -53,6 +53,7 @@ pub fn notice(kind: NoticeKind) -> Notice {
             expires: Time(1_795_314_544_999),
         }),
         times: 4,
+        checklist: Vec::new(),
         manual_fix: (stuck || asks).then(|| "Look at the journal:\n\n    journalctl -u web.service -n 50\n".to_owned()),
         debug_prompt: stuck.then(|| "Why does web.service fail?".to_owned()),
         owner: None,

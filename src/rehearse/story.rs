@@ -237,7 +237,8 @@ impl Said {
             notice.debug_prompt.as_ref(),
             notice.runbook_url.as_ref(),
         ];
-        let whole: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        let steps = notice.checklist.iter().map(|step| step.text.as_str());
+        let whole: Vec<&str> = parts.into_iter().flatten().map(String::as_str).chain(steps).collect();
         Self {
             at: notice.at.since(start),
             kind: notice.kind.label(),

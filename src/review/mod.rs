@@ -59,6 +59,8 @@ pub struct Book {
     /// Per target.
     pub budget: Vec<Budget>,
     pub owner: Option<String>,
+    /// Steps for people, as the playbook has them.
+    pub checklist: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -108,6 +110,9 @@ pub struct Review {
     pub looks: Vec<Look>,
     pub gathered: Vec<Gathered>,
     pub messages: Vec<Message>,
+    /// The playbook's steps for people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checklist: Vec<Ticked>,
     /// People were told to act, or asked to consent.
     pub called: bool,
     pub budget: BudgetUse,
@@ -115,6 +120,14 @@ pub struct Review {
     /// What applies of the configuration's `recovery_objectives`, and its name there.
     pub objective: Option<(String, ObjectiveView)>,
     pub earlier: Vec<Earlier>,
+}
+
+/// A step of the checklist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ticked {
+    pub text: String,
+    /// When, by whom, and what they said; `None`: nobody did it.
+    pub done: Option<(Timestamp, String, String)>,
 }
 
 /// How long the symptom lasted, from the alert's start to a passed verification, or to the end of the incident.
@@ -254,7 +267,8 @@ impl From<&Playbook> for Book {
             mode: book.mode_label(),
             attempts: book.limits.attempts,
             budget: book.limits.budget.clone(),
-            owner: None,
+            owner: book.owner.clone(),
+            checklist: book.checklist.clone(),
         }
     }
 }

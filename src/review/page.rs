@@ -22,6 +22,7 @@ impl Review {
         self.timeline(&mut page);
         self.decisions(&mut page);
         self.repair(&mut page);
+        self.checklist(&mut page);
         self.evidence(&mut page);
         self.times(&mut page);
         self.repetition(&mut page);
@@ -276,6 +277,23 @@ impl Review {
         line(page, "| What | Owner | Due |\n|---|---|---|\n| | | |\n| | | |");
         head(page, "Lessons");
         line(page, "- _What went well:_\n- _What went badly:_\n- _Where we were lucky:_\n");
+    }
+
+    fn checklist(&self, page: &mut String) {
+        if self.checklist.is_empty() {
+            return;
+        }
+        head(page, "Checklist");
+        for step in &self.checklist {
+            let (mark, done) = match &step.done {
+                Some((at, by, note)) => {
+                    let note = if note.is_empty() { String::new() } else { format!(": {}", prose(note)) };
+                    ("x", format!(" ({}, {}{note})", self.clock(*at), prose(by)))
+                }
+                None => (" ", String::new()),
+            };
+            line(page, &format!("- [{mark}] {}{done}", prose(&step.text)));
+        }
     }
 
     /// What the facts alone make worth asking.

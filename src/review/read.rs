@@ -2,7 +2,9 @@
 
 use super::measure::Moments;
 use super::words::{ending, millis, moment, span};
-use super::{Attempt, BudgetUse, Fact, Gathered, Known, Look, Message, Moment, ObjectiveView, Review, SeenProbe, Verdict};
+use super::{
+    Attempt, BudgetUse, Fact, Gathered, Known, Look, Message, Moment, ObjectiveView, Review, SeenProbe, Ticked, Verdict,
+};
 use crate::domain::event::IncidentEvent as E;
 use crate::domain::guard::Guard;
 use crate::domain::id::IncidentId;
@@ -63,6 +65,7 @@ impl Review {
             looks: looks(facts),
             gathered: gathered(facts),
             messages: messages(facts),
+            checklist: checklist(facts, book.map(|book| book.checklist.as_slice()).unwrap_or_default()),
             called: facts.iter().any(|fact| matches!(fact.event, E::NoticeDue { notice, .. } if notice.calls())),
             budget: budget(facts, known),
             measures: moments.measures(goal, objective.as_ref().and_then(|(_, objective)| objective.rto)),
@@ -73,6 +76,16 @@ impl Review {
             earlier: known.earlier.clone(),
         })
     }
+}
+
+fn checklist(facts: &[Fact], steps: &[String]) -> Vec<Ticked> {
+    let done = |number: u32| {
+        facts.iter().find_map(|fact| match &fact.event {
+            E::StepTicked { item, by, note, .. } if *item == number => Some((fact.wall, by.clone(), note.clone())),
+            _ => None,
+        })
+    };
+    steps.iter().zip(1..).map(|(text, number)| Ticked { text: text.clone(), done: done(number) }).collect()
 }
 
 fn rolled_back(facts: &[Fact]) -> bool {

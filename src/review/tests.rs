@@ -179,6 +179,7 @@ fn known() -> Known {
             attempts: 3,
             budget: vec![Budget { count: 5, window: secs(600) }],
             owner: Some("team-web".to_owned()),
+            checklist: Vec::new(),
         }),
         earlier: Vec::new(),
         objectives: BTreeMap::from([("shop".to_owned(), Objective { rto: Some(secs(900)), rpo: Some(secs(900)) })]),

@@ -37,6 +37,7 @@ fn who(event: &E) -> String {
         | E::Denied { by, .. }
         | E::Retried { by, .. }
         | E::Acknowledged { by, .. }
+        | E::StepTicked { by, .. }
         | E::Pressed { by, .. }
         | E::SilenceAsked { by, .. } => by.clone(),
         E::Closed { outcome: Outcome::ClosedByPerson, note } => closer(note).unwrap_or("a person").to_owned(),

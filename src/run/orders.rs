@@ -158,6 +158,10 @@ impl<W: World> Driver<W> {
                 let until = ack.map_or_else(String::new, |ack| format!(" until {}", ack.until));
                 Ok(format!("incident {incident}: acknowledged by {by}{until}; nobody else is called before that"))
             }
+            PersonOrder::Tick { incident, item, note } => {
+                self.person(incident, Signal::Tick { item, by: by.to_owned(), note }, now, round)?;
+                Ok(format!("incident {incident}: step {item} is done"))
+            }
             PersonOrder::Silence { incident, for_ } => {
                 self.person(incident, Signal::Silence { by: by.to_owned(), for_: for_.0 }, now, round)?;
                 Ok(format!("incident {incident}: Alertmanager is asked for a silence of {for_}"))

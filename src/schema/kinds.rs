@@ -1,7 +1,7 @@
 //! Steps and probes: the table of kinds as two definitions, each with one kind as its key.
 
 use super::generator;
-use crate::{action, probe};
+use crate::{action, drill, probe};
 use schemars::Schema;
 use serde_json::{Map, Value, json};
 
@@ -29,6 +29,21 @@ pub fn add(defs: &mut Map<String, Value>) {
     let probe = entry("One probe: one kind with its parameters.", probes, |_| {});
     let template = json!({ "type": "string", "pattern": "\\{\\{|\\{%", "description": "A value to be filled in." });
     defs.extend([("Step".to_owned(), step), ("Probe".to_owned(), probe), ("Template".to_owned(), template)]);
+    for (name, mut schema) in more {
+        super::one_line(&mut schema);
+        defs.entry(name).or_insert(schema);
+    }
+}
+
+/// Replaces the definition `Fault`, and adds what it rests on.
+pub fn add_faults(defs: &mut Map<String, Value>) {
+    let mut generator = generator();
+    let faults = drill::schemas(&mut generator);
+    let mut more = generator.take_definitions(true);
+    more.values_mut().for_each(templated);
+    let fault = entry("One fault: one kind with its parameters.", faults, |_| {});
+    let template = json!({ "type": "string", "pattern": "\\{\\{", "description": "A value to be filled in." });
+    defs.extend([("Fault".to_owned(), fault), ("Template".to_owned(), template)]);
     for (name, mut schema) in more {
         super::one_line(&mut schema);
         defs.entry(name).or_insert(schema);

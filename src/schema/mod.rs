@@ -1,4 +1,4 @@
-//! JSON Schema of what people write: playbooks and the configuration, for editors and for the reference.
+//! JSON Schema of what people write: playbooks, drills and the configuration, for editors and for the reference.
 //!
 //! Steps and probes come from the table of kinds. What `book/` and `config/` read by hand is described here by structs that
 //! are nothing but shapes; tests there hold them against the keys that the readers ask for. Nothing is decided by a
@@ -7,6 +7,7 @@
 #[cfg(test)]
 pub(crate) mod agree;
 mod config;
+mod drill;
 mod kinds;
 mod playbook;
 mod reference;
@@ -30,6 +31,15 @@ pub fn playbook() -> Value {
 /// Of the configuration file.
 pub fn config() -> Value {
     shape::<config::Config>("heald configuration")
+}
+
+/// Of a drill file.
+pub fn drill() -> Value {
+    let mut root = shape::<drill::Drills>("heald drills");
+    if let Some(defs) = root.get_mut("$defs").and_then(Value::as_object_mut) {
+        kinds::add_faults(defs);
+    }
+    root
 }
 
 /// As it is kept in `docs/schema/`.

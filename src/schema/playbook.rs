@@ -235,6 +235,9 @@ pub struct Rung {
     times: Option<u32>,
     /// `accepted`: its author knows that a step of it can't be undone, and there is no *Rollback*.
     irreversible: Option<Accepted>,
+    /// `true`: its steps belong together, as stop, restore, start do. Once one took effect, the rest follows, also when the alert
+    /// resolves meanwhile. Default: then the rest is left out, and the probes decide.
+    whole: Option<bool>,
 }
 
 #[derive(JsonSchema)]

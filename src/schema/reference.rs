@@ -2,7 +2,7 @@
 
 use super::playbook::Playbook;
 use super::{generator, kinds, shape};
-use crate::{action, probe};
+use crate::{action, drill, probe};
 use serde_json::{Map, Value};
 
 const MADE: &str = "<!-- Made of doc comments by `HEALD_BLESS=1 cargo test --test it schema`; edit them in src/. -->\n";
@@ -31,6 +31,13 @@ pub fn pages() -> Vec<(&'static str, String)> {
     let intro = "Each stands below `all:` of *Verify*. A probe passes, fails, or could not be asked; the last is never taken for \
                  one of the others. Every value may be a [template](template-values.md).";
     let probes = all("Probes", intro, &probes, &shared);
+    let mut generator = super::generator();
+    let faults = kinds::list(drill::schemas(&mut generator));
+    let mut shared = generator.take_definitions(true);
+    shared.values_mut().for_each(super::one_line);
+    let intro = "Each stands below `fault:` of a [drill](../drills.md). Every object that it names must be named under `drills: \
+                 { allowed: … }` of heald.yaml. A parameter that is not required may be left out.";
+    let faults = all("Faults", intro, &faults, &shared);
     let intro = "Between two lines `---` at the beginning of a playbook. Durations: `500ms`, `30s`, `5m`, `1h30m`, `1d`.";
     let front = with(&["FrontMatter", "Target", "Limits", "Backoff", "EscalateWhen"], intro, "Front matter");
     let intro = "The sections' own keys, and what may stand beside the kind of each step.";
@@ -39,6 +46,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
     vec![
         ("actions.md", actions),
         ("probes.md", probes),
+        ("faults.md", faults),
         ("front-matter.md", front),
         ("step-options.md", options),
         ("template-values.md", values),

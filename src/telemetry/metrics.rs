@@ -1,5 +1,6 @@
 //! Every metric of heald: its name, its labels, its help.
 
+use super::drills::Drills;
 use super::process::ThisProcess;
 use super::recovery::Recoveries;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -43,6 +44,7 @@ pub(super) struct Metrics {
     /// Names without the prefix.
     pub(super) process: Registry,
     pub(super) recoveries: Recoveries,
+    pub(super) drills: Drills,
     pub(super) received: Counter,
     pub(super) alerts: Family<ByResult, Counter>,
     pub(super) webhook_requests: Family<ByCode, Counter>,
@@ -91,6 +93,7 @@ impl Metrics {
         Self {
             process,
             recoveries: Recoveries::registered(&mut page),
+            drills: Drills::registered(&mut page),
             received: plain(&mut page, "alerts_received", "Alerts in webhook bodies"),
             alerts: plain(&mut page, "alerts", "Alerts by what became of them"),
             webhook_requests: plain(&mut page, "webhook_requests", "Webhook requests by HTTP status"),

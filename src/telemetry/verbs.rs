@@ -1,5 +1,6 @@
 //! The verbs that move the metrics: one per thing that happens.
 
+use super::drills::Drills;
 use super::metrics::{
     ByBreaker, ByChannel, ByChat, ByCode, ByDependency, ByFrom, ByGuard, ByOutcome, ByPlaybook, ByReason, ByResult, ByScope,
     ByStage, ByState, Metrics, Word,
@@ -50,6 +51,10 @@ impl Telemetry {
             let _ = metrics.stages.get_or_create(&ByStage { stage: stage.label() });
         }
         Self(Arc::new(metrics))
+    }
+
+    pub(super) fn of_drills(&self) -> &Drills {
+        &self.0.drills
     }
 
     pub(super) fn recoveries(&self) -> &Recoveries {

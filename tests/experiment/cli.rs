@@ -5,8 +5,9 @@
 #[path = "mod.rs"]
 mod experiment;
 
-use experiment::{Experiment, Result, page, picture, with_table, write};
+use experiment::{Experiment, Result, page, picture, with_table};
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -28,4 +29,8 @@ fn run() -> Result<()> {
     write(&picture, &done.svg()?)?;
     println!("\n{}\n{}", page.display(), picture.display());
     Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -13,7 +13,7 @@ use heald::domain::policy::Policy;
 use heald::simulate::{Column, Report, Scenario, Setup, read, simulate};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub type Result<T> = std::result::Result<T, String>;
@@ -76,7 +76,8 @@ impl Experiment {
     /// The rows of the page, as Markdown.
     pub fn table(&self) -> String {
         let Report { watchdogs, heald, .. } = &self.report;
-        let row = |name: &str, value: &dyn Fn(&Column) -> String| format!("| {name} | {} | {} |\n", value(watchdogs), value(heald));
+        let row =
+            |name: &str, value: &dyn Fn(&Column) -> String| format!("| {name} | {} | {} |\n", value(watchdogs), value(heald));
         let rows = [
             "| in the hour | two watchdogs | heald |\n| --- | --- | --- |\n".to_owned(),
             row("restarts", &|column| column.restarts.to_string()),
@@ -102,10 +103,6 @@ pub fn with_table(page: &str, table: &str) -> Result<String> {
     let (before, rest) = page.split_once(TABLE.0).ok_or_else(missing)?;
     let (_, after) = rest.split_once(TABLE.1).ok_or_else(missing)?;
     Ok([before, TABLE.0, table, TABLE.1, after].concat())
-}
-
-pub fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn percent(share: f64) -> String {

@@ -6,12 +6,15 @@
 mod boards;
 #[path = "../fake/mod.rs"]
 mod fake;
+#[path = "../victim/mod.rs"]
+mod victim;
 
 mod canary;
 mod cards;
 mod cli;
 mod dashboards;
 mod docs;
+mod drill;
 mod email;
 mod gitea;
 mod init;
@@ -29,6 +32,8 @@ mod slack;
 mod stop;
 mod telegram;
 mod tidy;
+#[path = "victim.rs"]
+mod victim_answers;
 mod webhook;
 
 /// The real path to one channel.

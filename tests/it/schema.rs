@@ -77,6 +77,7 @@ fn mistakes(validator: &Validator, value: &Value) -> Vec<String> {
 fn schemas_and_reference_are_kept_as_they_are_made() {
     kept("docs/schema/playbook.schema.json", &schema::text(&schema::playbook()));
     kept("docs/schema/config.schema.json", &schema::text(&schema::config()));
+    kept("docs/schema/drill.schema.json", &schema::text(&schema::drill()));
     for (name, text) in schema::pages() {
         kept(&format!("docs/reference/{name}"), &text);
     }
@@ -84,10 +85,11 @@ fn schemas_and_reference_are_kept_as_they_are_made() {
 
 #[test]
 fn the_command_prints_what_is_kept() {
-    for (of, file) in [("playbook", "docs/schema/playbook.schema.json"), ("config", "docs/schema/config.schema.json")] {
+    for of in ["playbook", "config", "drill"] {
+        let file = format!("docs/schema/{of}.schema.json");
         let printed = Command::new(env!("CARGO_BIN_EXE_heald")).args(["schema", of]).output().unwrap();
         assert!(printed.status.success());
-        assert!(String::from_utf8(printed.stdout).unwrap() == fs::read_to_string(root().join(file)).unwrap(), "{file}");
+        assert!(String::from_utf8(printed.stdout).unwrap() == fs::read_to_string(root().join(&file)).unwrap(), "{file}");
     }
 }
 
@@ -96,6 +98,16 @@ fn every_shipped_playbook_fits_its_schema() {
     let validator = validator(&schema::playbook());
     for path in shipped() {
         let found = mistakes(&validator, &parts(&fs::read_to_string(&path).unwrap()));
+        assert!(found.is_empty(), "{}:\n{}", path.display(), found.join("\n"));
+    }
+}
+
+#[test]
+fn every_shipped_drill_fits_its_schema() {
+    let validator = validator(&schema::drill());
+    for path in shipped().iter().map(|path| path.with_extension("drill.yml")).filter(|path| path.is_file()) {
+        let value: Value = serde_saphyr::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let found = mistakes(&validator, &value);
         assert!(found.is_empty(), "{}:\n{}", path.display(), found.join("\n"));
     }
 }

@@ -21,10 +21,12 @@ const TABLE: &[(&str, &[&str])] = &[
     ("book", &["domain", "action", "probe", "yaml", "schema"]),
     ("review", &["domain"]),
     // Tests alone walk YAML there, and hold `book` and `config` against it.
-    ("schema", &["domain", "action", "probe", "yaml"]),
+    ("schema", &["domain", "action", "probe", "drill", "yaml"]),
     ("run", &["domain", "review", "store", "telemetry"]),
     ("real_world", &["domain", "run", "book", "link", "action", "probe", "notify", "telemetry"]),
     ("rehearse", &["domain", "run", "store", "book", "action", "probe", "config", "telemetry", "yaml"]),
+    // Faults are no repairs: no `Permit`, but `Marked`. Of `run` what the API shows, of `book` how variables are filled in.
+    ("drill", &["domain", "link", "yaml", "book", "run"]),
     ("simulate", &["domain", "run", "store", "telemetry", "yaml"]),
     ("ingest", &["domain", "run", "telemetry"]),
     ("console", &["domain", "run", "store", "telemetry"]),
@@ -42,6 +44,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "ingest",
             "chat",
             "collect",
+            "drill",
             "book",
             "yaml",
             "inventory",
@@ -170,6 +173,21 @@ fn a_permit_is_made_in_one_place() {
     }
     assert_eq!(made.len(), 1, "only guard::judge makes a permit: {made:?}");
     assert!(made[0].contains("domain/guard/mod.rs"), "{made:?}");
+}
+
+#[test]
+fn a_fault_is_marked_in_one_place() {
+    let mut made = Vec::new();
+    for source in sources().iter().filter(|source| source.module == "drill") {
+        for (number, line) in code(source) {
+            let makes = line.contains("Self { fault }") || (line.contains("Marked {") && !line.contains("struct"));
+            if makes {
+                made.push(format!("{}:{number}", source.path.display()));
+            }
+        }
+    }
+    assert_eq!(made.len(), 1, "only Marked::new asks the allow-list and makes one: {made:?}");
+    assert!(made[0].contains("drill/fault/mod.rs"), "{made:?}");
 }
 
 #[test]

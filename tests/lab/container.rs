@@ -22,7 +22,7 @@ pub struct Container {
     name: String,
 }
 
-/// A victim: the lab's image, a shell script as PID 1, no network.
+/// A victim: the lab's image, a shell script or a program as PID 1, no network unless one is named.
 #[derive(Clone, Debug)]
 pub struct Victim {
     pub script: String,
@@ -31,6 +31,12 @@ pub struct Victim {
     /// A shell command, looked at every second, unhealthy after one failure.
     pub health: Option<String>,
     pub labels: HashMap<String, String>,
+    /// In place of the script.
+    pub command: Vec<String>,
+    /// `/here:/there:ro`
+    pub binds: Vec<String>,
+    /// The engine's name for it; none where nothing is said.
+    pub network: Option<String>,
 }
 
 impl Default for Victim {
@@ -42,6 +48,9 @@ impl Default for Victim {
             memory: None,
             health: None,
             labels: HashMap::new(),
+            command: Vec::new(),
+            binds: Vec::new(),
+            network: None,
         }
     }
 }
@@ -57,11 +66,12 @@ impl Victim {
         });
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
-            cmd: Some(vec!["sh".into(), "-c".into(), self.script]),
+            cmd: Some(if self.command.is_empty() { vec!["sh".into(), "-c".into(), self.script] } else { self.command }),
             labels: Some(self.labels),
             healthcheck: health,
             host_config: Some(HostConfig {
-                network_mode: Some("none".into()),
+                network_mode: self.network.or_else(|| Some("none".into())),
+                binds: Some(self.binds),
                 memory: self.memory,
                 restart_policy: self.restart.map(|name| RestartPolicy { name: Some(name), maximum_retry_count: None }),
                 ..Default::default()

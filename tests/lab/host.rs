@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
     time::Duration,
 };
@@ -18,6 +19,19 @@ pub struct Host {
     bus: PathBuf,
 }
 
+/// What sets one machine apart from another.
+#[derive(Clone, Debug, Default)]
+pub struct Machine {
+    /// What its root may do beside what the engine lets others: `SYS_PTRACE`.
+    pub capabilities: Vec<String>,
+    /// The engine's name for it: `none` where nothing is said, `host` for the loopback of the lab itself.
+    pub network: Option<String>,
+    /// `/here:/there`, with `:ro` at its end or without.
+    pub binds: Vec<String>,
+    /// Mount point and options.
+    pub tmpfs: Vec<(String, String)>,
+}
+
 impl Host {
     /// Starts it and waits until its boot is over and its bus takes connections.
     pub async fn start(engine: &Arc<Engine>, run: &Run, image: &str, name: &str) -> Result<Self> {
@@ -26,13 +40,18 @@ impl Host {
 
     /// One whose root may do more than the engine lets others: `capabilities`, as in `SYS_PTRACE`.
     pub async fn start_with(engine: &Arc<Engine>, run: &Run, image: &str, name: &str, capabilities: &[&str]) -> Result<Self> {
+        let capabilities = capabilities.iter().map(|&name| name.to_owned()).collect();
+        Self::start_as(engine, run, image, name, Machine { capabilities, ..Machine::default() }).await
+    }
+
+    pub async fn start_as(engine: &Arc<Engine>, run: &Run, image: &str, name: &str, machine: Machine) -> Result<Self> {
         let bus_dir = run.dir().join(format!("{name}.bus"));
         fs::create_dir_all(&bus_dir)?;
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
             cmd: Some(init_command()),
             env: Some(vec!["container=docker".into()]),
-            host_config: Some(host_config(&bus_dir, capabilities)),
+            host_config: Some(host_config(&bus_dir, machine)),
             ..Default::default()
         };
         let container = Container::create(engine, name, body).await?;
@@ -71,6 +90,23 @@ impl Host {
 
     pub async fn exec(&self, command: &[&str]) -> Result<Output> {
         self.container.exec(command).await
+    }
+
+    /// heald as `make install` lays it out, with the Makefile itself, into a folder that the machine sees; root there owns
+    /// the copy.
+    pub async fn install(&self, heald: &Path) -> Result<()> {
+        let program = std::path::absolute(heald)?;
+        let tree = self.bus.with_file_name("install");
+        let mut make = Command::new("make");
+        make.arg("--directory").arg(env!("CARGO_MANIFEST_DIR")).args(["install", "PREFIX=/usr/local"]);
+        make.arg(format!("BINARY={}", program.display())).arg(format!("DESTDIR={}", tree.display()));
+        // What was given to a `make test` around us is not meant.
+        let made = make.env_remove("MAKEFLAGS").env_remove("MAKEOVERRIDES").output().context("start make")?;
+        if !made.status.success() {
+            return Err(Error::new(format!("make install: {}", String::from_utf8_lossy(&made.stderr))));
+        }
+        self.exec(&["cp", "-r", "--preserve=mode", "/run/dbus/install/.", "/"]).await?.ok()?;
+        fs::remove_dir_all(tree).context("remove the copy of the installation")
     }
 
     /// `systemctl ARGUMENTS`, which must succeed; its output.
@@ -175,7 +211,7 @@ fn init_command() -> Vec<String> {
     }
 }
 
-fn host_config(bus_dir: &Path, capabilities: &[&str]) -> HostConfig {
+fn host_config(bus_dir: &Path, machine: Machine) -> HostConfig {
     let mut tmpfs = container::tmpfs(&["/run", "/run/lock", "/tmp"]);
     let mut binds = vec![format!("{}:/run/dbus", bus_dir.display())];
     let cgroups = if is_unified() {
@@ -188,9 +224,11 @@ fn host_config(bus_dir: &Path, capabilities: &[&str]) -> HostConfig {
         binds.extend(hierarchies.iter().map(|path| format!("{0}:{0}", path.display())));
         HostConfigCgroupnsModeEnum::HOST
     };
+    binds.extend(machine.binds);
+    tmpfs.extend(machine.tmpfs);
     HostConfig {
-        network_mode: Some("none".into()),
-        cap_add: Some(["SYS_ADMIN"].iter().chain(capabilities).map(|&name| name.to_owned()).collect()),
+        network_mode: machine.network.or_else(|| Some("none".into())),
+        cap_add: Some(std::iter::once("SYS_ADMIN".to_owned()).chain(machine.capabilities).collect()),
         security_opt: Some(vec!["seccomp=unconfined".into(), "apparmor=unconfined".into()]),
         cgroupns_mode: Some(cgroups),
         tmpfs: Some(tmpfs),

@@ -39,7 +39,7 @@ pub use engine::{Engine, Output, Recipe, sweep_own};
 pub use error::{Context, Error, Result};
 pub use forwarder::Forwarder;
 pub use heald::{Heald, HealdOptions, beside_this_program};
-pub use host::Host;
+pub use host::{Host, Machine};
 pub use inbox::Inbox;
 pub use monitoring::{Monitoring, MonitoringOptions, Pace, Receiver, RuleFile, Scrape, Service, shipped_rules};
 pub use port::free_port;

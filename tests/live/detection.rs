@@ -39,8 +39,8 @@ pub async fn each_domain(scene: Arc<Scene>) -> Result<()> {
         ("redis", "valkey-down", "ground-redis"),
         ("dns", "dns-failing", "systemd-resolved.service"),
         ("worker", "supervisor-program-down", "worker"),
-        ("log pattern", "data-corrupt", "shop"),
-        ("backup", "backup-too-old", "ground"),
+        ("log pattern", "sqlite-corrupt", "shop"),
+        ("backup", "backup-run", "ground"),
         ("heartbeat", "heartbeat-missing", "ground-agent"),
         ("database", "sqlite-corrupt", "ground"),
     ];

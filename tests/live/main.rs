@@ -9,12 +9,15 @@
 
 #[path = "../boards/mod.rs"]
 mod boards;
+#[path = "../drills/mod.rs"]
+mod drills;
 #[path = "../fake/mod.rs"]
 mod fake;
 #[path = "../lab/mod.rs"]
 mod lab;
 
 mod act_docker;
+mod act_drills;
 mod act_files;
 mod act_host;
 mod act_net;
@@ -25,6 +28,7 @@ mod consent;
 mod crashes;
 mod dashboards;
 mod detection;
+mod drilled;
 mod flood;
 mod ground;
 mod guards;
@@ -62,9 +66,12 @@ const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take. What makes the whole machine slow for a moment comes
 /// last.
-const TESTS: [(&str, Test); 45] = [
+const TESTS: [(&str, Test); 48] = [
+    ("drills_heal_in_time", |scene| drilled::heal_in_time(scene).boxed_local()),
+    ("drills_are_undone_when_ended", |scene| drilled::undone(scene).boxed_local()),
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
+    ("drills_break_and_mend", |scene| act_drills::break_and_mend(scene).boxed_local()),
     ("docker_recreate_killed_at_every_gap", |scene| act_docker::gaps::recreate(scene).boxed_local()),
     ("docker_restore_killed_at_every_gap", |scene| act_docker::gaps::restore(scene).boxed_local()),
     ("docker_small_actions", |scene| act_docker::small::touches(scene).boxed_local()),

@@ -1,8 +1,6 @@
 //! What `make install` lays out, started by a systemd as the README says: the shipped unit with all its walls, the sample
 //! configuration, the playbooks as they are.
 
-use std::fs;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -98,19 +96,8 @@ async fn lives_there(scene: &Scene, host: &Host) -> Result<()> {
     Ok(())
 }
 
-/// With the Makefile itself, into a folder that the machine sees; root there owns the copy.
 pub async fn install(scene: &Scene, host: &Host) -> Result<()> {
-    let program = std::path::absolute(&scene.bench.program)?;
-    let tree = host.bus_socket().with_file_name("install");
-    let mut make = Command::new("make");
-    make.arg("--directory").arg(env!("CARGO_MANIFEST_DIR")).args(["install", "PREFIX=/usr/local"]);
-    make.arg(format!("BINARY={}", program.display())).arg(format!("DESTDIR={}", tree.display()));
-    // What was given to a `make test` around us is not meant.
-    let made = make.env_remove("MAKEFLAGS").env_remove("MAKEOVERRIDES").output().context("start make")?;
-    let said = String::from_utf8_lossy(&made.stderr).into_owned();
-    check(made.status.success(), || format!("make install: {said}"))?;
-    run(host, &["cp", "-r", "--preserve=mode", "/run/dbus/install/.", "/"]).await?;
-    fs::remove_dir_all(tree)?;
+    host.install(&scene.bench.program).await?;
     equal("the token's file", run(host, &["stat", "-c", "%a %U", "/etc/heald/webhook-token"]).await?.as_str(), "600 root")
 }
 

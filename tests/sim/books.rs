@@ -80,6 +80,7 @@ fn book(alert: &str, mode: Mode, rungs: Vec<Rung>, rollback: Vec<Step>) -> Playb
         },
         rollback,
         afterwards: Vec::new(),
+        checklist: Vec::new(),
         manual_fix: None,
         debug_prompt: None,
     }
@@ -102,7 +103,7 @@ fn orderly() -> Playbook {
 }
 
 fn rung(times: u32, steps: Vec<Step>) -> Rung {
-    Rung { title: "repair".to_owned(), steps, times, accepted: false }
+    Rung { title: "repair".to_owned(), steps, times, accepted: false, whole: false }
 }
 
 fn step(kind: &'static str, risk: Risk) -> Step {

@@ -1,20 +1,22 @@
-//! The before/after experiment of group E: docs/experiment.md says what it gives.
+//! The experiment of docs/experiment.md: run again, held against its claims and its figures.
 
 #[path = "../experiment/mod.rs"]
-mod experiment;
+mod shared;
 
-use experiment::{Experiment, page, picture, with_table};
+use heald::simulate::scenario::FaultKind;
+use shared::{Experiment, page, picture, with_table};
 use std::fs;
 
 #[test]
-fn the_page_shows_what_the_experiment_gives() {
+fn heald_restarts_less_and_keeps_the_service_up() {
     let done = Experiment::run().unwrap();
     let (watchdogs, heald) = (&done.report.watchdogs, &done.report.heald);
-    assert!(heald.restarts * 4 <= watchdogs.restarts, "{:#?}", done.report);
-    assert!(heald.availability > watchdogs.availability + 0.25, "{:#?}", done.report);
-    assert_eq!((heald.needless_total(), heald.still_down), (0, 0), "{:#?}", done.report);
-    assert!((1..=5).contains(&heald.restarts_per_10min_max), "promise E04: {:#?}", done.report);
-    assert!(watchdogs.restarts_per_10min_max > 5, "{:#?}", done.report);
+    assert!(heald.restarts * 5 <= watchdogs.restarts, "{} restarts against {}", heald.restarts, watchdogs.restarts);
+    assert!(heald.availability >= watchdogs.availability + 0.3, "{} against {}", heald.availability, watchdogs.availability);
+    assert!(heald.restarts_per_10min_max <= 5, "{} in ten minutes", heald.restarts_per_10min_max);
+    assert_eq!((heald.needless_total(), heald.still_down), (0, 0), "needless restarts, and services left down");
+    assert!(watchdogs.needless_total() > 0, "these watchdogs would not be naive");
+
     // The curves are of the same life as the sums.
     for column in [watchdogs, heald] {
         let line = &column.timeline;
@@ -22,18 +24,19 @@ fn the_page_shows_what_the_experiment_gives() {
         assert_eq!(line.restarts.iter().copied().map(u64::from).sum::<u64>(), column.restarts);
         assert!((line.available.iter().sum::<f64>() / 60.0 - column.availability).abs() < 1e-9);
     }
-    let again = "write them anew: cargo run --example experiment";
+
     let text = fs::read_to_string(page()).unwrap();
-    assert_eq!(with_table(&text, &done.table()).unwrap(), text, "{again}");
-    assert!(fs::read_to_string(picture()).unwrap() == done.svg().unwrap(), "the picture is another one; {again}");
+    assert_eq!(with_table(&text, &done.table()).unwrap(), text, "run: cargo run --example experiment");
+    assert_eq!(done.svg().unwrap(), fs::read_to_string(picture()).unwrap(), "run: cargo run --example experiment");
 }
 
-/// What the page says of the hour without the slow start: the watchdogs cope, and restart more than heald does.
+/// What the page says of an hour without the slow start.
 #[test]
 fn without_the_slow_start_the_watchdogs_only_cost_more() {
     let mut scenario = Experiment::scenario().unwrap();
-    scenario.faults.retain(|fault| fault.kind != heald::simulate::scenario::FaultKind::SlowStart);
+    scenario.faults.retain(|fault| fault.kind != FaultKind::SlowStart);
     let done = Experiment::of(scenario).unwrap();
     let (watchdogs, heald) = (&done.report.watchdogs, &done.report.heald);
-    assert!(watchdogs.still_down == 0 && watchdogs.restarts > heald.restarts, "{:#?}", done.report);
+    assert_eq!((watchdogs.still_down, heald.still_down), (0, 0), "{:#?}", done.report);
+    assert!(watchdogs.restarts > heald.restarts, "{} against {}", watchdogs.restarts, heald.restarts);
 }

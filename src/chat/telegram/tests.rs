@@ -92,7 +92,7 @@ async fn a_command_becomes_an_order_with_the_number_of_its_message() {
     let scene = Scene::start().await;
     let commands =
         scene.server.wait("the list of commands", |fake| (!fake.commands.is_empty()).then(|| fake.commands.clone())).await;
-    assert_eq!(commands.len(), 16);
+    assert_eq!(commands.len(), 17);
     assert_eq!(commands[3], ("ack".to_owned(), "ID [FOR] you are at it: nobody else is called".to_owned()));
 
     let offset = scene.server.write(ANN, OPS, "/ack@heald_bot 17 30m");

@@ -110,7 +110,7 @@ fn order(mut fields: Fields<'_>, allow: &AllowList) -> OrderPolicy {
     let words = [("hold", AfterEscalated::Hold), ("release", AfterEscalated::Release)];
     let escalated = fields.word("escalated", &words).unwrap_or_default();
     fields.end();
-    OrderPolicy { after, escalated }
+    OrderPolicy { after, escalated, modes: Vec::new() }
 }
 
 fn breaker(mut fields: Fields<'_>) -> BreakerPolicy {

@@ -33,6 +33,7 @@ mod steps;
 mod tell;
 #[cfg(test)]
 mod tests;
+mod tick;
 
 pub use climb::SilenceOrder;
 pub use hush::{SILENCED_BY, silence_comment};
@@ -91,6 +92,12 @@ pub enum Signal {
         by: String,
         /// None: as configured.
         for_: Option<Duration>,
+    },
+    /// A step of the checklist is done; counted from 1.
+    Tick {
+        item: u32,
+        by: String,
+        note: String,
     },
     Silence {
         by: String,
@@ -210,6 +217,7 @@ impl Draft<'_> {
             Signal::Progressed { attempt, step, text } => self.progressed(attempt, step, text),
             Signal::Told { number, delivery } => self.told(number, delivery),
             Signal::Ack { by, for_ } => self.acknowledge(by, for_),
+            Signal::Tick { item, by, note } => self.tick(item, by, note),
             Signal::Silence { by, for_ } => self.silence(by, for_),
             Signal::Silenced { own, answer } => self.silenced(own, answer),
             Signal::Pressed { by, what, tag } => self.event(IncidentEvent::Pressed { by, what, tag }),

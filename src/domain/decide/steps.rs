@@ -166,11 +166,25 @@ impl Draft<'_> {
     }
 
     fn rest_is_needed(&self, section: Section) -> bool {
-        !matches!(section, Section::Rung(_)) || self.incident.has_cause()
+        !matches!(section, Section::Rung(_)) || self.incident.has_cause() || self.is_whole(section)
+    }
+
+    /// Half of the rung is worse than none, and something of it was done: stopped, not yet started.
+    fn is_whole(&self, section: Section) -> bool {
+        let rung = match section {
+            Section::Rung(rung) => self.facts.playbook.rungs.get(rung),
+            Section::Rollback | Section::Afterwards => None,
+        };
+        self.incident.touched && rung.is_some_and(|rung| rung.whole)
     }
 
     pub(super) fn judge_step(&self, attempt: AttemptId, plan: &Plan, seen: &Observation) -> Result<guard::Permit, Refusal> {
-        let ask = if matches!(plan.section, Section::Rung(_)) { Ask::Step } else { Ask::Rollback };
+        let ends = !self.incident.has_cause() && self.is_whole(plan.section);
+        let ask = if matches!(plan.section, Section::Rung(_)) && !ends { Ask::Step } else { Ask::Rollback };
+        self.judge(ask, attempt, plan, seen)
+    }
+
+    fn judge(&self, ask: Ask, attempt: AttemptId, plan: &Plan, seen: &Observation) -> Result<guard::Permit, Refusal> {
         let proposal = Proposal { ask, incident: &self.incident, attempt, plan, seen };
         guard::judge(&proposal, self.facts, self.now).result
     }
@@ -184,6 +198,13 @@ impl Draft<'_> {
                 self.section_ended(plan.section, false, text);
             }
             Err(refusal) if refusal.then == Then::Look => self.look(LookHow::Once),
+            // Alertmanager knows before its webhook does.
+            Err(refusal) if refusal.then == Then::Resolved && self.is_whole(plan.section) => {
+                match self.judge(Ask::Rollback, attempt, plan, seen) {
+                    Ok(permit) => self.start_step(plan, attempt, index, permit),
+                    Err(_) => self.steps_done(attempt, plan.section, Some(Trouble::StepFailed)),
+                }
+            }
             Err(refusal) if refusal.then == Then::Resolved => {
                 self.not_listed();
                 self.steps_done(attempt, plan.section, None);

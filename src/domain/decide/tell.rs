@@ -1,9 +1,10 @@
 //! Whom to tell what: what becomes a notice, where it goes, and what follows a channel's answer.
 
 use super::{Draft, Effect};
+use crate::domain::alert::Labels;
 use crate::domain::guard::Guard;
 use crate::domain::incident::{IncidentEvent, Phase};
-use crate::domain::notice::{Again, Delivery, Notice, NoticeKind, Post, Question, Standing};
+use crate::domain::notice::{Again, ChecklistItem, Delivery, Notice, NoticeKind, Post, Question, Standing};
 use crate::domain::outbox::{DIGEST, Owed};
 use crate::domain::target::Target;
 use crate::domain::template;
@@ -68,6 +69,7 @@ impl Draft<'_> {
                     | E::CareFailed { .. }
                     | E::FoundBadAfterResolve { .. }
                     | E::Acknowledged { .. }
+                    | E::StepTicked { .. }
                     | E::Approved { .. }
                     | E::Denied { .. }
                     | E::Retried { .. }
@@ -179,17 +181,12 @@ impl Draft<'_> {
         let severity = incident.severity(playbook);
         let (labels, annotations) = incident.context.read();
         let alertname = labels.get("alertname").map_or("an alert without a name", String::as_str);
-        let context = template::Context {
-            labels: &labels,
-            annotations: &annotations,
-            vars: &playbook.vars,
-            target: Some(incident.target().map_or(alertname, Target::name)),
-            steps: &incident.results,
-        };
         let timeline = incident.timeline();
-        let help = template::Help { context, timeline: &timeline, gathered: incident.logs.as_deref() };
-        // A prompt that can't be filled is sent as it was written: half the help is better than none.
-        let fill = |text: &String| template::render_help(text, &help).unwrap_or_else(|_| text.clone());
+        let fill = |text: &String| self.filled(text, &labels, &annotations, &timeline);
+        let checklist = playbook.checklist.iter().zip(1..).map(|(text, item)| {
+            let ticked = incident.ticks.get(&item).map(ToString::to_string);
+            ChecklistItem { text: fill(text), ticked }
+        });
         let response = severity.response_time();
         let question = incident.approval.as_ref().filter(|approval| approval.by.is_none() && approval.expires > self.now);
         Notice {
@@ -226,6 +223,7 @@ impl Draft<'_> {
             }),
             times: incident.target().map_or(0, |target| self.facts.ledger.opened(&playbook.id, target).len() as u32),
             manual_fix: playbook.manual_fix.as_ref().map(fill),
+            checklist: checklist.collect(),
             debug_prompt: playbook.debug_prompt.as_ref().map(fill),
             owner: playbook.owner.clone(),
             runbook_url: annotations.get("runbook_url").filter(|url| url.starts_with("https://")).cloned(),
@@ -233,6 +231,21 @@ impl Draft<'_> {
             silence_url: policy.alertmanager.as_ref().map(|url| silence_page(url, &labels)),
             generator_url: annotations.get("generator_url").cloned(),
         }
+    }
+
+    /// A text for people. One that can't be filled stays as it was written: half the help is better than none.
+    pub(super) fn filled(&self, text: &str, labels: &Labels, annotations: &Labels, timeline: &str) -> String {
+        let incident = &self.incident;
+        let alertname = labels.get("alertname").map_or("an alert without a name", String::as_str);
+        let context = template::Context {
+            labels,
+            annotations,
+            vars: &self.facts.playbook.vars,
+            target: Some(incident.target().map_or(alertname, Target::name)),
+            steps: &incident.results,
+        };
+        let help = template::Help { context, timeline, gathered: incident.logs.as_deref() };
+        template::render_help(text, &help).unwrap_or_else(|_| text.to_owned())
     }
 
     fn standing(&self) -> Standing {
@@ -278,7 +291,7 @@ impl Draft<'_> {
 }
 
 /// Alertmanager's form for a new silence, filled with the alert's labels.
-fn silence_page(base: &str, labels: &crate::domain::alert::Labels) -> String {
+fn silence_page(base: &str, labels: &Labels) -> String {
     let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={}", quoted(value))).collect();
     let mut page = format!("{}/#/silences/new?filter=", base.trim_end_matches('/'));
     for byte in format!("{{{}}}", pairs.join(",")).bytes() {

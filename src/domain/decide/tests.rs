@@ -46,6 +46,8 @@ mod safety;
 mod silences;
 mod steps;
 mod telling;
+mod tick;
+mod together;
 mod watching;
 
 /// Runs the script and compares the timeline, line by line.
@@ -212,6 +214,11 @@ impl Bench {
             }
             "retry" => self.signal(Signal::Retry { by: "ann".to_owned() }),
             "ack" => self.signal(Signal::Ack { by: rest.to_owned(), for_: None }),
+            "tick" => {
+                let (item, by) = rest.split_once(' ').unwrap();
+                let (by, note) = by.split_once(' ').unwrap_or((by, ""));
+                self.signal(Signal::Tick { item: item.parse().unwrap(), by: by.to_owned(), note: note.to_owned() });
+            }
             "silence" => self.signal(Signal::Silence { by: rest.to_owned(), for_: Duration::from_secs(3_600) }),
             "silenced" => self.signal(Signal::Silenced { own: false, answer: Ok(rest.to_owned()) }),
             "hushed" => self.signal(Signal::Silenced { own: true, answer: Ok(rest.to_owned()) }),

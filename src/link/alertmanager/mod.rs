@@ -4,7 +4,7 @@
 //! for the same few names at once: one request runs per name, and its answer is good for a second.
 
 use super::{LinkError, clock};
-use crate::domain::alert::ListedAlert;
+use crate::domain::alert::{Labels, ListedAlert};
 use crate::domain::look::{AlertQuery, AlertSight};
 use crate::domain::target::cut;
 use reqwest::{StatusCode, Url};
@@ -101,6 +101,29 @@ impl Alertmanager {
     pub async fn all(&self) -> Result<Vec<ListedAlert>, String> {
         let (body, now) = self.get(self.list("")).await?;
         wire::listed_alerts(&body, now)
+    }
+
+    /// Posts an alert that fires since then, as Prometheus does; it ends by itself after `alive`, and at once where that is nothing.
+    ///
+    /// # Errors
+    /// Why it was not taken.
+    pub async fn post(
+        &self,
+        labels: &Labels,
+        annotations: &Labels,
+        since: jiff::Timestamp,
+        alive: Duration,
+    ) -> Result<(), String> {
+        let now = clock::wall();
+        let ends = now.checked_add(alive).unwrap_or(now);
+        let [starts, ends] = [since, ends].map(|at| format!("{at:.3}"));
+        let alert = serde_json::json!([{ "labels": labels, "annotations": annotations, "startsAt": starts, "endsAt": ends }]);
+        let request = self.http.post(self.at(&["api", "v2", "alerts"])).json(&alert).send();
+        let answer = timeout(self.patience, request).await.map_err(|_| self.no_answer())?.map_err(|error| broken(&error))?;
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(format!("it answered {}", status.as_u16())),
+        }
     }
 
     async fn standing(&self, query: &AlertQuery) -> Result<Standing, String> {

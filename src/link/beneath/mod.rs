@@ -7,6 +7,7 @@
 mod held;
 mod name;
 mod read;
+mod spoil;
 mod tree;
 mod walk;
 mod write;
@@ -14,6 +15,7 @@ mod write;
 pub use held::written_to;
 pub use name::{Glob, check_name, check_path, is_beneath, split};
 pub use read::Hashed;
+pub use spoil::grow;
 pub use tree::{Tree, copy_tree};
 pub use walk::{Found, Odd, Pick, Skipped, Walk, walk};
 pub use write::{Copied, Fresh};

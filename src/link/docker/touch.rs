@@ -84,6 +84,60 @@ impl Docker {
         names.sort_unstable();
         Ok(names)
     }
+
+    /// Takes it out of a network.
+    ///
+    /// # Errors
+    /// [`LinkError::Missing`] where there is no such container or network.
+    pub async fn detach(&self, name: &str, network: &str) -> Result<(), LinkError> {
+        let Some(container) = self.find(name).await? else {
+            return Err(LinkError::Missing(format!("{name}: no container of that name")));
+        };
+        let body = json!({ "Container": id(&container), "Force": true });
+        self.send(Ask::post(&["networks", network, "disconnect"], SMALL_MAX).json(&body)).await.map(drop)
+    }
+
+    /// Under which names it is known in a network, but those that the engine gives; `None`: it is not in it.
+    ///
+    /// # Errors
+    /// [`LinkError::Missing`] and those of the way.
+    pub async fn aliases(&self, name: &str, network: &str) -> Result<Option<Vec<String>>, LinkError> {
+        let Some(container) = self.find(name).await? else {
+            return Err(LinkError::Missing(format!("{name}: no container of that name")));
+        };
+        if !is_member(&container, network) {
+            return Ok(None);
+        }
+        let aliases = container["NetworkSettings"]["Networks"][network]["Aliases"].as_array();
+        let own = id(&container);
+        let aliases = aliases.into_iter().flatten().filter_map(Value::as_str).filter(|alias| !own.starts_with(alias));
+        Ok(Some(aliases.map(str::to_owned).collect()))
+    }
+
+    /// Its limits in bytes: memory, and memory with swap; 0 is none, and for swap -1.
+    ///
+    /// # Errors
+    /// [`LinkError::Missing`] and those of the way.
+    pub async fn memory(&self, name: &str) -> Result<(i64, i64), LinkError> {
+        let Some(container) = self.find(name).await? else {
+            return Err(LinkError::Missing(format!("{name}: no container of that name")));
+        };
+        let limit = |key: &str| container["HostConfig"][key].as_i64().unwrap_or(0);
+        Ok((limit("Memory"), limit("MemorySwap")))
+    }
+
+    /// Changes what [`Docker::memory`] reads, of a running container too. No limit of memory and swap together is asked for
+    /// as -1; the memory's own limit can't be taken away.
+    ///
+    /// # Errors
+    /// [`LinkError::Refused`] where the engine or the kernel says no.
+    pub async fn set_memory(&self, name: &str, memory: i64, swap: i64) -> Result<(), LinkError> {
+        let Some(container) = self.find(name).await? else {
+            return Err(LinkError::Missing(format!("{name}: no container of that name")));
+        };
+        let body = json!({ "Memory": memory, "MemorySwap": if swap <= 0 { -1 } else { swap } });
+        self.send(Ask::post(&["containers", id(&container), "update"], SMALL_MAX).json(&body)).await.map(drop)
+    }
 }
 
 fn is_member(container: &Value, network: &str) -> bool {

@@ -86,6 +86,22 @@ impl Supervisor {
         timeout_at(deadline, self.program(name)).await.map_err(late)?
     }
 
+    /// Stops it, and waits until it is down.
+    ///
+    /// # Errors
+    /// As [`Supervisor::restart`].
+    pub async fn stop(&self, name: &str, deadline: Instant) -> Result<(), LinkError> {
+        self.order("supervisor.stopProcess", name, NOT_RUNNING, deadline).await
+    }
+
+    /// Orders its start, and does not wait for what becomes of it.
+    ///
+    /// # Errors
+    /// As [`Supervisor::restart`].
+    pub async fn begin(&self, name: &str, deadline: Instant) -> Result<(), LinkError> {
+        self.order("supervisor.startProcess", name, ALREADY_STARTED, deadline).await
+    }
+
     /// `fine`: the fault that says that it was so already.
     async fn order(&self, method: &str, name: &str, fine: i32, deadline: Instant) -> Result<(), LinkError> {
         let wait = method == "supervisor.stopProcess";

@@ -58,6 +58,13 @@ pub enum PersonOrder {
         #[serde(rename = "for", default)]
         for_: Option<Span>,
     },
+    /// A step of the playbook's checklist is done; counted from 1.
+    Tick {
+        incident: IncidentId,
+        item: u32,
+        #[serde(default)]
+        note: String,
+    },
     /// The playbook of an incident, as [`PersonOrder::HoldPlaybook`].
     PausePlaybookOf {
         incident: IncidentId,

@@ -80,6 +80,7 @@ fn book(id: &str) -> Playbook {
             steps: vec![restart("systemd.restart")],
             times: 5,
             accepted: false,
+            whole: false,
         }],
         verify: Verify {
             within: Duration::from_secs(30),
@@ -88,6 +89,7 @@ fn book(id: &str) -> Playbook {
         },
         rollback: Vec::new(),
         afterwards: Vec::new(),
+        checklist: Vec::new(),
         manual_fix: None,
         debug_prompt: None,
     }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "shapes only: nobody makes one")]
 
 mod collect;
+mod drills;
 mod escalation;
 mod guards;
 mod notify;
@@ -47,6 +48,7 @@ pub struct Config {
     /// By a target's name or the alert's label `service`: what reviews measure against.
     recovery_objectives: Option<BTreeMap<String, Objective>>,
     collect: Option<collect::Collect>,
+    drills: Option<drills::Drills>,
     log: Option<Log>,
 }
 

@@ -33,6 +33,9 @@ const MASKED: &str = "systemd-logind.service getty.target console-getty.service 
     apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
     systemd-tmpfiles-clean.timer systemd-networkd-wait-online.service systemd-resolved.service";
 
+/// Started by those who want them.
+const DISABLED: &str = "redis-server.service supervisor.service";
+
 /// What goes into the image; its hash is the image's tag, so a change builds a new one.
 #[derive(Clone, Debug)]
 pub struct Recipe {
@@ -42,7 +45,18 @@ pub struct Recipe {
 
 impl Default for Recipe {
     fn default() -> Self {
-        let packages = ["systemd", "dbus", "systemd-sysv", "procps", "mount"];
+        // The second line: what drills break inside a machine.
+        let packages = [
+            "systemd",
+            "dbus",
+            "systemd-sysv",
+            "procps",
+            "mount", //
+            "redis-server",
+            "supervisor",
+            "dnsmasq-base",
+            "sqlite3",
+        ];
         Self { suite: suite(), packages: packages.map(str::to_owned).to_vec() }
     }
 }
@@ -60,6 +74,7 @@ impl Recipe {
             "--variant=minbase".into(),
             format!("--include={}", self.packages.join(",")),
             format!(r#"--customize-hook=chroot "$1" systemctl mask {MASKED}"#),
+            format!(r#"--customize-hook=chroot "$1" systemctl disable {DISABLED}"#),
             self.suite.clone(),
             "-".into(),
         ]

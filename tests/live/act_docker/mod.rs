@@ -18,7 +18,7 @@ pub mod recreate;
 pub mod small;
 
 /// A container's name that no other run has.
-fn named(scene: &Scene, what: &str) -> String {
+pub fn named(scene: &Scene, what: &str) -> String {
     format!("heald-{what}-{}", scene.stack().run().id())
 }
 
@@ -100,7 +100,7 @@ fn refused() -> Value {
 }
 
 /// Made with the lab's labels and image, and started. `body`: as the engine takes it.
-async fn make(scene: &Scene, name: &str, mut body: Value) -> Result<String> {
+pub async fn make(scene: &Scene, name: &str, mut body: Value) -> Result<String> {
     body["Image"] = json!(scene.stack().image());
     if body["Cmd"].is_null() {
         body["Cmd"] = json!(["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"]);
@@ -122,7 +122,7 @@ fn lab_labels(scene: &Scene) -> Value {
 }
 
 /// A bridge with room for fixed addresses. `third`: of its addresses, `10.213.THIRD.0/24`.
-async fn network(scene: &Scene, name: &str, third: u8) -> Result<()> {
+pub async fn network(scene: &Scene, name: &str, third: u8) -> Result<()> {
     let request: NetworkCreateRequest = serde_json::from_value(json!({
         "Name": name, "Driver": "bridge", "Labels": lab_labels(scene),
         "IPAM": { "Config": [{ "Subnet": format!("10.213.{third}.0/24") }] },
@@ -141,7 +141,7 @@ async fn inspect(scene: &Scene, name: &str) -> Result<Option<Value>> {
     }
 }
 
-async fn there(scene: &Scene, name: &str) -> Result<Value> {
+pub async fn there(scene: &Scene, name: &str) -> Result<Value> {
     inspect(scene, name).await?.ok_or_else(|| Error::new(format!("{name} is not there")))
 }
 

@@ -46,13 +46,14 @@ pub(super) fn restart() -> Playbook {
         },
         rollback: Vec::new(),
         afterwards: Vec::new(),
+        checklist: Vec::new(),
         manual_fix: None,
         debug_prompt: None,
     }
 }
 
 fn rung(title: &str, times: u32, steps: Vec<Step>) -> Rung {
-    Rung { title: title.to_owned(), steps, times, accepted: false }
+    Rung { title: title.to_owned(), steps, times, accepted: false, whole: false }
 }
 
 fn step(kind: &'static str, risk: Risk) -> Step {
@@ -71,6 +72,7 @@ pub(super) fn alter(book: &mut Playbook, word: &str) {
         "observe" => book.mode = Mode::Observe,
         "act-on-alert" => book.act_on = ActOn::Alert,
         "runbook" => book.rungs.clear(),
+        "checklist" => book.checklist = ["Stop {{ target }}.", "Restore it."].map(str::to_owned).into(),
         "once" => book.rungs = vec![rung("poke", 3, vec![step("http.post", Risk::Once)])],
         "whole" => book.rungs = vec![rung("recreate", 1, vec![step("docker.recreate", Risk::Whole)])],
         "read-first" => book.rungs[0].steps.insert(0, step("wait", Risk::Read)),
@@ -78,6 +80,10 @@ pub(super) fn alter(book: &mut Playbook, word: &str) {
         "stop-start" => {
             let steps = vec![step("systemd.stop", Risk::Idempotent), step("systemd.start", Risk::Seen)];
             book.rungs = vec![rung("stop, then start", 3, steps)];
+        }
+        "together" => {
+            let steps = vec![step("systemd.stop", Risk::Idempotent), step("systemd.start", Risk::Seen)];
+            book.rungs = vec![Rung { whole: true, ..rung("stop, then start", 3, steps) }];
         }
         "other-probe" => {
             let name = "{{ labels.target }}".to_owned();

@@ -9,7 +9,7 @@ use crate::domain::house::HouseEvent;
 use crate::domain::look::{AlertSight, StartLimit};
 use crate::domain::notice::Again;
 use crate::domain::playbook::{Budget, EscalateWhen, FailureClass, Severity};
-use crate::domain::policy::{AfterEscalated, BreakerPolicy, FlappingPolicy, Group, Unreadable};
+use crate::domain::policy::{AfterEscalated, BreakerPolicy, ContinuityMode, FlappingPolicy, Group, Unreadable};
 use crate::domain::selector::Selector;
 use crate::domain::target::{Target, TargetKind};
 use crate::domain::time::Time;
@@ -86,6 +86,13 @@ pub(super) fn given(bench: &mut Bench, what: &str) {
                 "healed" => neighbour(Trouble::Healed(bench.now)),
                 _ => None,
             };
+        }
+        // `continuity SECS web.service`: the minimal set, and how long it comes first.
+        "continuity" => {
+            let (secs, members) = rest.split_once(' ').unwrap();
+            let members = members.split(' ').map(books::target).collect();
+            let (playbook, within) = ("continuity-minimal".into(), Duration::from_secs(secs.parse().unwrap()));
+            bench.policy.order.modes = vec![ContinuityMode { name: "minimal", playbook, members, within }];
         }
         "release-escalated" => bench.policy.order.escalated = AfterEscalated::Release,
         "class" => {

@@ -165,3 +165,38 @@ pub(super) fn whoever_is_held_for_long_is_told_of() {
         ",
     );
 }
+
+#[test]
+pub(super) fn what_is_no_member_of_the_mode_waits_for_it_but_not_for_ever() {
+    check(
+        "given continuity 20 db.service; given neighbour at-work; fire; look failed; +10s; look failed; +10s; look failed",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      looked, bad: active: fail; http: fail [failed (says the world)]
+         0s      held by order: minimal mode since incident 3: its services come first
+         20s     attempt 1 permitted: restart [target: failed (says the world)]
+         20s     step 1: systemd.restart web.service",
+    );
+}
+
+#[test]
+pub(super) fn a_member_of_the_mode_waits_for_nobody() {
+    check(
+        "given continuity 20 web.service; given neighbour at-work; fire; look failed",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      step 1: systemd.restart web.service",
+    );
+}
+
+#[test]
+pub(super) fn a_mode_that_is_healed_holds_nobody() {
+    check(
+        "given continuity 20 db.service; given neighbour healed; fire; look failed",
+        "
+         0s      WebDown fires for unit web.service: playbook web-down
+         0s      attempt 1 permitted: restart [target: failed (says the world)]
+         0s      step 1: systemd.restart web.service",
+    );
+}
