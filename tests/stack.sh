@@ -78,6 +78,8 @@ amtool check-config "$work/basic.yml" >"$work/log" 2>&1 || fail "docs/alertmanag
 promtool check config "$work/pair.yml" >"$work/log" 2>&1 || fail "docs/alertmanager.md, two of them: $(<"$work/log")"
 block docs/prometheus.md 1 | sed "s|/etc/prometheus/rules|$PWD/alert-rules|" >"$work/existing.yml"
 promtool check config "$work/existing.yml" >"$work/log" 2>&1 || fail "docs/prometheus.md: $(<"$work/log")"
+block docs/failover.md 1 | sed "s|/etc/prometheus/rules|$PWD/alert-rules|" >"$work/failover.yml"
+promtool check config "$work/failover.yml" >"$work/log" 2>&1 || fail "docs/failover.md: $(<"$work/log")"
 
 # --- inhibition, on a real Alertmanager; its receivers are taken away, so that nothing is sent
 sed -e '/^receivers:/,$d' compose/alertmanager.yml >"$work/inhibit.yml"

@@ -12,6 +12,7 @@ mod pair;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::lab::{Context as _, Error, Result};
@@ -24,6 +25,8 @@ const DECIDED: Duration = Duration::from_secs(60);
 const QUIET: Duration = Duration::from_secs(5);
 /// Of two marks; the pen writes ten a second, on a machine that has other work.
 const PAUSE_MAX: f64 = 3.0;
+/// `recovery_time` of the playbook, in seconds.
+const TARGET: f64 = 120.0;
 
 /// The way to the primary is cut, but the witness sees it: nothing happens. It is cut off from all, and can't be fenced: nothing
 /// happens either. Then it dies: the standby takes its place.
@@ -36,15 +39,15 @@ pub async fn dead_is_not_unseen(scene: Arc<Scene>) -> Result<()> {
     pair.join().await?;
     pair.forget().await?;
     let took = told(&pair, dead(&pair).await).await.context("dead")?;
-    scene.say(&format!("seen elsewhere or not fenced: nothing was started; dead: active {took:.1} s after the yes"));
+    scene.say(&format!("seen elsewhere or not fenced: nothing was started; dead: healed {took:.1} s after the alert"));
     pair.close().await
 }
 
 /// Nobody can see the primary, and it lives: it is fenced first, and at no moment are both active.
 pub async fn partitioned_is_fenced_first(scene: Arc<Scene>) -> Result<()> {
     let pair = Pair::open(&scene, [23, 24]).await?;
-    let gap = told(&pair, partitioned(&pair).await).await?;
-    scene.say(&format!("the standby's first mark came {gap:.1} s after the primary's last"));
+    let (took, gap) = told(&pair, partitioned(&pair).await).await?;
+    scene.say(&format!("healed {took:.1} s after the alert; the standby's first mark came {gap:.1} s after the primary's last"));
     pair.close().await
 }
 
@@ -55,7 +58,7 @@ async fn seen_by_the_witness(pair: &Pair) -> Result<()> {
     equal("state", incident["state"].as_str(), Some("escalated"))?;
     equal("called to the fence", pair.device().count("fence"), 0)?;
     nothing_started(pair).await?;
-    called(pair)
+    called(pair, "found \"1\"")
 }
 
 async fn not_fenced(pair: &Pair) -> Result<()> {
@@ -66,7 +69,7 @@ async fn not_fenced(pair: &Pair) -> Result<()> {
     equal("state", incident["state"].as_str(), Some("escalated"))?;
     equal("called to the fence", pair.device().count("fence"), 1)?;
     nothing_started(pair).await?;
-    called(pair)?;
+    called(pair, "503")?;
     pair.device().breaks(false);
     Ok(())
 }
@@ -75,32 +78,31 @@ async fn not_fenced(pair: &Pair) -> Result<()> {
 async fn dead(pair: &Pair) -> Result<f64> {
     pair.primary().container().kill("SIGKILL").await?;
     let id = pair.approve(DECIDED).await?;
-    let yes = boottime()?;
-    let incident = pair.end(id, DECIDED).await?;
-    taken(pair, &incident).await?;
-    Ok(pair.marks()?.first_of("standby")? - yes)
+    taken(pair, &pair.end(id, DECIDED).await?).await
 }
 
-/// Returns the time between them, in seconds.
-async fn partitioned(pair: &Pair) -> Result<f64> {
+/// Returns how long it took, and how long neither was active, in seconds.
+async fn partitioned(pair: &Pair) -> Result<(f64, f64)> {
     pair.cut_from_all().await?;
     let cut = boottime()?;
     let id = pair.approve(DECIDED).await?;
-    let incident = pair.end(id, DECIDED).await?;
-    taken(pair, &incident).await?;
+    let took = taken(pair, &pair.end(id, DECIDED).await?).await?;
     let (marks, fenced) = (pair.marks()?, pair.device().first("fence")?);
     let (last, first) = (marks.last_of("primary")?, marks.first_of("standby")?);
     // It was no dead host: it went on behind the partition until the fence.
     check(last > cut + 3.0, || format!("the primary's last mark is of {last}, it was cut off at {cut}"))?;
     check(last <= fenced && fenced <= first, || format!("last {last}, fenced {fenced}, first of the standby {first}"))?;
     check(marks.widest_of("primary") < PAUSE_MAX, || format!("the pen stood still for {} s", marks.widest_of("primary")))?;
-    Ok(first - last)
+    Ok((took, first - last))
 }
 
-/// The standby does its work, it was announced, and the primary is off.
-async fn taken(pair: &Pair, incident: &Value) -> Result<()> {
+/// The standby does its work, it was announced, and the primary is off. Returns how long it took from the alert on, in seconds.
+async fn taken(pair: &Pair, incident: &Value) -> Result<f64> {
     equal("state", incident["state"].as_str(), Some("healed")).map_err(|error| Error::new(format!("{error}: {incident}")))?;
     equal("attempts", incident["attempts"].as_u64(), Some(1))?;
+    let marks = pair.marks()?;
+    let (last, first) = (marks.last_of("primary")?, marks.first_of("standby")?);
+    check(last < first, || format!("both were active: the primary at {last}, the standby at {first}"))?;
     for unit in config::UNITS {
         equal(unit, pair.standby().show(unit, "ActiveState").await?.as_str(), "active")?;
     }
@@ -109,9 +111,10 @@ async fn taken(pair: &Pair, incident: &Value) -> Result<()> {
     equal("announcements", announced.len(), 1)?;
     equal("active", announced[0]["active"].as_str(), Some("standby"))?;
     equal("down", announced[0]["down"].as_str(), Some("primary"))?;
-    let marks = pair.marks()?;
-    let (last, first) = (marks.last_of("primary")?, marks.first_of("standby")?);
-    check(last < first, || format!("both were active: the primary at {last}, the standby at {first}"))
+    let at = |key: &str| incident[key].as_str().unwrap_or_default().parse::<Timestamp>().context(key.to_owned());
+    let took = at("healed_at")?.duration_since(at("opened_at")?).as_secs_f64();
+    check(took <= TARGET, || format!("it took {took} s"))?;
+    Ok(took)
 }
 
 /// The primary works on, alone.
@@ -132,9 +135,11 @@ async fn nothing_started(pair: &Pair) -> Result<()> {
     check(last > before + 3.0, || format!("the primary's last mark is of {last}, looked at from {before} on"))
 }
 
-fn called(pair: &Pair) -> Result<()> {
-    let kinds: Vec<String> = pair.device().bodies("people").iter().map(|card| card["kind"].to_string()).collect();
-    check(kinds.iter().any(|kind| kind == "\"escalated\""), || format!("people were told only {kinds:?}"))
+/// People, for that reason and no other.
+fn called(pair: &Pair, why: &str) -> Result<()> {
+    let cards = pair.device().bodies("people");
+    let found = cards.iter().any(|card| card["kind"] == "escalated" && card.to_string().replace('\\', "").contains(why));
+    check(found, || format!("no call with {why:?}: {cards:#?}"))
 }
 
 /// With what heald did, where it went wrong.

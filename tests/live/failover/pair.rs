@@ -32,7 +32,7 @@ pub struct Pair {
 pub struct Marks(Vec<(f64, String)>);
 
 const UP: Duration = Duration::from_secs(30);
-/// systemd's `Result=` and the like are not asked: a machine is cut off by the engine.
+/// Seen by both machines, at the same place.
 const SHARED: &str = "/srv/shared";
 
 impl Pair {
