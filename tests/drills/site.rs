@@ -152,6 +152,7 @@ pub fn drill_vars(containers: &Containers) -> Value {
         "dns-failing": { "resolver": "127.0.0.1:5300" },
         "disk-full-old-outputs": { "disk": "/srv/drill/disk", "outputs": "/srv/drill/disk/out" },
         "disk-full-archive": { "disk": "/srv/drill/disk", "archive_from": "/srv/drill/disk/large" },
+        "container-killed": { "container": container("heald-victim") },
         "service-container-errors": { "container": container("heald-victim") },
     })
 }
