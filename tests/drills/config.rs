@@ -22,7 +22,7 @@ pub async fn write(host: &Host, running: &Containers) -> Result<()> {
         "databases": [site::DATABASE],
         "hosts": ["drills"],
         "services": site::SERVICES,
-        "commands": ["/usr/bin/test", "/usr/bin/sleep", "/usr/bin/systemctl", "/usr/bin/systemd-run"],
+        "commands": ["/usr/bin/test", "/usr/bin/sleep", "/usr/bin/tar", "/usr/bin/mkdir", "/usr/bin/mv", "/usr/bin/systemctl", "/usr/bin/systemd-run"],
     });
     let config = json!({
         "web": { "listen": "127.0.0.1:9595", "auth": { "bearer_file": "webhook-token" } },
