@@ -142,6 +142,8 @@ pub fn drill_vars(containers: &Containers) -> Value {
         "restore-database": { "database": DATABASE },
         "valkey-down-unit": { "unit": "redis-server.service" },
         "valkey-down-container": { "container": container("valkey") },
+        "container-killed": { "container": container("heald-victim") },
+        "container-network-detached": { "container": container("joined"), "network": containers.network() },
         "cpu-runaway": { "host": "drills", "threads": 4 },
         "memory-low-mode": { "host": "drills" },
         "oom-kill-unit": { "host": "drills" },
