@@ -47,7 +47,7 @@ struct Run {
     /// By name; see heald drill list.
     #[arg(value_name = "NAME", required_unless_present = "all")]
     names: Vec<String>,
-    /// All of them; with --schedule, those of that schedule.
+    /// All whose objects are marked; with --schedule, those of that schedule.
     #[arg(long, conflicts_with = "names")]
     all: bool,
     #[arg(long, value_enum, requires = "all")]
@@ -210,7 +210,21 @@ fn mended(drill: &str, done: &[String], left: &[String]) -> Result<(), Failure> 
 
 async fn drill_all(args: &Run) -> Result<(), Failure> {
     let read = read(&args.config.config_file)?;
-    let chosen = choose(&read.drills, args)?;
+    let mut chosen = choose(&read.drills, args)?;
+    if args.all {
+        // Most of what is shipped is about parts that a site has not.
+        let (marked, others): (Vec<&Drill>, Vec<&Drill>) =
+            chosen.into_iter().partition(|drill| drill::not_marked(drill, &read.settings.drills).is_empty());
+        if marked.is_empty() {
+            return Err(Failure::Refused(
+                "nothing is marked for drills; name it under `drills: allowed:` of heald.yaml".to_owned(),
+            ));
+        }
+        if !others.is_empty() {
+            say(&format!("passed over, since not all that they break is marked: {}", check::count(others.len(), "drill")));
+        }
+        chosen = marked;
+    }
     let socket = Place { socket: Some(read.settings.state.join("control.sock")), config_file: None };
     let daemon = Client(socket.daemon()?);
     // Whether it runs is known before anybody is asked anything.

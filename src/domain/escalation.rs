@@ -7,9 +7,17 @@ use super::calendar::Intervals;
 use super::incident::Escalation;
 use super::outbox::DIGEST;
 use super::playbook::Severity;
+use super::time::Time;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// A person is at it: nobody else is called until then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ack {
+    pub by: Box<str>,
+    pub until: Time,
+}
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct EscalationPolicy {

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::ending::{AttemptOutcome, Escalation, Outcome, Trouble};
+pub use super::escalation::Ack;
 pub use super::event::IncidentEvent;
 
 /// Rebuilt from its events alone; everything volatile (running effects, timers) lives in `run/`.
@@ -113,12 +114,6 @@ pub struct Climb {
     pub since: Time,
     /// When the next one is.
     pub next: Option<Time>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ack {
-    pub by: Box<str>,
-    pub until: Time,
 }
 
 /// What makes two alerts the same episode.

@@ -2,6 +2,8 @@
 //!
 //! The example writes them, the test of tests/sim runs the same and compares.
 
+#![allow(dead_code, reason = "the test writes nothing, the example tries no other scenario")]
+
 mod draw;
 
 use heald::app;
@@ -37,11 +39,18 @@ fn root() -> PathBuf {
 }
 
 impl Experiment {
-    /// Blocks for about a second; must not be called on a thread that drives other tasks.
     pub fn run() -> Result<Self> {
+        Self::of(Self::scenario()?)
+    }
+
+    pub fn scenario() -> Result<Scenario> {
         let path = root().join("docs/scenarios/flaky-hour.yaml");
         let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let scenario = read(&path, &text).map_err(|problems| format!("{problems:?}"))?;
+        read(&path, &text).map_err(|problems| format!("{problems:?}"))
+    }
+
+    /// Blocks for about a second; must not be called on a thread that drives other tasks.
+    pub fn of(scenario: Scenario) -> Result<Self> {
         let change = Override { mode: Some(Mode::Auto), ..Override::default() };
         let overrides = [("container-down".to_owned(), change)].into();
         let books =
