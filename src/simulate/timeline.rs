@@ -28,7 +28,9 @@ impl Timeline {
         let number = |at: Time| usize::try_from(at.since(start).as_secs() / u64::from(step)).unwrap_or(usize::MAX);
         let mut restarts = vec![0; steps];
         for call in history.restarts_by_healers() {
-            if let Some(count) = restarts.get_mut(number(call.at)) {
+            // A step holds its end: what a timer does on the last stroke of the hour belongs to the hour.
+            let before = Time(call.at.0.saturating_sub(1));
+            if let Some(count) = restarts.get_mut(number(before)) {
                 *count += 1;
             }
         }
@@ -77,14 +79,14 @@ mod tests {
     #[test]
     fn an_outage_is_spread_over_its_minutes_and_a_persons_restart_is_not_the_healers() {
         let history = History {
-            calls: vec![restart(59, Who::Watchdog), restart(60, Who::Heald), restart(61, Who::Person)],
+            calls: vec![restart(60, Who::Watchdog), restart(61, Who::Heald), restart(62, Who::Person), restart(240, Who::Heald)],
             outages: vec![
                 Outage { service: 0, from: at(45), to: Some(at(150)), healed_by: None },
                 Outage { service: 1, from: at(210), to: None, healed_by: None },
             ],
         };
         let line = Timeline::new(&history, 2, START, at(240));
-        assert_eq!((line.step, &line.restarts[..]), (60, &[1, 1, 0, 0][..]));
+        assert_eq!((line.step, &line.restarts[..]), (60, &[1, 1, 0, 1][..]));
         assert_eq!(line.available, [0.875, 0.5, 0.75, 0.75]);
     }
 

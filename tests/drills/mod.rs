@@ -23,6 +23,7 @@ mod site;
 mod units;
 
 pub use came::Came;
+pub use monitoring::binds as programs;
 
 pub const HEALD: &str = "heald.service";
 /// What may be broken and what repairs write to, but the containers.

@@ -29,6 +29,7 @@ mod crashes;
 mod dashboards;
 mod detection;
 mod drilled;
+mod failover;
 mod flood;
 mod ground;
 mod guards;
@@ -66,9 +67,11 @@ const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take. What makes the whole machine slow for a moment comes
 /// last.
-const TESTS: [(&str, Test); 48] = [
+const TESTS: [(&str, Test); 50] = [
     ("drills_heal_in_time", |scene| drilled::heal_in_time(scene).boxed_local()),
     ("drills_are_undone_when_ended", |scene| drilled::undone(scene).boxed_local()),
+    ("failover_dead_is_not_unseen", |scene| failover::dead_is_not_unseen(scene).boxed_local()),
+    ("failover_partitioned_is_fenced_first", |scene| failover::partitioned_is_fenced_first(scene).boxed_local()),
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
     ("each_domain_is_detected", |scene| detection::each_domain(scene).boxed_local()),
     ("drills_break_and_mend", |scene| act_drills::break_and_mend(scene).boxed_local()),
