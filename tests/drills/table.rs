@@ -79,7 +79,7 @@ const ROWS: [(&str, &str, &str); 75] = [
     ("D09", "distress signal", "`it: cards`"),
     ("D10", "backups", ""),
     ("D11", "restore", ""),
-    ("D12", "failover to the standby host", ""),
+    ("D12", "failover to the standby host", "`live: failover_dead_is_not_unseen`, `live: failover_partitioned_is_fenced_first`"),
     ("D13", "post-incident review", "`review` tests"),
     ("D14", "recovery objectives", "`review` tests, `live: every_panel_shows_something`"),
     ("D15", "recovery test", "this table"),
