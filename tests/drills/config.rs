@@ -20,9 +20,10 @@ pub async fn write(host: &Host, running: &Containers) -> Result<()> {
         "addresses": ["127.0.0.1:6379", "127.0.0.1:6380", "127.0.0.1:9700", "127.0.0.1:9701", "127.0.0.1:9702", "127.0.0.1:5300", "127.0.0.1:8000", "127.0.0.1:9707", "127.0.0.1:9708"],
         "paths": [GROUND, DISK, "/etc/heald-victim", "/etc/heald-victim/victim.conf", format!("{GROUND}/archive")],
         "databases": [site::DATABASE],
+        "networks": [running.network()],
         "hosts": ["drills"],
         "services": site::SERVICES,
-        "commands": ["/usr/bin/test", "/usr/bin/systemctl", "/usr/bin/systemd-run"],
+        "commands": ["/usr/bin/test", "/usr/bin/sleep", "/usr/bin/tar", "/usr/bin/mkdir", "/usr/bin/mv", "/usr/bin/systemctl", "/usr/bin/systemd-run"],
     });
     let config = json!({
         "web": { "listen": "127.0.0.1:9595", "auth": { "bearer_file": "webhook-token" } },

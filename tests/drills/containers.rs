@@ -1,12 +1,17 @@
 //! What breaks as a container. Their names bear the run's id, since the engine is shared; the drills are told them by
 //! `drills: vars:`. They live in the machine's network, so that their ports are the machine's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use crate::lab::{Container, Host, Result, Stack, Victim};
+use bollard::models::NetworkCreateRequest;
 
-pub struct Containers(BTreeMap<&'static str, Container>);
+use crate::lab::{Container, Context as _, Host, LABEL, RUN_LABEL, Result, Stack, Victim};
+
+pub struct Containers {
+    all: BTreeMap<&'static str, Container>,
+    network: String,
+}
 
 pub const PORTS: &[u16] = &[9710, 11435, 8000, 8188];
 
@@ -33,20 +38,31 @@ impl Containers {
             let name = format!("{plain}-{own}");
             all.insert(plain, victim.start(stack.engine(), stack.image(), &name).await?);
         }
-        Ok(Self(all))
+        // One with a network to lose. The engine's sweep takes the network away with the run.
+        let network = format!("heald-drill-{own}");
+        let labels = HashMap::from([(LABEL.to_owned(), "1".to_owned()), (RUN_LABEL.to_owned(), stack.run().id().to_owned())]);
+        let request = NetworkCreateRequest { name: network.clone(), labels: Some(labels), ..Default::default() };
+        stack.engine().docker().create_network(request).await.with_context(|| format!("make network {network}"))?;
+        let joined = Victim { network: Some(network.clone()), ..Victim::default() };
+        all.insert("joined", joined.start(stack.engine(), stack.image(), &format!("heald-joined-{own}")).await?);
+        Ok(Self { all, network })
     }
 
     pub fn named(&self, plain: &str) -> &Container {
-        &self.0[plain]
+        &self.all[plain]
+    }
+
+    pub fn network(&self) -> &str {
+        &self.network
     }
 
     /// Plain name and the lab's.
     pub fn names(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.iter().map(|(plain, container)| (*plain, container.name()))
+        self.all.iter().map(|(plain, container)| (*plain, container.name()))
     }
 
     pub async fn start_all(&self) -> Result<()> {
-        for container in self.0.values() {
+        for container in self.all.values() {
             if container.status().await? == "paused" {
                 container.unpause().await?;
             }
@@ -56,7 +72,7 @@ impl Containers {
     }
 
     pub async fn remove(&self) -> Result<()> {
-        for container in self.0.values() {
+        for container in self.all.values() {
             container.remove().await?;
         }
         Ok(())

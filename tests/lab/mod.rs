@@ -35,7 +35,7 @@ mod wait;
 
 pub use compose::Project;
 pub use container::{Container, Victim};
-pub use engine::{Engine, Output, Recipe, sweep_own};
+pub use engine::{Engine, LABEL, Output, RUN_LABEL, Recipe, sweep_own};
 pub use error::{Context, Error, Result};
 pub use forwarder::Forwarder;
 pub use heald::{Heald, HealdOptions, beside_this_program};

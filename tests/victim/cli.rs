@@ -3,7 +3,6 @@
 //! `heald-victim --listen 127.0.0.1:9700 --api ollama`, then `curl -X POST :9700/fault/slow -d '{"ms": 40000}'`.
 
 #![allow(clippy::print_stderr, reason = "its log is its standard error")]
-#![allow(clippy::disallowed_methods, reason = "not the daemon: it may ask what time it is")]
 
 use std::process::ExitCode;
 

@@ -2,6 +2,8 @@
 //! they do to its answers is in [`server`].
 
 #![allow(dead_code, unused_imports, reason = "each crate that includes this uses its own part")]
+#![allow(clippy::print_stderr, reason = "its log is its standard error")]
+#![allow(clippy::disallowed_methods, reason = "not the daemon: it may ask what time it is")]
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;

@@ -30,7 +30,8 @@ pub fn units(name: &str, shared: &str) -> [(&'static str, String); 3] {
         "[Service]\nType=exec\nExecStart=/bin/sh -c 'while :; do read -r at rest </proc/uptime; echo \"$$at {name}\" >>{shared}/active; \
          sleep 0.1; done'\n"
     );
-    let shop = "[Unit]\nAfter=shop-db.service\n[Service]\nType=notify\nExecStart=/usr/local/bin/heald-victim --listen 0.0.0.0:9700\n";
+    let shop =
+        "[Unit]\nAfter=shop-db.service\n[Service]\nType=notify\nExecStart=/usr/local/bin/heald-victim --listen 0.0.0.0:9700\n";
     let exporter = "[Service]\nExecStart=/usr/bin/prometheus-node-exporter --web.listen-address=0.0.0.0:9100 --log.level=warn \
                     --collector.disable-defaults --collector.loadavg\n";
     [(UNITS[0], pen), (UNITS[1], shop.to_owned()), (EXPORTER, exporter.to_owned())]
@@ -41,7 +42,8 @@ pub fn files(place: &Place) -> Result<Vec<(String, String)>> {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("alert-rules");
     // Not at once: the witness must have had the time to see it too.
     let pace = Pace { hold: "3s".into(), keep_firing: "0s".into() };
-    let rules = shipped_rules(&rules, &pace)?.into_iter().filter(|file| ["business.yml", "host.yml"].contains(&file.name.as_str()));
+    let rules =
+        shipped_rules(&rules, &pace)?.into_iter().filter(|file| ["business.yml", "host.yml"].contains(&file.name.as_str()));
     let mut files: Vec<(String, String)> = rules.map(|file| (format!("{DIR}/rules/{}", file.name), file.text)).collect();
     let unit = |command: &str, name: &str| format!("[Service]\nExecStart={command}\nStateDirectory={name}\nTimeoutStopSec=3s\n");
     let prometheus = format!(

@@ -170,7 +170,14 @@ impl Pair {
                     return Err(format!("{url}: {found:?}").into());
                 }
             }
-            let ask = ["amtool", "--alertmanager.url=http://127.0.0.1:9093", "alert", "query", "--output=json", "alertname=PrimaryHostDown"];
+            let ask = [
+                "amtool",
+                "--alertmanager.url=http://127.0.0.1:9093",
+                "alert",
+                "query",
+                "--output=json",
+                "alertname=PrimaryHostDown",
+            ];
             let alerts: Vec<Value> = serde_json::from_str(&self.standby.exec(&ask).await?.ok()?)?;
             if alerts.is_empty() { Ok(()) } else { Err("the alert is still there".into()) }
         })
@@ -229,7 +236,10 @@ impl Pair {
     pub fn marks(&self) -> Result<Marks> {
         let text = fs::read_to_string(&self.marks).context("what both wrote")?;
         let read = |line: &str| line.split_once(' ').and_then(|(at, who)| Some((at.parse().ok()?, who.to_owned())));
-        text.lines().map(|line| read(line).ok_or_else(|| Error::new(format!("a mark {line:?}")))).collect::<Result<_>>().map(Marks)
+        text.lines()
+            .map(|line| read(line).ok_or_else(|| Error::new(format!("a mark {line:?}"))))
+            .collect::<Result<_>>()
+            .map(Marks)
     }
 
     pub async fn close(self) -> Result<()> {
