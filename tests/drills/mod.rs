@@ -5,7 +5,7 @@
 //!
 //! The live tests run some of the drills in it, `make drills` all of them.
 
-#![allow(dead_code, reason = "each crate that includes this uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each crate that includes this uses its own part")]
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
