@@ -39,6 +39,7 @@ mod managers;
 mod outages;
 mod people;
 mod repairs;
+mod rollbacks;
 mod rules;
 mod scene;
 mod shipped;
@@ -67,9 +68,10 @@ const AT_ONCE: usize = 4;
 
 /// The longest first: the last one to end decides how long all take. What makes the whole machine slow for a moment comes
 /// last.
-const TESTS: [(&str, Test); 50] = [
+const TESTS: [(&str, Test); 51] = [
     ("drills_heal_in_time", |scene| drilled::heal_in_time(scene).boxed_local()),
     ("drills_are_undone_when_ended", |scene| drilled::undone(scene).boxed_local()),
+    ("rollbacks_take_back", |scene| rollbacks::take_back(scene).boxed_local()),
     ("failover_dead_is_not_unseen", |scene| failover::dead_is_not_unseen(scene).boxed_local()),
     ("failover_partitioned_is_fenced_first", |scene| failover::partitioned_is_fenced_first(scene).boxed_local()),
     ("shipped_stack_heals", |scene| compose::stack_heals(scene).boxed_local()),
