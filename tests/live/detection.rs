@@ -41,7 +41,7 @@ pub async fn each_domain(scene: Arc<Scene>) -> Result<()> {
         ("worker", "supervisor-program-down", "worker"),
         ("log pattern", "sqlite-corrupt", "shop"),
         ("backup", "backup-run", "ground"),
-        ("heartbeat", "heartbeat-missing", "ground-agent"),
+        ("heartbeat", "heartbeat-missing", "ground-agent.service"),
         ("database", "sqlite-corrupt", "ground"),
     ];
     let mut seen: BTreeMap<&str, (f64, String)> = BTreeMap::new();
