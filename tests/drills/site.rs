@@ -143,6 +143,9 @@ pub fn drill_vars(containers: &Containers) -> Value {
         "valkey-down-unit": { "unit": "redis-server.service" },
         "valkey-down-container": { "container": container("valkey") },
         "container-killed": { "container": container("heald-victim") },
+        "container-unhealthy": { "container": container("heald-victim") },
+        "container-restart-loop": { "container": container("heald-victim") },
+        "container-oom-killed": { "container": container("heald-victim-ollama") },
         "container-network-detached": { "container": container("joined"), "network": containers.network() },
         "cpu-runaway": { "host": "drills", "threads": 4 },
         "memory-low-mode": { "host": "drills" },
@@ -154,7 +157,6 @@ pub fn drill_vars(containers: &Containers) -> Value {
         "dns-failing": { "resolver": "127.0.0.1:5300" },
         "disk-full-old-outputs": { "disk": "/srv/drill/disk", "outputs": "/srv/drill/disk/out" },
         "disk-full-archive": { "disk": "/srv/drill/disk", "archive_from": "/srv/drill/disk/large" },
-        "container-killed": { "container": container("heald-victim") },
         "service-container-errors": { "container": container("heald-victim") },
     })
 }
