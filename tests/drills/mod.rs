@@ -25,6 +25,8 @@ mod units;
 pub use came::Came;
 pub use monitoring::binds as programs;
 
+/// Why a drill is not run: it names what this machine has not.
+pub const LACKS: &str = "the lab's machine lacks its parts";
 pub const HEALD: &str = "heald.service";
 /// What may be broken and what repairs write to, but the containers.
 pub const GROUND: &str = "/srv/drill";
@@ -131,7 +133,7 @@ impl Drills {
         for drill in list {
             let name = drill["drill"].as_str().unwrap_or_default().to_owned();
             let why = site::NOT_HERE.iter().find(|(other, _)| *other == name).map(|(_, why)| (*why).to_owned());
-            match why.or_else(|| (drill["marked"] != true).then(|| "the lab's machine lacks its parts".to_owned())) {
+            match why.or_else(|| (drill["marked"] != true).then(|| LACKS.to_owned())) {
                 Some(why) => elsewhere.push((name, why)),
                 None => here.push(name),
             }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::drills::LACKS;
 use crate::lab::{Context as _, Error, Result};
 
 pub const BEGIN: &str = "<!-- drills: begin (written by `make drills`) -->";
@@ -173,8 +174,12 @@ fn render(shipped: &Shipped, measured: &[Measured], when: &str) -> String {
             let left = if index == 0 { left.clone() } else { format!("{row} | ") };
             let target = own.clone().or_else(|| shipped.playbooks.get(playbook).and_then(|(_, _, time)| time.clone()));
             let came = measured.iter().find(|one| one.drill == *name);
-            let came = came
-                .map_or("not run".to_owned(), |one| if one.passed { one.text.clone() } else { format!("{FAILED}{}", one.text) });
+            // The row's other proof stands beside a drill that can't run here.
+            let came = came.map_or("not run".to_owned(), |one| match one {
+                one if one.text.starts_with(LACKS) && !instead.is_empty() => format!("{LACKS}; {instead}"),
+                one if one.passed => one.text.clone(),
+                one => format!("{FAILED}{}", one.text),
+            });
             out.push_str(&format!("| {left} | {name} | {} | {came} |\n", target.unwrap_or_default()));
         }
     }

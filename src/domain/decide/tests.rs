@@ -28,6 +28,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 mod after_care;
+mod afterwards;
 mod books;
 mod caps;
 mod chat;
