@@ -45,6 +45,7 @@ drills: setup ## Every drill on real parts; writes the measured column of docs/c
 lint: ## Format, clippy, rustdoc
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets --features failpoints -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked --quiet --no-deps --document-private-items --features failpoints
 
 bench: ## Figures beside their references; see docs/performance.md
 	$(CARGO) bench --locked --bench '*'

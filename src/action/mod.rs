@@ -1,4 +1,4 @@
-//! ACT: the kinds of steps, one file each, and one line each in [`kinds!`]. Only this module knows what a kind means.
+//! ACT: the kinds of steps, one file each, and one line each in `kinds!`. Only this module knows what a kind means.
 //!
 //! `book/` reads parameters from a file by [`read`] and keeps a [`Step`]; after the labels are filled in,
 //! [`Action::parse`] checks them once more against their types, and [`Action::run`] acts.

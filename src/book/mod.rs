@@ -1,6 +1,6 @@
 //! Playbook files: Markdown for the person on call, compiled for heald.
 //!
-//! [`load`] is called at start, on reload and by `heald check`; [`Edition::compile`]
+//! [`load()`] is called at start, on reload and by `heald check`; [`Edition::compile`]
 //! also by a restart that finds an incident whose playbook has changed since.
 //! What a file says is checked here once: after this, a [`crate::domain::playbook::Playbook`]
 //! has only parts that make sense together. Nothing here runs, asks or connects.

@@ -1,4 +1,4 @@
-//! LOOK: the kinds of probes, one file each and one line each in [`kinds!`], and how long to look.
+//! LOOK: the kinds of probes, one file each and one line each in `kinds!`, and how long to look.
 //!
 //! A probe passes, fails, or could not be asked. The last is never taken for one of the others: an
 //! engine that does not answer says nothing about a container.

@@ -1,7 +1,7 @@
 //! A first configuration for the host that this runs on: what is found there, and the files that follow from it.
 //!
-//! Called by `heald init`. [`look`] asks systemd, Docker and three HTTP ports once, and changes nothing; [`expected`]
-//! sorts out what must run; [`files`] is pure: the same findings give the same texts. Writing is the caller's.
+//! Called by `heald init`. [`look()`] asks systemd, Docker and three HTTP ports once, and changes nothing; [`expected`]
+//! sorts out what must run; [`files()`] is pure: the same findings give the same texts. Writing is the caller's.
 
 mod files;
 mod look;

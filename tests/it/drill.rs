@@ -2,15 +2,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "the outside has clocks of its own")]
 
+use crate::waiting::until;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Running(Child);
 
@@ -26,15 +23,6 @@ struct Site {
     _dir: tempfile::TempDir,
     folder: PathBuf,
     port: u16,
-}
-
-#[track_caller]
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        sleep(Duration::from_millis(50));
-    }
 }
 
 fn said(output: &Output) -> String {

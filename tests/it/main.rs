@@ -34,6 +34,7 @@ mod telegram;
 mod tidy;
 #[path = "victim.rs"]
 mod victim_answers;
+mod waiting;
 mod webhook;
 
 /// The real path to one channel.

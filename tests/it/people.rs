@@ -1,7 +1,6 @@
 //! What people see and do: a daemon, an alert, and the commands against its socket.
 
-#![expect(clippy::disallowed_methods, reason = "the outside has clocks of its own")]
-
+use crate::waiting::{PATIENCE, wait};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,10 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread::{sleep, spawn};
-use std::time::{Duration, Instant};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use std::thread::spawn;
 
 struct Site {
     heald: Child,
@@ -136,11 +132,7 @@ impl Site {
     }
 
     fn until(&self, what: &str, is: impl Fn() -> bool) {
-        let began = Instant::now();
-        while !is() {
-            assert!(began.elapsed() < PATIENCE, "never came true: {what}\n{}", self.run("incidents 1").1);
-            sleep(Duration::from_millis(50));
-        }
+        wait(what, || is().then_some(()).ok_or_else(|| self.run("incidents 1").1));
     }
 
     fn shows(&self, line: &str, text: &str) {

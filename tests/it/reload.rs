@@ -1,17 +1,14 @@
 //! The real daemon: its configuration is read again on SIGHUP and on `heald reload`, and a file in its folder pauses it.
 
-#![expect(clippy::disallowed_methods, reason = "the outside has clocks of its own")]
-
+use crate::waiting::wait;
 use serde_json::Value;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(20);
 const BASE: &str = "host: h\nstate: state\nplaybooks: [books]\ntargets: { urls: [\"http://127.0.0.1:1/\"] }\n";
 
 struct Daemon {
@@ -48,12 +45,7 @@ impl Daemon {
     }
 
     fn until(&self, what: &str, so: impl Fn() -> bool) {
-        let began = Instant::now();
-        while !so() {
-            let log = fs::read_to_string(self.dir.path().join("log")).unwrap();
-            assert!(began.elapsed() < PATIENCE, "never: {what}\n{log}");
-            sleep(Duration::from_millis(20));
-        }
+        wait(what, || so().then_some(()).ok_or_else(|| fs::read_to_string(self.dir.path().join("log")).unwrap()));
     }
 
     fn hangup(&self) {

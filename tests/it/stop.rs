@@ -1,16 +1,12 @@
 //! SIGTERM in the middle of a step: the step ends, and until then alerts are answered 503.
 
-#![expect(clippy::disallowed_methods, reason = "the outside has clocks of its own")]
-
+use crate::waiting::{PATIENCE, until, wait};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
-use std::thread::{sleep, spawn};
-use std::time::{Duration, Instant};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use std::thread::spawn;
 
 /// Answers a GET with 500; a PUT is reported, and answered when `finish` says so.
 fn service(called: mpsc::Sender<()>, finish: mpsc::Receiver<()>) -> u16 {
@@ -83,34 +79,19 @@ fn while_a_step_ends_alerts_are_answered_503() {
         .unwrap();
     let mut heald = Heald(heald);
 
-    let began = Instant::now();
-    while deliver(port, "Slow").is_none_or(|status| !status.contains("200")) {
-        assert!(began.elapsed() < PATIENCE, "heald takes no alerts");
-        sleep(Duration::from_millis(50));
-    }
+    until("heald takes alerts", || deliver(port, "Slow").is_some_and(|status| status.contains("200")));
     calls.recv_timeout(PATIENCE).unwrap();
     let told = Command::new("kill").arg(heald.0.id().to_string()).status().unwrap();
     assert!(told.success());
     // No playbook matches it: 200 until heald has heard the signal, 503 from then on, and never a closed door.
-    let began = Instant::now();
-    loop {
+    wait("alerts are refused", || {
         let answer = deliver(port, "Other").unwrap_or_else(|| "no answer".to_owned());
-        if answer.contains("503") {
-            break;
-        }
-        assert!(answer.contains("200") && began.elapsed() < PATIENCE, "{answer}");
-        sleep(Duration::from_millis(50));
-    }
+        assert!(answer.contains("503") || answer.contains("200"), "{answer}");
+        if answer.contains("503") { Ok(()) } else { Err(answer) }
+    });
     assert!(heald.0.try_wait().unwrap().is_none(), "the step has not ended yet");
     finish.send(()).unwrap();
 
-    let began = Instant::now();
-    let status = loop {
-        if let Some(status) = heald.0.try_wait().unwrap() {
-            break status;
-        }
-        assert!(began.elapsed() < PATIENCE, "heald does not stop");
-        sleep(Duration::from_millis(50));
-    };
+    let status = wait("heald stops", || heald.0.try_wait().unwrap().ok_or_else(|| "it runs".to_owned()));
     assert!(status.success(), "{status}");
 }

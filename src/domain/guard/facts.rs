@@ -66,7 +66,7 @@ pub trait Ledger {
     /// Distinct targets that are down now and heald's matter: not those that people mend already, or that are only observed.
     fn down(&self) -> usize;
 
-    /// The state of a group, by its key (see [`group_keys`]).
+    /// The state of a group, by its key (see `blast::group_keys`).
     fn group(&self, key: &str) -> GroupCount;
 }
 

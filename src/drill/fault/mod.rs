@@ -1,4 +1,4 @@
-//! FAULTS: what a drill breaks on purpose, one file for each family and one line for each kind in [`kinds!`].
+//! FAULTS: what a drill breaks on purpose, one file for each family and one line for each kind in `kinds!`.
 //!
 //! A fault is no repair, so it has no `Permit`: what it touches must be on a list of its own, `drills: { allowed: … }`, and
 //! [`Marked`] is made by asking that list and by nothing else. How it is undone is known before it is done

@@ -31,7 +31,7 @@ pub(super) async fn unit(line: &Line, name: &str) -> zbus::Result<UnitState> {
     }
 }
 
-/// As [`unit`], with what stands around it.
+/// As [`unit()`], with what stands around it.
 pub(super) async fn unit_around(line: &Line, name: &str) -> zbus::Result<UnitState> {
     let path = match open(line, name).await? {
         Ok(path) => path,
