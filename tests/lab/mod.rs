@@ -43,7 +43,7 @@ pub use host::{Host, Machine};
 pub use inbox::Inbox;
 pub use monitoring::{Monitoring, MonitoringOptions, Pace, Receiver, RuleFile, Scrape, Service, shipped_rules};
 pub use port::free_port;
-pub use preflight::can_run;
+pub use preflight::{can_run, program};
 pub use process::{Process, ProcessId, tail};
 pub use run::{Run, RunFiles, base, cache, sweep};
 pub use stack::{Stack, StackOptions};

@@ -1,6 +1,9 @@
 //! Whether the lab can run at all, asked before anything is started.
 
-use std::{env, path::Path};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use super::{Error, Result};
 
@@ -21,7 +24,7 @@ const PROGRAMS: [&str; 12] = [
 
 /// An error says in one line what to run.
 pub fn can_run() -> Result<()> {
-    let missing: Vec<&str> = PROGRAMS.into_iter().filter(|name| !is_there(name)).collect();
+    let missing: Vec<&str> = PROGRAMS.into_iter().filter(|name| program(name).is_none()).collect();
     if !missing.is_empty() {
         return Err(Error::new(format!("{} missing; run: sudo tests/lab/setup.sh", missing.join(", "))));
     }
@@ -32,7 +35,8 @@ pub fn can_run() -> Result<()> {
     Ok(())
 }
 
-fn is_there(program: &str) -> bool {
+/// The first of this name along the `PATH`.
+pub fn program(name: &str) -> Option<PathBuf> {
     let paths = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&paths).any(|folder| folder.join(program).is_file())
+    env::split_paths(&paths).map(|folder| folder.join(name)).find(|file| file.is_file())
 }

@@ -8,16 +8,11 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{book, done, heald, lab_labels, named, outcome, refused, runs, there};
-use crate::lab::{Context as _, Error, Result};
+use crate::lab::{Context as _, Error, Result, program};
 use crate::scene::{Scene, check};
 
-const COMPOSE: &str = "/usr/bin/docker-compose";
-
 pub async fn by_its_file(scene: Arc<Scene>) -> Result<()> {
-    if !Path::new(COMPOSE).is_file() {
-        scene.say("not asked, for lack of docker-compose");
-        return Ok(());
-    }
+    let compose = program("docker-compose").ok_or_else(|| Error::new("docker-compose is not here"))?;
     let name = named(&scene, "composed");
     let dir = scene.stack().run().files().join("composed");
     fs::create_dir_all(&dir)?;
@@ -29,7 +24,7 @@ pub async fn by_its_file(scene: Arc<Scene>) -> Result<()> {
         json!({ "version": "2.4", "services": { "shop": service, "other": { "image": "none/such:1" } } }).to_string()
     };
     fs::write(dir.join("docker-compose.yml"), file("green"))?;
-    up(&scene, &dir).await?;
+    up(&scene, &compose, &dir).await?;
     let before = there(&scene, &name).await?;
 
     let books = [book("remake", "- docker.recreate: { from: compose, grace: 1s }", "", true)];
@@ -40,7 +35,7 @@ pub async fn by_its_file(scene: Arc<Scene>) -> Result<()> {
     outcome(&done(&bare, "remake", &name).await?, refused(), "no Compose on the allow-list")?;
     bare.stop();
 
-    let heald = heald(&scene, "composer", &[&name], &books, |options| options.more["targets"]["commands"] = json!([COMPOSE]))?;
+    let heald = heald(&scene, "composer", &[&name], &books, |options| options.more["targets"]["commands"] = json!([compose]))?;
     heald.start("").await?;
     let acted = done(&heald, "remake", &name).await?;
     outcome(&acted, json!("done"), "made shop of")?;
@@ -54,8 +49,8 @@ pub async fn by_its_file(scene: Arc<Scene>) -> Result<()> {
     check(there(&scene, &name).await?["Id"] == after["Id"], || "it was made anew all the same".into())
 }
 
-async fn up(scene: &Scene, dir: &Path) -> Result<()> {
-    let mut command = tokio::process::Command::new(COMPOSE);
+async fn up(scene: &Scene, compose: &Path, dir: &Path) -> Result<()> {
+    let mut command = tokio::process::Command::new(compose);
     command.args(["up", "-d", "shop"]).current_dir(dir).stdin(Stdio::null());
     command.env("DOCKER_HOST", format!("unix://{}", scene.stack().engine().socket().display()));
     let ended = command.output().await.context("start docker-compose")?;
