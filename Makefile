@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 BINARY ?= target/release/heald
 LAB = $(CARGO) run --quiet --example lab --
 
-.PHONY: help demo test test-unit test-sim soak mutants test-rules test-playbooks test-live drills lint bench setup lab-up lab-down build install uninstall clean
+.PHONY: help demo test test-unit test-sim soak mutants test-rules test-playbooks test-live test-newer drills lint bench setup lab-up lab-down build install uninstall clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-playbooks: ## What each shipped playbook does, on virtual time; see docs/te
 test-live: setup ## Real Prometheus, Alertmanager, systemd and Docker
 	$(CARGO) build --locked --features failpoints --example heald-victim
 	$(CARGO) test --locked --features failpoints --test live
+
+test-newer: setup ## The rules and the live tests with the programs of a newer Debian (SUITE=trixie)
+	path=$$(tests/lab/newer.sh $(or $(SUITE),trixie)) && PATH=$$path $(MAKE) test-rules test-live
 
 drills: setup ## Every drill on real parts; writes the measured column of docs/coverage.md
 	@$(CARGO) build --locked --bin heald --example heald-victim --example drills

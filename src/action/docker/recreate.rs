@@ -37,7 +37,8 @@ use std::time::Duration;
 /// `from: compose` runs `docker-compose up -d --no-deps --force-recreate SERVICE`, with the project, folder and files that
 /// the container's labels name; `docker-compose` (or `docker` with its plugin) must be under `targets: { commands }`. It
 /// runs with a clean environment, and only if the file still says of the service what it said when the container was made:
-/// a changed file is a deployment, not a repair. Compose keeps no old container.
+/// a changed file is a deployment, not a repair. Compose keeps no old container. docker-compose 1.x is refused with engines
+/// from 26.0 on, where it breaks off in the middle.
 ///
 /// ```yaml
 /// - docker.recreate: { grace: 30s }

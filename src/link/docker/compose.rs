@@ -40,6 +40,13 @@ struct Origin {
     hash: String,
 }
 
+/// The ends of what it printed.
+struct Said {
+    out: String,
+    /// On stderr: progress, and Compose 2's warnings also beside a good answer.
+    beside: String,
+}
+
 const FOLDER: &str = "com.docker.compose.project.working_dir";
 const FILES: &str = "com.docker.compose.project.config_files";
 const HASH: &str = "com.docker.compose.config-hash";
@@ -106,9 +113,14 @@ impl Docker {
         let base = origin.arguments(&program);
         let soon = deadline.min(Instant::now() + CONFIG_MAX);
         let now = self.compose(&program, &base, &["config", "--hash", &origin.service], soon).await?;
-        if now.split_whitespace().last() != Some(origin.hash.as_str()) {
+        if now.out.split_whitespace().last() != Some(origin.hash.as_str()) {
             let why = "the Compose file, or what it takes from the environment, says something else since it was made";
             return Err(refuse(format!("{why}; bring it up by hand once, or use from: inspect")));
+        }
+        if !is_plugin(&program) {
+            let compose = self.compose(&program, &[], &["version", "--short"], soon).await?;
+            let engine = self.send(Ask::get(&["version"])).await?;
+            fits(compose.out.trim(), &engine).map_err(refuse)?;
         }
         let grace = change.grace.as_secs().to_string();
         let mut up = vec!["up", "-d", "--no-deps", "--force-recreate", "--no-build", "--timeout", grace.as_str()];
@@ -117,12 +129,12 @@ impl Docker {
             up.extend(["--pull", "never"]);
         }
         up.push(&origin.service);
-        let output = self.compose(&program, &base, &up, deadline).await?;
+        let said = self.compose(&program, &base, &up, deadline).await?;
+        let output = crate::domain::logs::end(&(said.out + &said.beside), OUTPUT_MAX).to_owned();
         Ok(Composition { project: origin.project, service: origin.service, output })
     }
 
-    /// What it printed.
-    async fn compose(&self, program: &Path, base: &[String], arguments: &[&str], deadline: Instant) -> Result<String, Hindrance> {
+    async fn compose(&self, program: &Path, base: &[String], arguments: &[&str], deadline: Instant) -> Result<Said, Hindrance> {
         let mut command = Command::new(program);
         command.args(base).args(arguments).current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env_clear().env("PATH", PATH).env("HOME", "/nonexistent").env("LC_ALL", "C.UTF-8");
@@ -147,8 +159,7 @@ impl Docker {
             let why = said(&stderr);
             return Err(Hindrance::Undone(format!("{shown} {}: {} ({})", arguments[0], cut(last(&why)), status)));
         }
-        let all = said(&stdout) + &said(&stderr);
-        Ok(crate::domain::logs::end(&all, OUTPUT_MAX).to_owned())
+        Ok(Said { out: said(&stdout), beside: said(&stderr) })
     }
 }
 
@@ -169,6 +180,23 @@ async fn tail(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> 
 /// The engine's client, whose plugin is Compose 2.
 fn is_plugin(program: &Path) -> bool {
     program.file_name().is_some_and(|name| name == "docker")
+}
+
+/// Compose 1 reads an image's `ContainerConfig`, which engines from 26.0 (API 1.45) on leave out: it dies with a `KeyError`
+/// when it has stopped and renamed the old container, and made no new one (docker/compose#11693).
+fn fits(compose: &str, engine: &Value) -> Result<(), String> {
+    let number = |text: &str| text.split('.').map_while(|part| part.parse::<u32>().ok()).collect::<Vec<_>>();
+    let api = engine["ApiVersion"].as_str().unwrap_or_default();
+    if number(compose).first() == Some(&1) && number(api).as_slice() >= [1, 45].as_slice() {
+        let version = engine["Version"].as_str().unwrap_or_default();
+        return Err(format!(
+            "docker-compose {} breaks off in the middle of it with engine {}; allow Compose 2 (/usr/bin/docker with its plugin), or use \
+             from: inspect",
+            cut(compose),
+            cut(version)
+        ));
+    }
+    Ok(())
 }
 
 fn last(text: &str) -> &str {
@@ -254,12 +282,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn compose_1_is_refused_where_it_would_leave_nothing() {
+        let engine = |api: &str| json!({ "Version": "x", "ApiVersion": api });
+        assert!(fits("1.29.2", &engine("1.45")).unwrap_err().contains("allow Compose 2"));
+        assert!(fits("1.29.2, build unknown", &engine("2.0")).is_err());
+        for (compose, api) in [("1.29.2", "1.44"), ("1.29.2", "1.41"), ("2.26.1-4", "1.51"), ("v2.40.3", "1.51"), ("", "1.51")] {
+            assert_eq!(fits(compose, &engine(api)), Ok(()), "{compose} {api}");
+        }
+    }
+
     #[tokio::test]
     async fn only_the_end_of_what_it_prints_is_kept() {
         let printed = [vec![b'a'; 3 * OUTPUT_MAX], b"end".to_vec()].concat();
         let kept = tail(Some(printed.as_slice())).await.unwrap();
         assert_eq!(kept.len(), OUTPUT_MAX);
         assert!(kept.ends_with(b"aend"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_not_what_stands_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("docker-compose");
+        std::fs::write(&program, "#!/bin/sh\necho shop 5f2d\necho 'the attribute `version` is obsolete' >&2\n").unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let soon = Instant::now() + CONFIG_MAX;
+        let said = Docker::new("/nonexistent").compose(&program, &[], &["config", "--hash", "shop"], soon).await.unwrap();
+        assert_eq!((said.out.as_str(), said.beside.as_str()), ("shop 5f2d\n", "the attribute `version` is obsolete\n"));
     }
 
     #[test]
