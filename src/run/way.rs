@@ -88,7 +88,8 @@ impl<W: World> Driver<W> {
             E::AlertResolved { .. } if !incident.is_firing() => drop(way.ended.get_or_insert(at)),
             E::AlertAttached { .. } | E::CareFailed { .. } | E::FoundBadAfterResolve { .. } => way.ended = None,
             E::WouldAct { .. } => self.telemetry.observed(book),
-            E::Climbed { level } => self.telemetry.people_called(*level),
+            // The first level of a chain may have no clock: it is called by what heald has to say.
+            E::NoticeDue { notice, .. } if notice.calls() => self.telemetry.people_called(incident.climb.level.max(1)),
             _ => {}
         }
     }

@@ -88,7 +88,7 @@ impl Recoveries {
             targets: seconds(page, "recovery_target", "The playbook's recovery_time", Family::default()),
             observed: plain(page, "observed", "Repairs that observe mode only reported"),
             avoided: plain(page, "pages_avoided", "Incidents healed by a repair before anybody was called"),
-            called: add(page, "people_called", "Levels of escalation chains that were reached", called),
+            called: add(page, "people_called", "Messages that ask people to act, by the level of the escalation chain", called),
             on: plain(page, "target_incidents", "Incidents by the target that the allow-list names"),
             rto: seconds(page, "objective_rto", "How long an outage of the service may last", Family::default()),
             rpo: seconds(page, "objective_rpo", "How much of the service's data may be lost", Family::default()),
@@ -133,7 +133,7 @@ impl Telemetry {
         self.recoveries().avoided.inc();
     }
 
-    /// A level of an escalation chain was reached; from 1.
+    /// Somebody was asked to act, at this level of the escalation chain; from 1.
     pub fn people_called(&self, level: u8) {
         self.recoveries().called.get_or_create(&Level { level }).inc();
     }

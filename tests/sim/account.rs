@@ -3,7 +3,7 @@
 use crate::life::on_paused_clock;
 use crate::liveness;
 use crate::service::{Life, MINUTE, begin_under, named};
-use heald::domain::playbook::{Budget, Mode, Playbook};
+use heald::domain::playbook::{Budget, Limits, Mode, Playbook};
 use heald::domain::policy::{Budgets, Objective, Policy};
 use heald::domain::time::Time;
 use std::sync::atomic::Ordering;
@@ -65,6 +65,27 @@ fn a_repair_is_accounted_for() {
         // Eleven minutes later nothing of it is spent any more, though nothing happened meanwhile.
         tokio::time::sleep(MINUTE * 11).await;
         life.until_metric("heald_budget_left{scope=\"target\",window=\"10m\"}", 4.0).await;
+        life.end().await;
+    });
+}
+
+#[test]
+fn a_call_is_counted_though_no_clock_led_to_it() {
+    let dir = liveness::tempdir();
+    on_paused_clock(async {
+        let book = named("Down");
+        let book = Playbook { limits: Limits { attempts: 1, ..book.limits.clone() }, ..book };
+        let mut policy = policy();
+        for chain in policy.escalation.chains.values_mut() {
+            chain.levels.truncate(1);
+            chain.levels[0].after = None;
+        }
+        let life = begin_under(dir.path(), &[book], None, 100, policy);
+        assert_eq!(life.metric("heald_people_called_total{level=\"1\"}"), Some(0.0));
+        let id = life.fire("Down").await;
+        life.until_state(id, "escalated").await;
+        life.until_metric("heald_people_called_total{level=\"1\"}", 1.0).await;
+        assert_eq!(life.metric("heald_pages_avoided_total"), Some(0.0));
         life.end().await;
     });
 }

@@ -31,7 +31,8 @@ pub fn bars(area: &Area<'_>, shown: &Shown<'_>) -> Result<()> {
     let (width, height) = size(area);
     let mut samples: Vec<&Sample> = samples(shown);
     if samples.is_empty() {
-        return words(area, "No data", (width / 2, height / 2), Place::Middle, 13.0, &look::MUTED);
+        let none = shown.panel.0["fieldConfig"]["defaults"]["noValue"].as_str().unwrap_or("No data");
+        return words(area, none, (width / 2, height / 2), Place::Middle, 13.0, &look::MUTED);
     }
     samples.sort_by(|one, other| other.value.total_cmp(&one.value));
     let names: Vec<String> = samples.iter().map(|sample| name(shown, 0, &sample.labels)).collect();
@@ -87,11 +88,15 @@ fn samples<'a>(shown: &'a Shown<'_>) -> Vec<&'a Sample> {
     all.flatten().collect()
 }
 
-/// A series' name by the legend of its query: `{{label}}` is filled in.
+/// A series' name by the legend of its query: `{{label}}` is filled in, with nothing where there is no such label.
 pub fn name(shown: &Shown<'_>, query: usize, labels: &std::collections::BTreeMap<String, String>) -> String {
     let mut name = shown.panel.targets().nth(query).map_or("", super::super::Target::legend).to_owned();
     for (label, value) in labels {
         name = name.replace(&format!("{{{{{label}}}}}"), value);
+    }
+    while let Some((before, (_, after))) = name.split_once("{{").and_then(|(before, rest)| Some((before, rest.split_once("}}")?)))
+    {
+        name = format!("{before}{after}");
     }
     name
 }

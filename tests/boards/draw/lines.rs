@@ -5,6 +5,7 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::{ChartBuilder, Circle, LineSeries, Polygon, Rectangle};
 use plotters::style::{Color as _, RGBColor};
+use regex::Regex;
 
 use super::super::{Answer, Result, list, text};
 use super::cells::name;
@@ -210,8 +211,10 @@ fn lines(shown: &Shown<'_>) -> Vec<Line> {
     for rule in list(&shown.panel.0["fieldConfig"]["overrides"]) {
         let colour = list(&rule["properties"]).find(|property| property["id"] == "color");
         let Some(colour) = colour.map(|property| look::colour(text(&property["value"]["fixedColor"]))) else { continue };
-        let named = text(&rule["matcher"]["options"]);
-        lines.iter_mut().filter(|line| line.name == named).for_each(|line| line.colour = colour);
+        let wanted = text(&rule["matcher"]["options"]);
+        let pattern = Regex::new(wanted.trim_matches('/')).ok().filter(|_| rule["matcher"]["id"] == "byRegexp");
+        let named = |line: &&mut Line| pattern.as_ref().map_or(line.name == wanted, |pattern| pattern.is_match(&line.name));
+        lines.iter_mut().filter(named).for_each(|line| line.colour = colour);
     }
     lines
 }
