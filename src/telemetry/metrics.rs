@@ -61,7 +61,8 @@ pub(super) struct Metrics {
     pub(super) batch: Histogram,
     pub(super) notifications: Family<ByChannel, Counter>,
     pub(super) chat_refused: Family<ByChat, Counter>,
-    pub(super) heartbeat: Gauge,
+    /// Without a series until the first sign of life is due: where none is configured, nothing is wrong.
+    pub(super) heartbeat: Family<[(&'static str, &'static str); 0], Gauge>,
     pub(super) dependencies: Family<ByDependency, Gauge>,
     pub(super) queue: Gauge,
     pub(super) queue_limit: Gauge,

@@ -174,7 +174,7 @@ impl Telemetry {
 
     /// Whether a sign of life was given to somebody outside.
     pub fn heartbeat(&self, given: bool) {
-        self.0.heartbeat.set(i64::from(given));
+        self.0.heartbeat.get_or_create(&[]).set(i64::from(given));
     }
 
     pub fn dependency(&self, dependency: Word, up: bool) {

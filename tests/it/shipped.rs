@@ -136,6 +136,7 @@ fn the_metrics_page_and_its_reference_name_the_same() {
     telemetry.outage("shop", Duration::from_secs(5), None);
     telemetry.budgets(&[Budget { scope: "host", window: "1h".to_owned(), left: 3, limit: 5 }], &[]);
     telemetry.chat("ops");
+    telemetry.heartbeat(true);
     telemetry.dependency("docker", true);
     telemetry.breaker("p", "unit web.service", true);
     telemetry.standing_back("storm", 0);

@@ -48,6 +48,8 @@ pub async fn every_panel_shows_something(scene: Arc<Scene>) -> Result<()> {
                 }],
             });
             // The rule's label `service` is the unit's name without its ending.
+            let healthy = format!("{}/-/healthy", scene.stack().monitoring().prometheus.url());
+            options.notify["heartbeat"] = json!({ "url": healthy, "every": "10s" });
             options.more = json!({ "recovery_objectives": { SHOP: { "rto": "15m", "rpo": "1h" } } });
         })
         .await?;
