@@ -302,12 +302,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_not_what_stands_beside_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let program = dir.path().join("docker-compose");
-        std::fs::write(&program, "#!/bin/sh\necho shop 5f2d\necho 'the attribute `version` is obsolete' >&2\n").unwrap();
-        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let shell = ["-c", "echo shop 5f2d; echo 'the attribute `version` is obsolete' >&2"].map(str::to_owned);
         let soon = Instant::now() + CONFIG_MAX;
-        let said = Docker::new("/nonexistent").compose(&program, &[], &["config", "--hash", "shop"], soon).await.unwrap();
+        let said = Docker::new("/nonexistent").compose(Path::new("/bin/sh"), &shell, &["config"], soon).await.unwrap();
         assert_eq!((said.out.as_str(), said.beside.as_str()), ("shop 5f2d\n", "the attribute `version` is obsolete\n"));
     }
 
