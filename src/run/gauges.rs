@@ -36,6 +36,9 @@ impl<W: World> Driver<W> {
         for (channel, notices) in waiting {
             self.telemetry.waiting(channel, notices);
         }
+        for (service, lasts) in self.running_outages(now) {
+            self.telemetry.outage_running(service, lasts);
+        }
     }
 
     /// Measured where the journal is written: a disk that hangs must not hang the runtime.
@@ -56,7 +59,8 @@ impl<W: World> Driver<W> {
         });
         let mut targets: BTreeMap<Duration, (u32, u32)> = BTreeMap::new();
         let books = self.library.books();
-        for budget in books.iter().flat_map(|book| &book.limits.budget).chain(&wide.target) {
+        // Of a budget of 0 nothing can be left, and it would hide the others of its window.
+        for budget in books.iter().flat_map(|book| &book.limits.budget).chain(&wide.target).filter(|budget| budget.count > 0) {
             // What nothing was tried on has all of it left: the smallest of them.
             let least = targets.entry(budget.window).or_insert((budget.count, budget.count));
             *least = (least.0.min(budget.count), least.1.min(budget.count));

@@ -11,6 +11,7 @@ use crate::domain::policy::objective_of;
 use crate::domain::target::{Target, TargetKind};
 use crate::domain::time::Time;
 use crate::telemetry::{Recovered, Stage};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[derive(Clone, Debug, Default)]
@@ -110,11 +111,33 @@ impl<W: World> Driver<W> {
         let context = incident.context.read();
         let objectives = &self.config.in_force.policy.objectives;
         let (name, objective) = objective_of(objectives, incident.target(), context.0.get("service"))?;
-        let since = match incident.phase {
-            Phase::Healed { since, .. } => since,
-            _ => now,
-        };
-        let ended = self.ways.get(&incident.id).and_then(|way| way.ended).unwrap_or(since);
+        let ended = self.ended(incident).unwrap_or(now);
         Some(Outage { service: name.to_owned(), lasted: ended.since(incident.opened), rto: objective.rto })
+    }
+
+    /// When its symptom ended, by a repair or by itself; None while it is there.
+    fn ended(&self, incident: &Incident) -> Option<Time> {
+        let healed = match incident.phase {
+            Phase::Healed { since, .. } => Some(since),
+            _ => None,
+        };
+        self.ways.get(&incident.id).and_then(|way| way.ended).or(healed)
+    }
+
+    /// Of each service of which something was promised: how long it has been out by now. 0 where it is not.
+    pub(super) fn running_outages(&self, now: Time) -> BTreeMap<&str, Duration> {
+        let objectives = &self.config.in_force.policy.objectives;
+        let mut running: BTreeMap<&str, Duration> = objectives.keys().map(|name| (name.as_str(), Duration::ZERO)).collect();
+        if running.is_empty() {
+            return running;
+        }
+        for incident in self.state.incidents.values().filter(|one| one.is_open() && self.ended(one).is_none()) {
+            let context = incident.context.read();
+            if let Some((name, _)) = objective_of(objectives, incident.target(), context.0.get("service")) {
+                let longest = running.entry(name).or_default();
+                *longest = (*longest).max(now.since(incident.opened));
+            }
+        }
+        running
     }
 }

@@ -55,6 +55,7 @@ pub(super) struct Recoveries {
     rto: Family<Service, Seconds>,
     rpo: Family<Service, Seconds>,
     outage: Family<Service, Seconds>,
+    running: Family<Service, Seconds>,
     outages: Family<Service, Counter>,
     over_rto: Family<Service, Counter>,
 }
@@ -93,6 +94,12 @@ impl Recoveries {
             rto: seconds(page, "objective_rto", "How long an outage of the service may last", Family::default()),
             rpo: seconds(page, "objective_rpo", "How much of the service's data may be lost", Family::default()),
             outage: seconds(page, "outage", "How long the service's last outage lasted", Family::default()),
+            running: seconds(
+                page,
+                "outage_running",
+                "How long the service has been out by now; 0 where it is not",
+                Family::default(),
+            ),
             outages: plain(page, "outages", "Outages of services with a recovery objective that are over"),
             over_rto: plain(page, "outages_over_rto", "Of those, longer than the objective"),
         }
@@ -165,6 +172,11 @@ impl Telemetry {
         let _ = (all.outages.get_or_create(&service), all.over_rto.get_or_create(&service));
     }
 
+    /// How long a service with an objective has been out by now; 0 where it is not.
+    pub fn outage_running(&self, service: &str, lasts: Duration) {
+        self.recoveries().running.get_or_create(&Service { service: service.to_owned() }).set(lasts.as_secs_f64());
+    }
+
     /// An outage of a service with an objective is over.
     pub fn outage(&self, service: &str, lasted: Duration, rto: Option<Duration>) {
         let (all, service) = (self.recoveries(), Service { service: service.to_owned() });
@@ -214,11 +226,13 @@ mod tests {
         assert!(telemetry.page().contains("heald_outages_over_rto_total{service=\"shop\"} 0"));
         telemetry.outage("shop", secs(901), Some(secs(900)));
         telemetry.outage("shop", secs(30), Some(secs(900)));
+        telemetry.outage_running("shop", secs(61));
         let page = telemetry.page();
         for line in [
             "heald_outages_total{service=\"shop\"} 2",
             "heald_outages_over_rto_total{service=\"shop\"} 1",
             "heald_outage_seconds{service=\"shop\"} 30.0",
+            "heald_outage_running_seconds{service=\"shop\"} 61.0",
             "heald_objective_rto_seconds{service=\"shop\"} 900.0",
         ] {
             assert!(page.contains(line), "no {line:?} in\n{page}");

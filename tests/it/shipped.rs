@@ -134,6 +134,7 @@ fn the_metrics_page_and_its_reference_name_the_same() {
     telemetry.target("unit web.service");
     telemetry.objective("shop", Some(Duration::from_secs(60)), Some(Duration::from_secs(60)));
     telemetry.outage("shop", Duration::from_secs(5), None);
+    telemetry.outage_running("shop", Duration::ZERO);
     telemetry.budgets(&[Budget { scope: "host", window: "1h".to_owned(), left: 3, limit: 5 }], &[]);
     telemetry.chat("ops");
     telemetry.heartbeat(true);

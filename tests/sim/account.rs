@@ -95,10 +95,14 @@ fn an_outage_ends_with_the_repair_and_is_counted_when_the_incident_is_over() {
     let dir = liveness::tempdir();
     on_paused_clock(async {
         let life = begin_under(dir.path(), &[named("Down")], None, 100, policy());
-        life.service.mends.store(true, Ordering::SeqCst);
+        let running = "heald_outage_running_seconds{service=\"web.service\"}";
+        life.until_metric(running, 0.0).await;
         let id = life.fire("Down").await;
+        life.until("the outage is seen to last", async || life.metric(running).is_some_and(|lasts| lasts > 0.0)).await;
+        life.service.mends.store(true, Ordering::SeqCst);
         life.until_state(id, "healed").await;
         let at = life.clock.now();
+        life.until_metric(running, 0.0).await;
         tokio::time::sleep(MINUTE * 2).await;
         life.resolve("Down").await;
         tokio::time::sleep(MINUTE * 20).await;
